@@ -1,0 +1,273 @@
+"""Settings: `rejoinder.toml`, each key overridable as `REJOINDER__SECTION__KEY`.
+
+Unknown keys and wrong types are refused with one line. Secrets never stand in the file: a secret is a reference,
+`env:NAME` or `file:PATH`, read when it is needed. An explicit 0 means 0.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+FILE = "rejoinder.toml"
+PREFIX = "REJOINDER__"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message is one line with the key and the cure."""
+
+
+def _reference(value: str) -> str:
+    if value and not re.fullmatch(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)", value):
+        raise ValueError("a secret must be a reference: 'env:NAME' or 'file:PATH', not the secret itself")
+    return value
+
+
+SecretReference = Annotated[str, AfterValidator(_reference)]
+"""Where a secret is: `env:NAME` or `file:PATH`; empty for none."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class DatabaseSettings(_Section):
+    url: str = ""
+    """Empty: SQLite in `data_dir`. A PostgreSQL address may be a reference, as it holds a password."""
+
+
+class WebSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8700, ge=0, le=65535)
+    """0 takes any free port."""
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+    """`auto`: text on a terminal, JSON elsewhere."""
+
+
+class GeneratorSettings(_Section):
+    kind: Literal["extractive", "vllm"] = "extractive"
+    base_url: str = ""
+    model: str = ""
+    api_key: SecretReference = ""
+    deadline_s: float = Field(default=30.0, gt=0)
+    max_tokens: int = Field(default=400, gt=0)
+    temperature: float = Field(default=0.3, ge=0, le=2)
+    candidates: int = Field(default=1, ge=1, le=8)
+
+    @model_validator(mode="after")
+    def _vllm_has_an_address(self) -> "GeneratorSettings":
+        if self.kind == "vllm" and not (self.base_url and self.model):
+            raise ValueError('kind = "vllm" needs base_url and model')
+        return self
+
+
+class PersonaSettings(_Section):
+    """How replies sound. A key that is left out keeps the default; an empty text means none."""
+
+    name: str | None = None
+    tone: str | None = None
+    rules: list[str] | None = None
+    greeting_en: str | None = None
+    greeting_zh: str | None = None
+    signature_en: str | None = None
+    signature_zh: str | None = None
+    cannot_answer_en: str | None = None
+    cannot_answer_zh: str | None = None
+    max_sentences: int | None = Field(default=None, ge=1)
+
+
+class ChannelRulesSettings(_Section):
+    """What a channel may do by itself. The default sends nothing: everything goes to a person."""
+
+    send: list[Literal["question", "praise", "complaint", "request", "other"]] = []
+    """Intents that may be answered without a person."""
+    min_support: float | None = Field(default=None, ge=0, le=1)
+    """None: `policy.min_support`."""
+    min_gap_s: float | None = Field(default=None, ge=0)
+    """Seconds between two replies; None: what the platform asks for."""
+    max_per_hour: int | None = Field(default=None, ge=0)
+    """0 sends nothing; None: no limit."""
+
+
+class PolicySettings(_Section):
+    min_support: float = Field(default=0.7, ge=0, le=1)
+    """How much of the question the passages must cover before a reply may go out by itself."""
+    max_comment_chars: int = Field(default=5000, ge=1)
+    banned_words: list[str] = []
+    praise: Literal["skip", "review"] = "skip"
+    """What becomes of thanks and praise that ask nothing."""
+
+
+class KnowledgeSettings(_Section):
+    top_k: int = Field(default=4, ge=1, le=20)
+    allow_private_addresses: bool = False
+    """Let `ingest` read from addresses of a private network."""
+
+
+class ServiceSettings(_Section):
+    workers: int = Field(default=8, ge=1, le=256)
+    """Drafts made at the same time."""
+    batch: int = Field(default=32, ge=1, le=500)
+    """Replies sent at the same time, at most, per channel."""
+    poll_interval_s: float = Field(default=30.0, ge=0)
+    beat_s: float = Field(default=1.0, gt=0)
+    """How often to look for work that another process left."""
+    lease_s: float = Field(default=90.0, gt=0)
+    """How long a process may hold a comment before another takes it over."""
+    call_timeout_s: float = Field(default=20.0, gt=0)
+    """Longest call to a platform."""
+    max_attempts: int = Field(default=5, ge=1)
+    """Tries before a comment is shown as failed."""
+    retry_s: float = Field(default=5.0, ge=0)
+    """First wait after a failure; doubles with each further one, up to `retry_max_s`."""
+    retry_max_s: float = Field(default=600.0, ge=0)
+    shutdown_s: float = Field(default=8.0, ge=0)
+    """How long to finish what is in hand when asked to stop."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Built by `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path("data")
+    language: Literal["en", "zh"] = "en"
+    """Of messages and pages where the reader did not choose."""
+    database: DatabaseSettings = DatabaseSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    persona: PersonaSettings = PersonaSettings()
+    policy: PolicySettings = PolicySettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    service: ServiceSettings = ServiceSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file, which `load` hands over as arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _leases_outlast_the_work(self) -> "Settings":
+        needed = max(self.generator.deadline_s, 2 * self.service.call_timeout_s)
+        if self.service.lease_s <= needed:
+            raise ValueError(
+                f"service.lease_s must be over {needed:g}: longer than generator.deadline_s "
+                "and than twice service.call_timeout_s"
+            )
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's address, a reference resolved. Raises SettingsError."""
+        if not self.database.url:
+            return f"sqlite:///{self.data_dir / 'ledger.db'}"
+        return resolve(self.database.url) if _is_reference(self.database.url) else self.database.url
+
+
+def load(path: Path | None = None, **given: Any) -> Settings:
+    """Settings from `path` (default: rejoinder.toml in this folder, if there is one) and the environment.
+
+    `given` are top-level keys that the caller fixes, under what the environment says. Raises SettingsError.
+    """
+    file = path or Path(FILE)
+    data = _read(file) if path is not None or file.exists() else {}
+    _refuse_password(data, file)
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings(**{**data, **given})
+    except ValidationError as error:
+        raise SettingsError(f"{_origin(error, file)}: {_first_problem(error)}") from error
+
+
+def resolve(reference: str) -> str:
+    """The secret behind `env:NAME` or `file:PATH`; an empty reference is an empty secret. Raises SettingsError."""
+    if not reference:
+        return ""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if name not in os.environ:
+            raise SettingsError(f"the environment variable {name} is not set; set it, settings refer to it")
+        return os.environ[name]
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the secret file {name} cannot be read: {error}") from error
+
+
+def _is_reference(value: str) -> bool:
+    return value.startswith(("env:", "file:"))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}; 'rejoinder init' writes one"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from error
+
+
+def _refuse_password(data: Mapping[str, Any], file: Path) -> None:
+    database = data.get("database")
+    url = database.get("url") if isinstance(database, Mapping) else None
+    if not isinstance(url, str) or not url or _is_reference(url):
+        return
+    try:
+        password = make_url(url).password
+    except ArgumentError:
+        return  # connecting says what is wrong with it
+    if password:
+        raise SettingsError(
+            f'{file}: database.url holds a password; put the address in the environment and write url = "env:NAME"'
+        )
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    # pydantic-settings ignores variables that match no field: a typing error would go unnoticed.
+    for name in environment:
+        if not name.upper().startswith(PREFIX):
+            continue
+        section = name[len(PREFIX) :].lower().split("__")[0]
+        if section not in Settings.model_fields:
+            raise SettingsError(
+                f"{name}: there is no setting {section!r}; known: {', '.join(Settings.model_fields)}"
+            )
+
+
+def _origin(error: ValidationError, file: Path) -> str:
+    path = "__".join(str(part) for part in error.errors()[0]["loc"]).upper()
+    variable = PREFIX + path
+    return variable if path and variable in {name.upper() for name in os.environ} else str(file)
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    message = {"extra_forbidden": "there is no such key"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{key}: {message}{more}" if key else f"{message}{more}"

@@ -1,0 +1,113 @@
+"""Channels: added, listed, paused, and what went wrong on them last."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from bot.models import Channel
+
+
+class ChannelExists(ValueError):
+    """The name is taken."""
+
+
+class NoSuchChannel(ValueError):
+    """No channel has this name."""
+
+
+def add(
+    session: Session,
+    *,
+    name: str,
+    platform: str,
+    options: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    now: datetime,
+    answer_since: datetime | None = None,
+) -> Channel:
+    """A new channel that answers what is written from `answer_since` (default: now) on. Raises ChannelExists."""
+    if session.exec(select(Channel).where(Channel.name == name)).first():
+        raise ChannelExists(f"a channel named {name!r} exists already; choose another name")
+    channel = Channel(
+        name=name,
+        platform=platform,
+        options=dict(options),
+        rules=dict(rules),
+        created_at=now,
+        answer_since=answer_since or now,
+        next_poll_at=now,
+        next_send_at=now,
+    )
+    session.add(channel)
+    session.flush()
+    return channel
+
+
+def every(session: Session) -> list[Channel]:
+    return list(session.exec(select(Channel).order_by(Channel.name)))
+
+
+def named(session: Session, name: str) -> Channel:
+    """Raises NoSuchChannel."""
+    channel = session.exec(select(Channel).where(Channel.name == name)).first()
+    if channel is None:
+        known = ", ".join(channel.name for channel in every(session)) or "none yet"
+        raise NoSuchChannel(f"no channel is named {name!r}; there are: {known}")
+    return channel
+
+
+def with_id(session: Session, channel_id: int) -> Channel | None:
+    return session.get(Channel, channel_id)
+
+
+def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channel:
+    """Stop or start polling and sending. Starting also forgets the last error and is due at once."""
+    channel = named(session, name)
+    channel.paused = paused
+    if not paused:
+        channel.last_error, channel.error_since, channel.failures = None, None, 0
+        channel.next_poll_at = channel.next_send_at = now
+    session.add(channel)
+    return channel
+
+
+def rewind(session: Session, name: str, *, since: datetime, now: datetime) -> Channel:
+    """Poll again from `since` and answer what was written from then on. Used by backfill."""
+    channel = named(session, name)
+    channel.answer_since = min(channel.answer_since, since)
+    channel.cursor, channel.poll_owner, channel.next_poll_at = None, None, now
+    session.add(channel)
+    return channel
+
+
+def known_as(session: Session, channel_id: int, *, account_id: str, account_name: str) -> None:
+    """Remember who we are on the platform."""
+    session.execute(
+        update(Channel)
+        .where(col(Channel.id) == channel_id)
+        .values(account_id=account_id, account_name=account_name)
+    )
+
+
+def restrict(session: Session, channel_id: int, *, error: str, now: datetime) -> None:
+    """Stop the channel until a person resumes it: the account itself is in trouble."""
+    _note(session, channel_id, error=error, now=now, paused=True)
+
+
+def hold_sending(session: Session, channel_id: int, *, until: datetime, error: str, now: datetime) -> None:
+    """Send nothing before `until`."""
+    _note(session, channel_id, error=error, now=now, next_send_at=until)
+
+
+def _note(session: Session, channel_id: int, *, error: str, now: datetime, **values: object) -> None:
+    channel = session.get(Channel, channel_id)
+    if channel is None:
+        return
+    channel.last_error = error
+    channel.error_since = channel.error_since or now
+    for name, value in values.items():
+        setattr(channel, name, value)
+    session.add(channel)

@@ -1,0 +1,198 @@
+"""What the responder needs: take new comments, see their thread, save the draft with its decision."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TypeVar
+
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, select
+
+from bot.models import Channel, Comment, Draft, Post, Reply, State
+from bot.store.states import Move, move
+
+Row = TypeVar("Row", Post, Channel)
+
+TURNS = 12  # comments of the same thread that a generator may see
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A comment to answer, with all that is around it."""
+
+    comment: Comment
+    post: Post
+    channel: Channel
+    earlier: tuple[Comment, ...]
+    """The thread before the comment, oldest first."""
+    answered: bool
+    """Our account has already answered it by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the responder made of a comment: where it goes, why, and the draft if one was made."""
+
+    comment_id: int
+    target: State
+    reason: str
+    detail: str = ""
+    draft: Draft | None = None
+    due_at: datetime | None = None
+    attempts: int = 0
+
+
+def claim_new(session: Session, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
+    """Up to `limit` comments that wait for a draft, oldest first, leased to `owner`."""
+    due = (
+        select(Comment)
+        .where(col(Comment.state) == State.NEW, col(Comment.due_at) <= now)
+        .order_by(col(Comment.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    comments = list(session.exec(due))
+    take(session, comments, owner=owner, until=now + lease)
+    posts = _by_id(session, Post, {comment.post_id for comment in comments})
+    channels = _by_id(session, Channel, {comment.channel_id for comment in comments})
+    answered = _answered(session, comments) if comments else set()
+    return [
+        Work(
+            comment,
+            posts[comment.post_id],
+            channels[comment.channel_id],
+            _earlier(session, comment),
+            (comment.channel_id, comment.platform_id) in answered,
+        )
+        for comment in comments
+    ]
+
+
+def take(session: Session, comments: Iterable[Comment], *, owner: str, until: datetime) -> None:
+    """Lease rows that this transaction has locked."""
+    ids = [comment.id for comment in comments]
+    if ids:
+        leased = update(Comment).where(col(Comment.id).in_(ids)).values(lease_owner=owner, due_at=until)
+        session.connection().execute(leased)
+
+
+def save_outcomes(session: Session, outcomes: Iterable[Outcome], *, owner: str, now: datetime) -> set[int]:
+    """Save what was decided; returns the ids that were still `owner`'s. The others are left as they are."""
+    wanted = list(outcomes)
+    done = move(session, [_as_move(outcome) for outcome in wanted], now=now, actor="responder", owner=owner)
+    for outcome in wanted:
+        if outcome.comment_id in done and outcome.draft is not None:
+            _save_draft(session, outcome.draft, ready=outcome.target is State.READY, now=now)
+    return done
+
+
+def postpone(
+    session: Session,
+    comment_ids: Iterable[int],
+    *,
+    owner: str,
+    until: datetime,
+    detail: str,
+    attempts: int | None = None,
+) -> None:
+    """Give new comments back, to be claimed again at `until`."""
+    values: dict[str, object] = {"lease_owner": None, "due_at": until, "detail": detail}
+    if attempts is not None:
+        values["attempts"] = attempts
+    session.execute(
+        update(Comment)
+        .where(
+            col(Comment.id).in_(list(comment_ids)),
+            col(Comment.lease_owner) == owner,
+            col(Comment.state) == State.NEW,
+        )
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def order_reply(
+    session: Session, *, comment: Comment, draft_id: int | None, text: str, approved_by: str, now: datetime
+) -> None:
+    """Write down the one reply `comment` is to get, or change its text while nothing was sent yet."""
+    known = session.exec(select(Reply).where(Reply.comment_id == comment.id)).first()
+    if known is None:
+        key = sha256(f"{comment.channel_id}:{comment.platform_id}".encode()).hexdigest()[:32]
+        known = Reply(
+            comment_id=comment.id or 0,
+            channel_id=comment.channel_id,
+            text=text,
+            key=key,
+            approved_by="",
+            created_at=now,
+        )
+    known.draft_id, known.text, known.approved_by = draft_id, text, approved_by
+    session.add(known)
+
+
+def _as_move(outcome: Outcome) -> Move:
+    return Move(
+        outcome.comment_id,
+        State.NEW,
+        outcome.target,
+        outcome.reason,
+        outcome.detail,
+        due_at=outcome.due_at,
+        attempts=outcome.attempts,
+    )
+
+
+def _save_draft(session: Session, draft: Draft, *, ready: bool, now: datetime) -> None:
+    row = draft.model_dump(exclude={"id"})
+    statement = insert(Draft).values(row).returning(col(Draft.id))
+    draft_id = session.connection().execute(statement).scalar_one()
+    session.connection().execute(
+        update(Comment).where(col(Comment.id) == draft.comment_id).values(draft_id=draft_id)
+    )
+    comment = session.get(Comment, draft.comment_id)
+    if ready and comment is not None:
+        order_reply(
+            session, comment=comment, draft_id=draft_id, text=draft.text, approved_by="policy", now=now
+        )
+
+
+def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:
+    rows = session.exec(select(table).where(col(table.id).in_(ids)))
+    return {row.id or 0: row for row in rows}
+
+
+def _earlier(session: Session, comment: Comment) -> tuple[Comment, ...]:
+    if comment.parent_id is None:
+        return ()
+    before = (
+        select(Comment)
+        .where(
+            Comment.channel_id == comment.channel_id,
+            Comment.thread_id == comment.thread_id,
+            Comment.created_at <= comment.created_at,
+            col(Comment.id) != comment.id,
+        )
+        .order_by(col(Comment.created_at).desc(), col(Comment.id).desc())
+        .limit(TURNS)
+    )
+    return tuple(reversed(list(session.exec(before))))
+
+
+def _answered(session: Session, comments: list[Comment]) -> set[tuple[int, str]]:
+    """(channel, comment) of those that our account has answered otherwise than through the ledger."""
+    ours = (
+        select(Comment.channel_id, Comment.parent_id)
+        .join(
+            Reply,
+            (col(Reply.platform_id) == Comment.platform_id) & (col(Reply.channel_id) == Comment.channel_id),
+            isouter=True,
+        )
+        .where(
+            col(Comment.channel_id).in_({comment.channel_id for comment in comments}),
+            col(Comment.thread_id).in_({comment.thread_id for comment in comments}),
+            col(Comment.is_own).is_(True),
+            col(Reply.id).is_(None),
+        )
+    )
+    return {(channel_id, parent) for channel_id, parent in session.exec(ours) if parent is not None}

@@ -1,0 +1,236 @@
+"""What the sender needs: take ready replies, write the intent before the call, and settle what came of it.
+
+    ready ──intent──► sending ──► sent
+                         └─ unclear, or the process died ─► unknown ─ platform asked ─► sent | ready | review
+
+The intent is committed before the platform is called, so a reply that may be out there is never `ready` again
+before the platform was asked for it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, update
+from sqlmodel import Session, col, select
+
+from adapters.base import CommentRef
+from bot.models import Channel, Comment, Post, Reply, State
+from bot.store.drafting import take
+from bot.store.polling import reference
+from bot.store.states import Move, move
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One reply to bring out, or to find out about."""
+
+    comment_id: int
+    target: CommentRef
+    text: str
+    key: str
+    attempts: int
+    first_attempt_at: datetime | None
+    """None when nothing was ever sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a job."""
+
+    comment_id: int
+    source: State
+    target: State
+    reason: str
+    detail: str = ""
+    due_at: datetime | None = None
+    attempts: int = 0
+    platform_id: str | None = None
+
+
+def channels_with_work(session: Session, *, now: datetime) -> list[int]:
+    """Channels with replies to send or to ask about now."""
+    due = (
+        select(Comment.channel_id)
+        .join(Channel)
+        .where(
+            or_(
+                (col(Comment.state) == State.READY) & (col(Channel.next_send_at) <= now),
+                col(Comment.state).in_((State.SENDING, State.UNKNOWN)),
+            ),
+            col(Comment.due_at) <= now,
+            col(Channel.paused).is_(False),
+        )
+        .distinct()
+    )
+    return list(session.exec(due))
+
+
+def claim_ready(
+    session: Session,
+    *,
+    channel_id: int,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    gap: timedelta,
+    max_per_hour: int | None,
+) -> list[Job]:
+    """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`."""
+    row = session.exec(select(Channel).where(Channel.id == channel_id).with_for_update()).first()
+    if row is None or row.paused or row.next_send_at > now:
+        return []
+    if max_per_hour is not None:
+        limit = min(limit, max_per_hour - _sent_since(session, channel_id, now - timedelta(hours=1)))
+    if gap:
+        limit = min(limit, 1)
+    if limit <= 0:
+        return []
+    jobs = _claim(session, State.READY, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit)
+    if jobs and gap:
+        row.next_send_at = now + gap
+        session.add(row)
+    return jobs
+
+
+def write_intents(
+    session: Session, jobs: Iterable[Job], *, owner: str, now: datetime, lease: timedelta
+) -> list[Job]:
+    """ready → sending. Only the jobs returned may be sent, and only before the lease ends."""
+    wanted = {job.comment_id: job for job in jobs}
+    moves = [
+        Move(
+            job.comment_id,
+            State.READY,
+            State.SENDING,
+            "sending",
+            due_at=now + lease,
+            attempts=job.attempts + 1,
+        )
+        for job in wanted.values()
+    ]
+    granted = move(session, moves, now=now, actor="sender", owner=owner)
+    if granted:
+        session.execute(
+            update(Comment).where(col(Comment.id).in_(granted)).values(lease_owner=owner),
+        )
+        session.execute(
+            update(Reply)
+            .where(col(Reply.comment_id).in_(granted))
+            .values(attempted_at=now, first_attempt_at=func.coalesce(Reply.first_attempt_at, now)),
+        )
+    return [wanted[comment_id] for comment_id in wanted if comment_id in granted]
+
+
+def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime) -> set[int]:
+    """Record what came of `owner`'s jobs; returns the ids that were still its own."""
+    wanted = list(outcomes)
+    moves = [
+        Move(o.comment_id, o.source, o.target, o.reason, o.detail, due_at=o.due_at, attempts=o.attempts)
+        for o in wanted
+    ]
+    done = move(session, moves, now=now, actor="sender", owner=owner)
+    for outcome in wanted:
+        if outcome.comment_id in done and outcome.target is State.SENT:
+            session.connection().execute(
+                update(Reply)
+                .where(col(Reply.comment_id) == outcome.comment_id)
+                .values(sent_at=now, platform_id=outcome.platform_id)
+            )
+    return done
+
+
+def give_back(
+    session: Session, comment_ids: Iterable[int], *, state: State, owner: str, due_at: datetime, detail: str
+) -> None:
+    """End the lease without a move: the row waits in `state` until `due_at`."""
+    session.execute(
+        update(Comment)
+        .where(
+            col(Comment.id).in_(list(comment_ids)),
+            col(Comment.state) == state,
+            col(Comment.lease_owner) == owner,
+        )
+        .values(lease_owner=None, due_at=due_at, detail=detail)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def expire_intents(session: Session, *, channel_id: int, now: datetime, settle_s: float) -> int:
+    """sending → unknown for every intent whose holder is gone; the platform is asked after `settle_s`."""
+    lost = select(Comment.id, Comment.attempts).where(
+        Comment.channel_id == channel_id, col(Comment.state) == State.SENDING, col(Comment.due_at) <= now
+    )
+    later = now + timedelta(seconds=settle_s)
+    moves = [
+        Move(row_id or 0, State.SENDING, State.UNKNOWN, "interrupted", due_at=later, attempts=attempts)
+        for row_id, attempts in session.exec(lost.with_for_update(skip_locked=True))
+    ]
+    return len(move(session, moves, now=now, actor="sender"))
+
+
+def claim_unknown(
+    session: Session, *, channel_id: int, owner: str, now: datetime, lease: timedelta, limit: int
+) -> list[Job]:
+    """Sends of unclear outcome that the platform may be asked about now, leased to `owner`."""
+    return _claim(
+        session, State.UNKNOWN, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit
+    )
+
+
+def known_reply_ids(session: Session, *, channel_id: int, platform_ids: Iterable[str]) -> set[str]:
+    """Which of these replies on the platform are accounted for in the ledger."""
+    known = select(Reply.platform_id).where(
+        Reply.channel_id == channel_id, col(Reply.platform_id).in_(list(platform_ids))
+    )
+    return {platform_id for platform_id in session.exec(known) if platform_id is not None}
+
+
+def release(session: Session, *, owner: str, now: datetime) -> None:
+    """Give back every lease of `owner` but those on intents: these become unknown by themselves, in time."""
+    session.execute(
+        update(Comment)
+        .where(col(Comment.lease_owner) == owner, col(Comment.state) != State.SENDING)
+        .values(lease_owner=None, due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _sent_since(session: Session, channel_id: int, since: datetime) -> int:
+    sent = select(func.count()).where(Reply.channel_id == channel_id, col(Reply.attempted_at) > since)
+    return session.exec(sent).one()
+
+
+def _claim(
+    session: Session,
+    state: State,
+    *,
+    channel_id: int,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+) -> list[Job]:
+    due = (
+        select(Comment)
+        .where(Comment.channel_id == channel_id, col(Comment.state) == state, col(Comment.due_at) <= now)
+        .order_by(col(Comment.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    comments = {comment.id: comment for comment in session.exec(due)}
+    take(session, comments.values(), owner=owner, until=now + lease)
+    around = select(Reply, Post).join(Comment, col(Comment.id) == Reply.comment_id).join(Post)
+    rows = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    return [
+        Job(
+            reply.comment_id,
+            reference(comments[reply.comment_id], post),
+            reply.text,
+            reply.key,
+            comments[reply.comment_id].attempts,
+            reply.first_attempt_at,
+        )
+        for reply, post in rows
+    ]

@@ -1,0 +1,1 @@
+"""The creator's documents: loaded, split into passages, indexed, and searched."""

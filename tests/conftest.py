@@ -1,0 +1,51 @@
+"""What several kinds of tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.store.ledger import Ledger, connect, sqlite_url
+from bot.store.migrate import upgrade
+from tests import postgres
+
+
+def require(ok: bool, reason: str) -> None:
+    """Skip the test when `ok` is False; with REJOINDER_NO_SKIP=1, fail it instead."""
+    if ok:
+        return
+    if os.environ.get("REJOINDER_NO_SKIP") == "1":
+        pytest.fail(f"{reason} (REJOINDER_NO_SKIP=1 forbids skipping)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Address of a throw-away PostgreSQL server."""
+    require(postgres.binaries() is not None, "PostgreSQL's server is not installed (Debian: postgresql)")
+    with postgres.cluster() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """Address of an empty database of the test's own; it goes when the server goes."""
+    return postgres.create_database(postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that the ledger supports."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "ledger.db")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    """A ledger of this version's shape, on each kind of database."""
+    opened = connect(database_url)
+    upgrade(opened)
+    yield opened
+    opened.close()

@@ -1,0 +1,62 @@
+"""Databases of every age open; those of the future are refused."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel, select
+
+from bot.models import Comment, State
+from bot.store import stats
+from bot.store.ledger import LedgerUnusable, connect
+from bot.store.migrate import current, upgrade
+
+OLD_DATA = {
+    "0001": [
+        "INSERT INTO channel (id, name, platform, options, rules, paused, created_at, answer_since, next_poll_at,"
+        " next_send_at, failures) VALUES (1, 'old', 'sandbox', '{}', '{\"send\": [\"question\"]}', FALSE,"
+        " '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 0)",
+        "INSERT INTO post (id, channel_id, platform_id, title, text, url) VALUES (1, 1, 'p', 'Post 帖子', '', '')",
+        "INSERT INTO comment (id, channel_id, post_id, platform_id, thread_id, extra, author_id, author_name, text,"
+        " url, language, is_own, created_at, ingested_at, updated_at, state, reason, detail, version, attempts,"
+        " due_at) VALUES (1, 1, 1, 'c', 'c', '{}', 'a', 'A', '怎么烘?', '', 'zh', FALSE, '2026-01-01 00:00:00',"
+        " '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'review', 'x', '', 3, 0, '2026-01-01 00:00:00')",
+    ],
+}
+"""For every revision ever released: rows as that version wrote them."""
+
+
+@pytest.mark.parametrize("revision", OLD_DATA)
+def test_old_data_survives_the_way_to_the_present_shape(database_url: str, revision: str) -> None:
+    ledger = connect(database_url)
+    upgrade(ledger, revision)
+    with ledger.engine.begin() as connection:
+        for statement in OLD_DATA[revision]:
+            connection.execute(text(statement.replace(":", "\\:")))
+    upgrade(ledger)
+    row = ledger.read(lambda session: session.exec(select(Comment)).one())
+    assert (row.text, row.state, row.version) == ("怎么烘?", State.REVIEW, 3)
+    assert ledger.read(stats.counts)[State.REVIEW] == 1
+    ledger.close()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> None:
+    ledger = connect(database_url)
+    assert upgrade(ledger)
+    assert not upgrade(ledger), "a second run has nothing to do"
+    with ledger.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+        assert current(connection) == "0001"
+    ledger.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
+    ledger = connect(database_url)
+    upgrade(ledger)
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LedgerUnusable, match="newer version"):
+        upgrade(ledger)
+    with ledger.engine.connect() as connection:
+        assert current(connection) == "9999"
+    ledger.close()
