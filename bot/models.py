@@ -203,7 +203,7 @@ class Reply(SQLModel, table=True):
     text: str = _text()
     key: str = Field(unique=True)
     approved_by: str
-    created_at: datetime = _moment()
+    ordered_at: datetime = _moment()
     first_attempt_at: datetime | None = _moment(default=None)
     attempted_at: datetime | None = _moment(default=None)
     sent_at: datetime | None = _moment(default=None)

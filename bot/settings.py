@@ -72,18 +72,18 @@ class GeneratorSettings(_Section):
         return self
 
 
+Language = Literal["en", "zh"]
+
+
 class PersonaSettings(_Section):
-    """How replies sound. A key that is left out keeps the default; an empty text means none."""
+    """How replies sound. A key that is left out keeps the default; an empty text means that none is said."""
 
     name: str | None = None
     tone: str | None = None
     rules: list[str] | None = None
-    greeting_en: str | None = None
-    greeting_zh: str | None = None
-    signature_en: str | None = None
-    signature_zh: str | None = None
-    cannot_answer_en: str | None = None
-    cannot_answer_zh: str | None = None
+    greetings: dict[Language, str] = {}
+    signatures: dict[Language, str] = {}
+    cannot_answer: dict[Language, str] = {}
     max_sentences: int | None = Field(default=None, ge=1)
 
 
@@ -105,8 +105,6 @@ class PolicySettings(_Section):
     """How much of the question the passages must cover before a reply may go out by itself."""
     max_comment_chars: int = Field(default=5000, ge=1)
     banned_words: list[str] = []
-    praise: Literal["skip", "review"] = "skip"
-    """What becomes of thanks and praise that ask nothing."""
 
 
 class KnowledgeSettings(_Section):
@@ -144,7 +142,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
-    language: Literal["en", "zh"] = "en"
+    language: Language = "en"
     """Of messages and pages where the reader did not choose."""
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()

@@ -14,6 +14,9 @@ from bot.store.states import Move, move
 
 Row = TypeVar("Row", Post, Channel)
 
+POLICY = "policy"
+"""Stands where a person's name would: the decision was the policy's."""
+
 TURNS = 12  # comments of the same thread that a generator may see
 
 
@@ -125,9 +128,9 @@ def order_reply(
             text=text,
             key=key,
             approved_by="",
-            created_at=now,
+            ordered_at=now,
         )
-    known.draft_id, known.text, known.approved_by = draft_id, text, approved_by
+    known.draft_id, known.text, known.approved_by, known.ordered_at = draft_id, text, approved_by, now
     session.add(known)
 
 
@@ -152,9 +155,7 @@ def _save_draft(session: Session, draft: Draft, *, ready: bool, now: datetime) -
     )
     comment = session.get(Comment, draft.comment_id)
     if ready and comment is not None:
-        order_reply(
-            session, comment=comment, draft_id=draft_id, text=draft.text, approved_by="policy", now=now
-        )
+        order_reply(session, comment=comment, draft_id=draft_id, text=draft.text, approved_by=POLICY, now=now)
 
 
 def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:

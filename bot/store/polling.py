@@ -14,6 +14,7 @@ from adapters.base import CommentPage, CommentRef
 from adapters.base import Post as PlatformPost
 from adapters.text import same_text
 from bot.models import Channel, Comment, Event, Post, Reply, State
+from bot.reasons import Reason
 from bot.store.states import OPEN, Move, move
 from knowledge.language import detect
 
@@ -166,9 +167,9 @@ def _save_comments(
 
 def _first_state(channel: Channel, comment: PlatformComment) -> tuple[State, str]:
     if comment.is_own:
-        return State.SKIPPED, "own_comment"
+        return State.SKIPPED, Reason.OWN_COMMENT
     if comment.ref.created_at < channel.answer_since:
-        return State.SKIPPED, "before_start"
+        return State.SKIPPED, Reason.BEFORE_BASELINE
     return State.NEW, ""
 
 
@@ -219,9 +220,9 @@ def _close_answered(
         if late and comment.state is State.READY:
             # An earlier attempt that the platform reported as refused arrived after all.
             reply.platform_id, reply.sent_at = answer.ref.comment_id, now
-            moves.append(Move(comment.id or 0, State.READY, State.SENT, "sent"))
+            moves.append(Move(comment.id or 0, State.READY, State.SENT, Reason.SENT))
         else:
-            moves.append(Move(comment.id or 0, State(comment.state), State.SKIPPED, "answered_by_human"))
+            moves.append(Move(comment.id or 0, State(comment.state), State.SKIPPED, Reason.ANSWERED_BY_HUMAN))
     move(session, moves, now=now, actor="poller")
 
 

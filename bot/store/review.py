@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from bot.models import Channel, Comment, Draft, Event, Post, Reply, State, Verdict
+from bot.reasons import Reason
 from bot.store.drafting import order_reply
 from bot.store.states import Move, move
 
@@ -114,13 +115,13 @@ def reject(session: Session, comment_id: int, *, reason: str, by: str, now: date
     """The draft is wrong: don't send it. `edit` may answer the comment later. Raises VerdictRefused."""
     comment = _waiting(session, comment_id, (State.REVIEW,))
     _record(session, comment, kind="reject", text="", reason=reason, by=by, now=now)
-    _go(session, comment, State.SKIPPED, "rejected", reason, by=by, now=now)
+    _go(session, comment, State.SKIPPED, Reason.REJECTED_BY_PERSON, reason, by=by, now=now)
 
 
 def skip(session: Session, comment_id: int, *, by: str, now: datetime) -> None:
     """Leave the comment unanswered; says nothing about the draft. Raises VerdictRefused."""
     comment = _waiting(session, comment_id, (State.REVIEW, State.FAILED))
-    _go(session, comment, State.SKIPPED, "skipped_by_human", "", by=by, now=now)
+    _go(session, comment, State.SKIPPED, Reason.SKIPPED_BY_PERSON, "", by=by, now=now)
 
 
 def confirm_sent(session: Session, comment_id: int, *, by: str, now: datetime) -> None:
@@ -130,14 +131,14 @@ def confirm_sent(session: Session, comment_id: int, *, by: str, now: datetime) -
     if ordered is not None:
         ordered.sent_at = now
         session.add(ordered)
-    _go(session, comment, State.SENT, "confirmed_by_human", "", by=by, now=now)
+    _go(session, comment, State.SENT, Reason.CONFIRMED_BY_PERSON, "", by=by, now=now)
 
 
 def retry(session: Session, comment_id: int, *, by: str, now: datetime) -> None:
     """Try again what has failed: to send the reply, if there is one, else to draft it. Raises VerdictRefused."""
     comment = _waiting(session, comment_id, (State.FAILED,))
     ordered = session.exec(select(Reply).where(Reply.comment_id == comment_id)).first()
-    _go(session, comment, State.READY if ordered else State.NEW, "retried", "", by=by, now=now)
+    _go(session, comment, State.READY if ordered else State.NEW, Reason.RETRIED, "", by=by, now=now)
 
 
 def _items() -> SelectOfItems:
@@ -174,7 +175,15 @@ def _waiting(session: Session, comment_id: int, states: tuple[State, ...]) -> Co
 def _to_ready(session: Session, comment: Comment, *, text: str, kind: str, by: str, now: datetime) -> None:
     _record(session, comment, kind=kind, text=text, reason="", by=by, now=now)
     order_reply(session, comment=comment, draft_id=comment.draft_id, text=text, approved_by=by, now=now)
-    _go(session, comment, State.READY, "approved" if kind == "approve" else "edited", "", by=by, now=now)
+    _go(
+        session,
+        comment,
+        State.READY,
+        Reason.APPROVED if kind == "approve" else Reason.EDITED,
+        "",
+        by=by,
+        now=now,
+    )
 
 
 def _record(

@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 
 from adapters.base import CommentRef
 from bot.models import Channel, Comment, Post, Reply, State
-from bot.store.drafting import take
+from bot.reasons import Reason
+from bot.store.drafting import POLICY, take
 from bot.store.polling import reference
 from bot.store.states import Move, move
 
@@ -32,6 +33,8 @@ class Job:
     attempts: int
     first_attempt_at: datetime | None
     """None when nothing was ever sent."""
+    approved_at: datetime | None
+    """When a person approved it; None when the policy did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ class Settled:
     due_at: datetime | None = None
     attempts: int = 0
     platform_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Our replies to other comments of a thread."""
+
+    known_ids: frozenset[str]
+    """Of those that are known to stand on the platform."""
+    pending: tuple[str, ...]
+    """Texts of those that may be on their way there."""
 
 
 def channels_with_work(session: Session, *, now: datetime) -> list[int]:
@@ -104,7 +117,7 @@ def write_intents(
             job.comment_id,
             State.READY,
             State.SENDING,
-            "sending",
+            Reason.SENDING,
             due_at=now + lease,
             attempts=job.attempts + 1,
         )
@@ -164,7 +177,7 @@ def expire_intents(session: Session, *, channel_id: int, now: datetime, settle_s
     )
     later = now + timedelta(seconds=settle_s)
     moves = [
-        Move(row_id or 0, State.SENDING, State.UNKNOWN, "interrupted", due_at=later, attempts=attempts)
+        Move(row_id or 0, State.SENDING, State.UNKNOWN, Reason.INTERRUPTED, due_at=later, attempts=attempts)
         for row_id, attempts in session.exec(lost.with_for_update(skip_locked=True))
     ]
     return len(move(session, moves, now=now, actor="sender"))
@@ -179,12 +192,24 @@ def claim_unknown(
     )
 
 
-def known_reply_ids(session: Session, *, channel_id: int, platform_ids: Iterable[str]) -> set[str]:
-    """Which of these replies on the platform are accounted for in the ledger."""
-    known = select(Reply.platform_id).where(
-        Reply.channel_id == channel_id, col(Reply.platform_id).in_(list(platform_ids))
+def thread_of(session: Session, comment_id: int) -> Thread:
+    """What the ledger knows of our replies to the other comments of this comment's thread."""
+    here = select(Comment.channel_id, Comment.thread_id).where(Comment.id == comment_id)
+    channel_id, thread_id = session.exec(here).one()
+    replies = (
+        select(Reply.platform_id, Reply.text, Comment.state)
+        .join(Comment, col(Comment.id) == Reply.comment_id)
+        .where(
+            Comment.channel_id == channel_id,
+            Comment.thread_id == thread_id,
+            col(Reply.comment_id) != comment_id,
+        )
     )
-    return {platform_id for platform_id in session.exec(known) if platform_id is not None}
+    rows = list(session.exec(replies))
+    return Thread(
+        frozenset(platform_id for platform_id, _, _ in rows if platform_id is not None),
+        tuple(text for _, text, state in rows if state in (State.SENDING, State.UNKNOWN)),
+    )
 
 
 def release(session: Session, *, owner: str, now: datetime) -> None:
@@ -231,6 +256,7 @@ def _claim(
             reply.key,
             comments[reply.comment_id].attempts,
             reply.first_attempt_at,
+            None if reply.approved_by == POLICY else reply.ordered_at,
         )
         for reply, post in rows
     ]

@@ -7,6 +7,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from bot.models import Comment, State
+from bot.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def counts(session: Session, *, channel_id: int | None = None) -> Counts:
     """Our own comments and history from before the channel's start are not counted."""
     rows = (
         select(Comment.state, Comment.reason, func.count())
-        .where(col(Comment.is_own).is_(False), col(Comment.reason) != "before_start")
+        .where(col(Comment.is_own).is_(False), col(Comment.reason) != Reason.BEFORE_BASELINE)
         .group_by(col(Comment.state), col(Comment.reason))
     )
     if channel_id is not None:

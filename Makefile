@@ -1,0 +1,49 @@
+# `make run` does the main job on the embedded default, `make test` passes the tests; each sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PACKAGES := bot adapters knowledge
+
+.PHONY: help setup run test lint format bench bench-pipeline clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: .venv/base.done  ## make .venv and install Rejoinder in it
+
+run: setup  ## start the service with the embedded sandbox platform
+	@$(BIN)/rejoinder demo
+
+test: .venv/test.done  ## run the tests; REJOINDER_NO_SKIP=1 turns every skip into a failure
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/test.done  ## check style, types and who imports whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/test.done  ## put the code into the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: bench-pipeline  ## run every benchmark
+
+bench-pipeline: .venv/test.done  ## crash runs, throughput, latency, memory; the last line is JSON
+	@$(BIN)/python -m tests.bench.pipeline
+
+clean:  ## remove what make made; data/ stays
+	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
+
+.venv/base.done: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Rejoinder needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 2; }
+	@echo "Setting up .venv (once; a minute or so) ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/test.done: .venv/base.done
+	@echo "Installing what the tests need ..."
+	@$(PIP) --editable '.[test]'
+	@touch $@

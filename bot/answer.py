@@ -1,0 +1,176 @@
+"""From a comment to a decision: triage, retrieval, generation, checks, policy.
+
+The one path that both the service and `rejoinder ask` take.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import Any
+
+from bot.checks import CheckFacts, Finding, check
+from bot.generator import Completion, GenerationRequest, Generator, ThreadTurn
+from bot.intents import Intent, classify
+from bot.persona import Persona
+from bot.policy import (
+    ChannelRules,
+    CommentFacts,
+    Decision,
+    DraftFacts,
+    Thresholds,
+    TriageRules,
+    decide,
+    draft_support,
+    triage,
+)
+from bot.prompt import system_text
+from knowledge.base import Retriever, ScoredPassage
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A comment, with what the answer may depend on."""
+
+    text: str
+    language: str
+    post_title: str = ""
+    post_text: str = ""
+    thread: tuple[ThreadTurn, ...] = ()
+    is_own: bool = False
+    answered_by_human: bool = False
+    max_chars: int = 1000
+    """Longest reply the platform takes."""
+    rules: ChannelRules = field(default_factory=ChannelRules)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was decided, and everything it was decided from."""
+
+    decision: Decision
+    language: str
+    intent: Intent | None = None
+    """None when triage decided before anything was written."""
+    candidates: tuple[Completion, ...] = ()
+    """Best first."""
+    passages: tuple[ScoredPassage, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """Of the best candidate."""
+    support: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def best(self) -> Completion | None:
+        return self.candidates[0] if self.candidates else None
+
+    @property
+    def text(self) -> str:
+        return self.candidates[0].text if self.candidates else ""
+
+
+class Answerer:
+    """Answers one question at a time; safe to call from several tasks at once."""
+
+    def __init__(
+        self,
+        *,
+        retriever: Retriever,
+        generator: Generator,
+        persona: Persona,
+        thresholds: Thresholds,
+        triage_rules: TriageRules,
+        banned: Sequence[str] = (),
+        top_k: int = 4,
+        candidates: int = 1,
+    ) -> None:
+        self._retriever = retriever
+        self._generator = generator
+        self._persona = persona
+        self._thresholds = thresholds
+        self._triage_rules = triage_rules
+        self._banned = tuple(banned)
+        self._top_k = top_k
+        self._candidates = candidates
+
+    async def answer(self, question: Question) -> Answer:
+        """Raises GeneratorError; nothing else, whatever the comment holds."""
+        facts = CommentFacts(question.text, question.language, question.is_own, question.answered_by_human)
+        early = triage(facts, self._triage_rules)
+        if early is not None:
+            return Answer(early, question.language)
+        started = perf_counter()
+        passages = await asyncio.to_thread(self._retriever.retrieve, question.text, self._top_k)
+        request = self._request(question, tuple(passages))
+        completions = await self._generator.generate(request)
+        return self._judge(question, request, completions, started)
+
+    def _request(self, question: Question, passages: tuple[ScoredPassage, ...]) -> GenerationRequest:
+        return GenerationRequest(
+            comment=question.text,
+            language=question.language,
+            post_title=question.post_title,
+            post_text=question.post_text,
+            thread=question.thread,
+            passages=passages,
+            persona=self._persona,
+            max_chars=question.max_chars,
+            candidates=self._candidates,
+        )
+
+    def _judge(
+        self,
+        question: Question,
+        request: GenerationRequest,
+        completions: Sequence[Completion],
+        started: float,
+    ) -> Answer:
+        facts = self._check_facts(request)
+        checked = [(completion, check(completion.text, facts)) for completion in completions]
+        # Stable: among equals the generator's own order stands.
+        checked.sort(key=lambda pair: (not pair[0].answered, len(pair[1])))
+        best, findings = checked[0]
+        intent = classify(question.text)
+        support = draft_support(best, request.passages)
+        draft = DraftFacts(best.answered, support, intent, findings)
+        return Answer(
+            decide(draft, self._thresholds, question.rules),
+            question.language,
+            intent,
+            tuple(completion for completion, _ in checked),
+            request.passages,
+            findings,
+            support,
+            perf_counter() - started,
+        )
+
+    def _check_facts(self, request: GenerationRequest) -> CheckFacts:
+        persona, language = request.persona, request.language
+        fixed = (
+            persona.greeting_in(language),
+            persona.signature_in(language),
+            persona.cannot_answer_in(language),
+        )
+        return CheckFacts(
+            comment=request.comment,
+            language=language,
+            sources=(
+                *(scored.passage.text for scored in request.passages),
+                request.post_title,
+                request.post_text,
+                *fixed,
+            ),
+            max_chars=request.max_chars,
+            fixed=fixed,
+            instructions=system_text(persona),
+            banned=self._banned,
+        )
+
+
+def evidence(passages: Sequence[ScoredPassage]) -> list[dict[str, Any]]:
+    """The passages as JSON, to be kept with the draft."""
+    return [
+        asdict(scored.passage)
+        | {"score": round(scored.score, 4), "support": round(scored.support, 4), "quote": scored.quote}
+        for scored in passages
+    ]

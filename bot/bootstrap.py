@@ -1,0 +1,189 @@
+"""The composition root: the one place where the parts are built and put together, and closed in reverse."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import aiohttp
+
+from adapters.base import Clock
+from bot.answer import Answerer
+from bot.connections import Connections
+from bot.context import Context
+from bot.extractive import ExtractiveGenerator
+from bot.generator import Generator
+from bot.loop import Loop
+from bot.metrics import Metrics
+from bot.persona import DEFAULT_CANNOT_ANSWER, DEFAULT_GREETINGS, DEFAULT_SIGNATURES, Persona
+from bot.policy import Thresholds, TriageRules
+from bot.poller import Poller
+from bot.responder import Responder
+from bot.schedule import make_beat
+from bot.sender import Sender
+from bot.service import Parts, Service
+from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
+from bot.store.ledger import Ledger, connect
+from bot.store.migrate import upgrade
+from knowledge.ingest import Library
+
+Role = Literal["poll", "respond", "send", "web"]
+ALL_ROLES: frozenset[Role] = frozenset({"poll", "respond", "send", "web"})
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger, of this version's shape. Raises LedgerError, SettingsError."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    ledger = connect(settings.database_url)
+    try:
+        upgrade(ledger)
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def open_library(settings: Settings, path: Path | None = None) -> Iterator[Library]:
+    """The documents, at `path` or where the settings say."""
+    library = Library(path or settings.data_dir / "knowledge")
+    try:
+        yield library
+    finally:
+        library.close()
+
+
+@asynccontextmanager
+async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
+    """The HTTP session that all adapters share; it keeps no cookies."""
+    connector = aiohttp.TCPConnector(limit=200)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield session
+
+
+def make_generator(settings: GeneratorSettings) -> Generator:
+    """Raises GeneratorMisconfigured, SettingsError."""
+    if settings.kind == "extractive":
+        return ExtractiveGenerator()
+    from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
+
+    return VLLMGenerator(
+        base_url=settings.base_url,
+        model=settings.model,
+        api_key=resolve(settings.api_key),
+        deadline_s=settings.deadline_s,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+    )
+
+
+def make_persona(settings: PersonaSettings) -> Persona:
+    """The default persona with what the owner changed."""
+    given = settings.model_dump(exclude_none=True)
+    persona = replace(
+        Persona(),
+        **{name: given[name] for name in ("name", "tone", "max_sentences") if name in given},
+        greetings=DEFAULT_GREETINGS | settings.greetings,
+        signatures=DEFAULT_SIGNATURES | settings.signatures,
+        cannot_answer=DEFAULT_CANNOT_ANSWER | settings.cannot_answer,
+    )
+    return persona if settings.rules is None else replace(persona, rules=tuple(settings.rules))
+
+
+def make_answerer(settings: Settings, library: Library, generator: Generator) -> Answerer:
+    return Answerer(
+        retriever=library.retriever(),
+        generator=generator,
+        persona=make_persona(settings.persona),
+        thresholds=Thresholds(settings.policy.min_support),
+        triage_rules=TriageRules(settings.policy.max_comment_chars),
+        banned=settings.policy.banned_words,
+        top_k=settings.knowledge.top_k,
+        candidates=settings.generator.candidates,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An assembled service, with the parts that the pages and the command line look at."""
+
+    settings: Settings
+    service: Service
+    ledger: Ledger
+    library: Library
+    connections: Connections
+    metrics: Metrics
+    owner: str
+
+
+@asynccontextmanager
+async def assemble(
+    settings: Settings,
+    *,
+    roles: frozenset[Role] = ALL_ROLES,
+    generator: Generator | None = None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Running]:
+    """Build the service for `roles`; what was opened is closed in reverse. `generator` replaces the settings' own.
+
+    Raises LedgerError, SettingsError, GeneratorMisconfigured, and LibraryError.
+    """
+    async with AsyncExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(settings))
+        library = stack.enter_context(open_library(settings))
+        http = await stack.enter_async_context(open_http())
+        connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
+        stack.push_async_callback(connections.aclose)
+        writer = generator if generator is not None else make_generator(settings.generator)
+        stack.push_async_callback(writer.aclose)
+        owner, metrics = process_name(), Metrics()
+
+        wakes: dict[str, Loop] = {}
+
+        def waker(name: str) -> None:
+            if name in wakes:
+                wakes[name].wake()
+
+        context = Context(ledger, connections, clock, owner, settings.service, metrics)
+        poller = Poller(context, on_new=lambda: waker("responder"))
+        responder = Responder(
+            context,
+            answerer=make_answerer(settings, library, writer),
+            generator_name=settings.generator.kind,
+            on_ready=lambda: waker("sender"),
+        )
+        sender = Sender(context, on_progress=lambda: waker("sender"))
+        if "poll" in roles:
+            wakes["poller"] = Loop("poller", poller.tick)
+        if "respond" in roles:
+            wakes["responder"] = Loop("responder", responder.tick)
+        if "send" in roles:
+            wakes["sender"] = Loop("sender", sender.tick)
+        service = Service(
+            ledger=ledger,
+            parts=Parts(
+                poller if "poll" in roles else None,
+                responder if "respond" in roles else None,
+                sender if "send" in roles else None,
+            ),
+            loops=wakes.values(),
+            beat=make_beat(wakes.values(), settings.service.beat_s),
+            owner=owner,
+            clock=clock,
+            shutdown_s=settings.service.shutdown_s,
+        )
+        yield Running(settings, service, ledger, library, connections, metrics, owner)
+
+
+def process_name() -> str:
+    """A name for this process that no other ever has; it marks the leases that are ours."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"

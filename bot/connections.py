@@ -1,0 +1,109 @@
+"""Open adapters, one for each channel, made when first needed and made anew when the channel's options change."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiohttp
+from pydantic import SecretStr
+
+from adapters.auth import FreshAuth
+from adapters.base import Account, AdapterFactory, Capabilities, Clock, PlatformAdapter
+from adapters.errors import Permanent, Transient
+from adapters.registry import BadOptions, UnknownPlatform, available, build
+from bot.models import Channel
+from bot.settings import SettingsError, resolve
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A channel's open adapter."""
+
+    adapter: PlatformAdapter
+    account: Account
+    timeout_s: float
+    fresh: FreshAuth
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.adapter.capabilities
+
+    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Run one call of the adapter, its token renewed if need be.
+
+        Raises AdapterError; a call over `timeout_s` is a Transient of unknown effect.
+        """
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.fresh.call(attempt)
+        except TimeoutError as error:
+            raise Transient(f"no answer within {self.timeout_s:g} s", ambiguous=True) from error
+
+
+class Connections:
+    """All open adapters of this process."""
+
+    def __init__(self, *, http: aiohttp.ClientSession, clock: Clock, timeout_s: float) -> None:
+        self._http = http
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._open: dict[int, tuple[str, Connection]] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    async def get(self, channel: Channel) -> Connection:
+        """The channel's connection, opened if need be. Raises AdapterError."""
+        key = channel.id or 0
+        made_from = f"{channel.platform} {sorted(channel.options.items())}"
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            known = self._open.get(key)
+            if known is not None and known[0] == made_from:
+                return known[1]
+            if known is not None:
+                del self._open[key]
+                await known[1].adapter.aclose()
+            connection = await self._connect(channel)
+            self._open[key] = (made_from, connection)
+            return connection
+
+    async def _connect(self, channel: Channel) -> Connection:
+        try:
+            options = with_secrets(channel.platform, channel.options)
+            adapter = build(channel.platform, options, http=self._http, clock=self._clock)
+        except (BadOptions, UnknownPlatform, SettingsError) as error:
+            raise Permanent(str(error)) from error
+        fresh = FreshAuth(adapter)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                account = await fresh.call(adapter.open)
+        except TimeoutError as error:
+            await adapter.aclose()
+            raise Transient(f"no answer within {self._timeout_s:g} s", ambiguous=False) from error
+        return Connection(adapter, account, self._timeout_s, fresh)
+
+    async def aclose(self) -> None:
+        for _, connection in self._open.values():
+            await connection.adapter.aclose()
+        self._open.clear()
+
+
+def with_secrets(platform: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` with the references in secret fields replaced by what they refer to. Raises SettingsError."""
+    factory = available().get(platform)
+    secret = secret_fields(factory) if factory is not None else frozenset()
+    return {
+        name: resolve(value) if name in secret and isinstance(value, str) else value
+        for name, value in options.items()
+    }
+
+
+def secret_fields(factory: AdapterFactory) -> frozenset[str]:
+    """Names of the options that hold a secret."""
+    fields = factory.Options.model_fields.items()
+    return frozenset(
+        name
+        for name, field in fields
+        if "SecretStr" in str(field.annotation) or field.annotation is SecretStr
+    )

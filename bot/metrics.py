@@ -1,0 +1,49 @@
+"""What /metrics shows. One set for a process; its own registry, so that tests can make many."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bot.store.stats import Counts
+
+_SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.ingested = Counter(
+            "rejoinder_comments_ingested", "Comments new to the ledger.", ["channel"], registry=self.registry
+        )
+        self.malformed = Counter(
+            "rejoinder_comments_malformed",
+            "Rows of a platform that could not be read.",
+            ["channel"],
+            registry=self.registry,
+        )
+        self.polls = Counter(
+            "rejoinder_polls", "Polls by outcome.", ["channel", "outcome"], registry=self.registry
+        )
+        self.decisions = Counter(
+            "rejoinder_decisions", "Decisions on comments.", ["decision", "reason"], registry=self.registry
+        )
+        self.sends = Counter(
+            "rejoinder_sends",
+            "Attempts to send a reply, by what came of them.",
+            ["channel", "outcome"],
+            registry=self.registry,
+        )
+        self.reply_seconds = Histogram(
+            "rejoinder_reply_seconds",
+            "From comment ingested to reply sent.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.draft_seconds = Histogram(
+            "rejoinder_draft_seconds", "Time to make one draft.", buckets=_SECONDS, registry=self.registry
+        )
+        self.comments = Gauge("rejoinder_comments", "Comments by state.", ["state"], registry=self.registry)
+
+    def render(self, counts: Counts) -> bytes:
+        """The text that Prometheus reads, with the ledger's present counts."""
+        for state, number in counts.by_state.items():
+            self.comments.labels(state.value).set(number)
+        return generate_latest(self.registry)

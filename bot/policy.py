@@ -1,0 +1,126 @@
+"""What becomes of a comment: `triage` before anything is written, `decide` afterwards. Pure.
+
+Nothing is sent unless the channel's owner has opened that kind of comment; doubt always ends with a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.checks import Code, Finding
+from bot.generator import Completion
+from bot.intents import Intent, classify
+from bot.reasons import Reason
+from bot.triage import injection_sign, is_blank, is_emoji_only, spam_sign
+from knowledge.base import ScoredPassage
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a comment, and why."""
+
+    action: Literal["send", "review", "skip"]
+    reason: Reason
+    detail: str = ""
+    """What exactly led to it: the matched words, the codes of the findings, the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommentFacts:
+    """What `triage` knows of a comment."""
+
+    text: str
+    language: str
+    is_own: bool = False
+    answered_by_human: bool = False
+    """The creator, or anyone with the account, has answered it since."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriageRules:
+    max_comment_chars: int = 5000
+    languages: frozenset[str] = frozenset({"en", "zh"})
+    """Languages that replies are written in; `und` (too short to tell) always passes."""
+    praise: Literal["skip", "review"] = "skip"
+    """What becomes of thanks and praise that ask nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFacts:
+    """What `decide` knows of a draft."""
+
+    answered: bool
+    support: float
+    """Best support (0 to 1) among the passages that the draft cites; see `draft_support`."""
+    intent: Intent
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    min_support: float = 0.7
+    """Least support (0 to 1) for a reply to go out without a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What the owner has opened up on one channel. By default nothing: everything goes to review."""
+
+    send_intents: frozenset[str] = frozenset()
+    min_support: float | None = None
+    """Takes the place of the threshold where it is set; 0 asks for no support at all."""
+
+
+def triage(facts: CommentFacts, rules: TriageRules | None = None) -> Decision | None:
+    """The decision that needs no draft; None where one is to be written."""
+    rules = rules if rules is not None else TriageRules()
+    by_place = _triage_place(facts)
+    if by_place:
+        return by_place
+    if is_blank(facts.text):
+        return Decision("skip", Reason.EMPTY)
+    if len(facts.text) > rules.max_comment_chars:
+        return Decision("review", Reason.TOO_LONG, f"{len(facts.text)} > {rules.max_comment_chars}")
+    return _triage_text(facts, rules)
+
+
+def _triage_place(facts: CommentFacts) -> Decision | None:
+    if facts.is_own:
+        return Decision("skip", Reason.OWN_COMMENT)
+    if facts.answered_by_human:
+        return Decision("skip", Reason.ANSWERED_BY_HUMAN)
+    return None
+
+
+def _triage_text(facts: CommentFacts, rules: TriageRules) -> Decision | None:
+    if is_emoji_only(facts.text):
+        return Decision("skip", Reason.EMOJI_ONLY)
+    intent = classify(facts.text)
+    if spam := spam_sign(facts.text, asks=intent == "question"):
+        return Decision("skip", Reason.SPAM, spam)
+    if injection := injection_sign(facts.text):
+        return Decision("review", Reason.INJECTION, injection)
+    if intent == "praise":
+        return Decision(rules.praise, Reason.NOTHING_TO_ANSWER)
+    if facts.language not in rules.languages | {"und"}:
+        return Decision("review", Reason.UNSUPPORTED_LANGUAGE, facts.language)
+    return None
+
+
+def decide(draft: DraftFacts, thresholds: Thresholds, rules: ChannelRules) -> Decision:
+    """Send or review; the first reason in the order of a person's interest."""
+    least = thresholds.min_support if rules.min_support is None else rules.min_support
+    if not draft.answered or draft.support < least:
+        return Decision("review", Reason.NOT_IN_DOCUMENTS, f"support {draft.support:.2f}, needed {least:.2f}")
+    codes = list(dict.fromkeys(finding.code for finding in draft.findings))
+    if codes:
+        reason = Reason.LANGUAGE if codes == [Code.LANGUAGE] else Reason.CHECKS
+        return Decision("review", reason, ", ".join(codes))
+    if draft.intent not in rules.send_intents:
+        return Decision("review", Reason.NOT_OPENED, draft.intent)
+    return Decision("send", Reason.GROUNDED, f"support {draft.support:.2f}")
+
+
+def draft_support(completion: Completion, passages: Sequence[ScoredPassage]) -> float:
+    """Best support among the cited passages; 0 for a draft that cites none."""
+    return max((passages[i].support for i in completion.citations), default=0.0)

@@ -1,0 +1,157 @@
+"""Polls every channel that is due and puts what it finds into the ledger."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from adapters.base import Budget, CommentPage, Cursor
+from adapters.errors import (
+    AccountRestricted,
+    AdapterError,
+    Permanent,
+    QuotaExhausted,
+    RateLimited,
+    ReauthRequired,
+)
+from bot.connections import Connection
+from bot.context import Context
+from bot.loop import backoff
+from bot.models import Channel
+from bot.store import channels, polling
+
+log = structlog.get_logger()
+
+BUDGET = Budget()
+
+
+class Poller:
+    """One process's share of the polling. A slow platform holds up no other."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        on_new: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._on_new = on_new
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def tick(self) -> None:
+        """Start a poll of every channel that is due; returns without waiting for them."""
+        due = await self._context.ledger.awrite(
+            polling.claim_channels,
+            owner=self._context.owner,
+            now=self._context.clock(),
+            lease=self._context.lease,
+        )
+        for channel in due:
+            task = asyncio.create_task(self.poll(channel), name=f"poll {channel.name}")
+            self._tasks.add(task)
+            task.add_done_callback(self._finished)
+
+    async def poll(self, channel: Channel) -> None:
+        """Read the claimed channel's news, page by page, each saved with its cursor."""
+        try:
+            connection = await self._context.connections.get(channel)
+            await self._remember_account(channel, connection)
+            await self._read(channel, connection)
+        except AdapterError as error:
+            await self._failed(channel, error)
+
+    async def drain(self) -> None:
+        """Wait for the polls that are under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _read(self, channel: Channel, connection: Connection) -> None:
+        adapter = connection.adapter
+        cursor: Cursor | None = channel.cursor
+        if cursor is None:
+            cursor = await connection.call(lambda: adapter.baseline(channel.answer_since))
+        while cursor is not None:
+            since: Cursor = cursor
+            page = await connection.call(lambda since=since: adapter.poll(since, BUDGET))  # type: ignore[misc]
+            saved = await self._save(channel, connection, page)
+            if saved is None:
+                log.warning("poll lost its lease to another process", channel=channel.name)
+                return
+            cursor = None if page.complete else page.cursor
+
+    async def _save(
+        self, channel: Channel, connection: Connection, page: CommentPage
+    ) -> polling.Ingested | None:
+        now = self._context.clock()
+        interval = max(self._context.settings.poll_interval_s, connection.capabilities.min_poll_s)
+        saved = await self._context.ledger.awrite(
+            polling.save_page,
+            channel=channel,
+            page=page,
+            owner=self._context.owner,
+            now=now,
+            next_poll_at=now + (timedelta(seconds=interval) if page.complete else self._context.lease),
+            thread_depth=connection.capabilities.reply_depth == "thread",
+        )
+        if saved is not None:
+            self._note(channel, page, saved)
+        return saved
+
+    def _note(self, channel: Channel, page: CommentPage, saved: polling.Ingested) -> None:
+        self._context.metrics.polls.labels(channel.name, "ok").inc()
+        self._context.metrics.malformed.labels(channel.name).inc(page.malformed)
+        if channel.failures:
+            log.info("channel recovered", channel=channel.name, failures=channel.failures)
+            channel.failures = 0
+        if saved.new:
+            self._context.metrics.ingested.labels(channel.name).inc(saved.new)
+            log.info("comments ingested", channel=channel.name, new=saved.new, known=saved.known)
+            self._on_new()
+
+    async def _remember_account(self, channel: Channel, connection: Connection) -> None:
+        account = connection.account
+        if channel.account_id == account.id and channel.account_name == account.name:
+            return
+        await self._context.ledger.awrite(
+            channels.known_as, channel.id or 0, account_id=account.id, account_name=account.name
+        )
+
+    async def _failed(self, channel: Channel, error: AdapterError) -> None:
+        now, message = self._context.clock(), str(error)
+        self._context.metrics.polls.labels(channel.name, type(error).__name__).inc()
+        if isinstance(error, ReauthRequired | AccountRestricted):
+            await self._context.ledger.awrite(channels.restrict, channel.id or 0, error=message, now=now)
+        failures = await self._context.ledger.awrite(
+            polling.poll_failed,
+            channel_id=channel.id or 0,
+            owner=self._context.owner,
+            error=message,
+            now=now,
+            retry_at=self._retry_at(channel, error, now),
+        )
+        if failures == 1:
+            log.warning("poll failed", channel=channel.name, error=message, kind=type(error).__name__)
+
+    def _retry_at(self, channel: Channel, error: AdapterError, now: datetime) -> datetime:
+        if isinstance(error, QuotaExhausted):
+            return error.resets_at
+        if isinstance(error, RateLimited):
+            return now + timedelta(seconds=error.retry_after)
+        longest = self._context.settings.retry_max_s
+        wait = (
+            longest
+            if isinstance(error, Permanent)
+            else backoff(channel.failures + 1, self._context.settings.retry_s, longest)
+        )
+        return now + timedelta(seconds=wait)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The lease ends by itself and the channel is polled again.
+            log.error("poll broke off", task=task.get_name(), error=str(error), exc_info=error)
