@@ -30,10 +30,13 @@ from bot.service import Parts, Service
 from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.web.glance import Watcher
+from bot.web.server import serve_pages
 from knowledge.ingest import Library
 
 Role = Literal["poll", "respond", "send", "web"]
-ALL_ROLES: frozenset[Role] = frozenset({"poll", "respond", "send", "web"})
+WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
+ALL_ROLES: frozenset[Role] = WORK | {"web"}
 
 
 def utc_now() -> datetime:
@@ -123,19 +126,21 @@ class Running:
     connections: Connections
     metrics: Metrics
     owner: str
+    page: str | None = None
+    """Address of the status page, where this process serves it."""
 
 
 @asynccontextmanager
 async def assemble(
     settings: Settings,
     *,
-    roles: frozenset[Role] = ALL_ROLES,
+    roles: frozenset[Role] = WORK,
     generator: Generator | None = None,
     clock: Clock = utc_now,
 ) -> AsyncIterator[Running]:
     """Build the service for `roles`; what was opened is closed in reverse. `generator` replaces the settings' own.
 
-    Raises LedgerError, SettingsError, GeneratorMisconfigured, and LibraryError.
+    Raises LedgerError, SettingsError, GeneratorMisconfigured, LibraryError, and CannotListen.
     """
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(open_ledger(settings))
@@ -181,7 +186,18 @@ async def assemble(
             clock=clock,
             shutdown_s=settings.service.shutdown_s,
         )
-        yield Running(settings, service, ledger, library, connections, metrics, owner)
+        page = None
+        if "web" in roles:
+            watcher = Watcher(ledger=ledger, library=library, generator=writer, service=service)
+            pages = serve_pages(
+                watcher=watcher,
+                metrics=metrics,
+                host=settings.web.host,
+                port=settings.web.port,
+                language=settings.language,
+            )
+            page = await stack.enter_async_context(pages)
+        yield Running(settings, service, ledger, library, connections, metrics, owner, page)
 
 
 def process_name() -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from bot.numerals import NUMBER, PRICE, amounts, canonical, price_key, prices
 from bot.persona import is_cjk, reply_language
@@ -89,16 +90,19 @@ _LINK = re.compile(
     r"tv|ly|gg|top|site|store|online|link|club|vip|cc|ru|uk|de|jp|fr|eu|us|ai)\b(?:/[^\s，。；！？、）)]*)?",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 _MENTION = re.compile(r"(?<![A-Za-z0-9_.@/])@[\w.-]*\w")
 _LEAK = re.compile(
     rf"{re.escape(FENCE_OPEN)}|{re.escape(FENCE_CLOSE)}|{re.escape(UNKNOWN)}|<[|｜]|[|｜]>|\[/?INST\]"
     rf"|</?think>|\[\d{{1,2}}\]"
     r"|\b(?:system prompt|as an ai (?:language )?model|i am an ai|my instructions|numbered passages?"
     r"|the passages? (?:don't|do not|state))"
-    r"|系统提示词?|提示词|作为(?:一个|一名)?(?:ai|人工智能)|我的指令|(?:^|\n)\s*(?:system|assistant"
+    r"|系统提示词?|提示词|作为(?:一个|一名)?(?:ai|人工智能)|我的指令|(?:^|\n)[^\S\n]*(?:system|assistant"
     r"|user)\s*:",
     re.IGNORECASE,
+)
+_RUN = re.compile(
+    r"(\S)\1{9,}|(?<!\w)(\w[^\s]{0,30}(?:\s+\S{1,30}){0,5}?)(?:[\s,，]+\2(?!\w)){2,}|([\u3400-\u9fff]{2,10}?)\3{3,}"
 )
 ECHO_WORDS, ECHO_CHARS = 8, 14
 """How many words (characters of Chinese) in a row count as repeating the comment."""
@@ -169,17 +173,27 @@ def _leaks(reply: str, facts: CheckFacts) -> Iterator[Finding]:
         if match[0].casefold() not in sources:
             yield _at(Code.LEAK, match)
     plain = fold(reply)
-    for line in sentences(facts.instructions):
-        rule = fold(line).strip("- ")
-        if len(rule) >= (10 if any(map(is_cjk, rule)) else 24) and rule in plain:
+    for rule in _rules(facts.instructions):
+        if rule in plain:
             yield Finding(Code.LEAK, (0, len(reply)), rule[:80])
 
 
+@lru_cache(maxsize=64)
+def _rules(instructions: str) -> tuple[str, ...]:
+    """The sentences of the prompt's system text that are long enough to be known again; the same for many replies."""
+    folded = (fold(line).strip("- ") for line in sentences(instructions))
+    return tuple(rule for rule in folded if len(rule) >= (10 if any(map(is_cjk, rule)) else 24))
+
+
 def _echo(reply: str, facts: CheckFacts) -> Iterator[Finding]:
-    said, known = _runs(facts.comment), {run for source in facts.sources for run in _runs(source)}
-    shared = next((run for run in _runs(reply) if run in said and run not in known), None)
-    if shared:
-        yield Finding(Code.ECHO, (0, len(reply)), shared[:80])
+    said = set(_runs(facts.comment))
+    shared = [run for run in _runs(reply) if run in said]
+    if not shared:
+        return
+    known = {run for source in facts.sources for run in _runs(source)}
+    for run in (run for run in shared if run not in known):
+        yield Finding(Code.ECHO, (0, len(reply)), run[:80])
+        return
 
 
 def _runs(text: str) -> list[str]:
@@ -210,9 +224,7 @@ def _repeated(reply: str, facts: CheckFacts) -> Iterator[Finding]:
         if len(key) >= 6 and key in seen:
             yield Finding(Code.REPEATED, _span(reply, sentence), sentence[:80])
         seen.add(key)
-    run = re.search(
-        r"(\S)\1{9,}|(\b\S+(?:\s+\S+){0,5}?)(?:[\s,，]+\2\b){2,}|([\u3400-\u9fff]{2,10}?)\3{3,}", body
-    )
+    run = _RUN.search(body)
     if run:
         yield Finding(Code.REPEATED, _span(reply, run[0]), run[0][:80])
 

@@ -1,6 +1,7 @@
 """Numbers and prices in English and Chinese text, brought to one form for comparison. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
@@ -11,12 +12,12 @@ _PLAIN = r"\d+(?:[,，]\d{3})*(?:\.\d+)?"
 
 # 一个 and 一次 mostly mean "a", not a count.
 NUMBER = re.compile(
-    rf"(?<![\d.,]){_PLAIN}|[{_HAN}]*[十百千万亿][{_HAN}]*|[{_HAN}]{{2,}}|[二两三四五六七八九](?=[{_MEASURES}])"
+    rf"(?<![\d.,]){_PLAIN}|(?<![{_HAN}])[{_HAN}]*[十百千万亿][{_HAN}]*|[{_HAN}]{{2,}}|[二两三四五六七八九](?=[{_MEASURES}])"
     r"|一(?=[元块折度克%])"
 )
 PRICE = re.compile(
     rf"(?P<before>[$€£¥￥]|\b(?:USD|EUR|GBP|CNY|RMB)\b)\s?(?P<first>{_PLAIN})"
-    rf"|(?P<second>{_PLAIN}|[{_HAN}]+)\s?(?P<after>美元|欧元|英镑|元|块钱|块|\b(?:USD|EUR|GBP|CNY|RMB|dollars?|bucks|euros?|pounds?|yuan)\b)",
+    rf"|(?P<second>(?<![\d.,]){_PLAIN}|(?<![{_HAN}])[{_HAN}]+)\s?(?P<after>美元|欧元|英镑|元|块钱|块|\b(?:USD|EUR|GBP|CNY|RMB|dollars?|bucks|euros?|pounds?|yuan)\b)",
     re.IGNORECASE,
 )
 _CURRENCIES = {
@@ -26,6 +27,9 @@ _CURRENCIES = {
     "CNY": ("¥", "￥", "cny", "rmb", "元", "块", "块钱", "yuan"),
 }
 _CURRENCY = {sign: name for name, signs in _CURRENCIES.items() for sign in signs}
+
+MAX_DIGITS = 40
+"""Longer numbers are compared as they are written; Python refuses to read very long ones."""
 
 Price = tuple[str, str]
 """ISO code of the currency, and the amount in canonical form."""
@@ -50,9 +54,11 @@ def price_key(match: re.Match[str]) -> set[Price]:
 
 def canonical(number: str) -> str:
     """`number` in Arabic digits, without separators, leading or trailing zeros."""
+    if len(number) > MAX_DIGITS:
+        return number
     if number[0] in _HAN:
         return str(_from_han(number))
-    whole, _, fraction = number.replace(",", "").replace("，", "").partition(".")
+    whole, _, fraction = unicodedata.normalize("NFKC", number).replace(",", "").partition(".")
     digits, fraction = str(int(whole)), fraction.rstrip("0")
     return f"{digits}.{fraction}" if fraction else digits
 

@@ -53,7 +53,9 @@ class ScoredPassage:
 class Retriever(Protocol):
     """Finds passages. Safe to call from several threads."""
 
-    def retrieve(self, query: str, top_k: int = 4, scope: frozenset[str] | None = None) -> list[ScoredPassage]:
+    def retrieve(
+        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None
+    ) -> list[ScoredPassage]:
         """The `top_k` best passages, best first; fewer when fewer share anything with the query.
 
         `scope` limits the search to documents under one of these sources (a path, a folder or an address prefix).

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypeVar
 
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from bot.models import Channel, Comment, Draft, Post, Reply, State
@@ -44,6 +44,15 @@ class Outcome:
     draft: Draft | None = None
     due_at: datetime | None = None
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A reply that may go out."""
+
+    comment: Comment
+    draft_id: int | None
+    text: str
 
 
 def claim_new(session: Session, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
@@ -84,9 +93,7 @@ def save_outcomes(session: Session, outcomes: Iterable[Outcome], *, owner: str, 
     """Save what was decided; returns the ids that were still `owner`'s. The others are left as they are."""
     wanted = list(outcomes)
     done = move(session, [_as_move(outcome) for outcome in wanted], now=now, actor="responder", owner=owner)
-    for outcome in wanted:
-        if outcome.comment_id in done and outcome.draft is not None:
-            _save_draft(session, outcome.draft, ready=outcome.target is State.READY, now=now)
+    _save_drafts(session, [outcome for outcome in wanted if outcome.comment_id in done], now)
     return done
 
 
@@ -115,23 +122,36 @@ def postpone(
     )
 
 
-def order_reply(
-    session: Session, *, comment: Comment, draft_id: int | None, text: str, approved_by: str, now: datetime
-) -> None:
-    """Write down the one reply `comment` is to get, or change its text while nothing was sent yet."""
-    known = session.exec(select(Reply).where(Reply.comment_id == comment.id)).first()
-    if known is None:
-        key = sha256(f"{comment.channel_id}:{comment.platform_id}".encode()).hexdigest()[:32]
-        known = Reply(
-            comment_id=comment.id or 0,
-            channel_id=comment.channel_id,
-            text=text,
-            key=key,
-            approved_by="",
-            ordered_at=now,
-        )
-    known.draft_id, known.text, known.approved_by, known.ordered_at = draft_id, text, approved_by, now
-    session.add(known)
+def order_replies(session: Session, orders: Iterable[Order], *, approved_by: str, now: datetime) -> None:
+    """Write down the one reply that each comment is to get, or change its text while nothing was sent yet."""
+    wanted = {order.comment.id or 0: order for order in orders}
+    connection = session.connection()
+    known = set(session.exec(select(Reply.comment_id).where(col(Reply.comment_id).in_(wanted))))
+    fresh = [_reply_row(order, approved_by, now) for key, order in wanted.items() if key not in known]
+    if fresh:
+        connection.execute(insert(Reply), fresh)
+    for key in known:
+        order = wanted[key]
+        values = {
+            "draft_id": order.draft_id,
+            "text": order.text,
+            "approved_by": approved_by,
+            "ordered_at": now,
+        }
+        connection.execute(update(Reply).where(col(Reply.comment_id) == key).values(values))
+
+
+def _reply_row(order: Order, approved_by: str, now: datetime) -> dict[str, object]:
+    comment = order.comment
+    return {
+        "comment_id": comment.id,
+        "channel_id": comment.channel_id,
+        "draft_id": order.draft_id,
+        "text": order.text,
+        "key": sha256(f"{comment.channel_id}:{comment.platform_id}".encode()).hexdigest()[:32],
+        "approved_by": approved_by,
+        "ordered_at": now,
+    }
 
 
 def _as_move(outcome: Outcome) -> Move:
@@ -146,16 +166,26 @@ def _as_move(outcome: Outcome) -> Move:
     )
 
 
-def _save_draft(session: Session, draft: Draft, *, ready: bool, now: datetime) -> None:
-    row = draft.model_dump(exclude={"id"})
-    statement = insert(Draft).values(row).returning(col(Draft.id))
-    draft_id = session.connection().execute(statement).scalar_one()
-    session.connection().execute(
-        update(Comment).where(col(Comment.id) == draft.comment_id).values(draft_id=draft_id)
-    )
-    comment = session.get(Comment, draft.comment_id)
-    if ready and comment is not None:
-        order_reply(session, comment=comment, draft_id=draft_id, text=draft.text, approved_by=POLICY, now=now)
+def _save_drafts(session: Session, outcomes: list[Outcome], now: datetime) -> None:
+    drafts = {outcome.comment_id: outcome.draft for outcome in outcomes if outcome.draft is not None}
+    if not drafts:
+        return
+    connection = session.connection()
+    rows = [draft.model_dump(exclude={"id"}) for draft in drafts.values()]
+    made = connection.execute(insert(Draft).returning(col(Draft.comment_id), col(Draft.id)), rows)
+    ids = {row[0]: row[1] for row in made}
+    connection.execute(_IN_FORCE, [{"row_id": key, "to_draft_id": value} for key, value in ids.items()])
+    ready = {outcome.comment_id for outcome in outcomes if outcome.target is State.READY}
+    comments = session.exec(select(Comment).where(col(Comment.id).in_(ready & set(drafts))))
+    orders = [Order(row, ids[row.id or 0], drafts[row.id or 0].text) for row in comments]
+    order_replies(session, orders, approved_by=POLICY, now=now)
+
+
+_IN_FORCE = (
+    update(Comment.__table__)  # type: ignore[attr-defined]
+    .where(Comment.__table__.c.id == bindparam("row_id"))  # type: ignore[attr-defined]
+    .values(draft_id=bindparam("to_draft_id"))
+)
 
 
 def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:

@@ -7,9 +7,10 @@ Query functions live in the sibling modules; each takes a Session first and hold
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -37,6 +38,8 @@ class Ledger:
 
     def __init__(self, engine: Engine, threads: int = 4) -> None:
         self._engine = engine
+        # SQLite takes one writer at a time and lets the others sleep and try again; waiting here wakes them at once.
+        self._turn = Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ledger")
 
     @property
@@ -50,7 +53,7 @@ class Ledger:
 
     def write(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in one transaction that sees and keeps others out of what it changes."""
-        with self._session(writes=True) as session:
+        with self._turn, self._session(writes=True) as session:
             return work(session, *args, **kwargs)
 
     def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

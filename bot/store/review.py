@@ -9,10 +9,11 @@ from sqlmodel.sql.expression import Select
 
 from bot.models import Channel, Comment, Draft, Event, Post, Reply, State, Verdict
 from bot.reasons import Reason
-from bot.store.drafting import order_reply
+from bot.store.drafting import Order, order_replies
 from bot.store.states import Move, move
 
 SelectOfItems = Select[Comment, Channel, Post, Draft]
+_TOLD = (State.REVIEW, State.SENT, State.SKIPPED, State.FAILED)
 
 
 class VerdictRefused(ValueError):
@@ -60,6 +61,50 @@ def queue(
     if channel is not None:
         rows = rows.where(Channel.name == channel)
     return _with_replies(session, rows)
+
+
+def latest(session: Session, *, limit: int) -> list[Item]:
+    """What was decided or done last, newest first, each comment once; our own comments and old history left out.
+
+    Looks at the last `limit` × 50 moves only, so that it stays quick in a ledger of any size.
+    """
+    newest = select(Event).order_by(col(Event.id).desc()).limit(limit * 50).subquery()
+    moves = (
+        select(newest.c.comment_id)
+        .where(newest.c.from_state != "", newest.c.to_state.in_(_TOLD))
+        .order_by(newest.c.id.desc())
+    )
+    ids = list(dict.fromkeys(session.exec(moves)))[:limit]
+    found = _with_replies(session, _items().where(col(Comment.id).in_(ids)))
+    return sorted(found, key=lambda item: ids.index(item.comment.id or 0))
+
+
+def following(
+    session: Session, *, after: int, limit: int, channel: str | None = None, since: datetime | None = None
+) -> list[Item]:
+    """Comments with ids above `after`, in the order of their ids; `since` is the earliest time of writing."""
+    rows = _items().where(col(Comment.id) > after, col(Comment.is_own).is_(False)).order_by(col(Comment.id))
+    if channel is not None:
+        rows = rows.where(Channel.name == channel)
+    if since is not None:
+        rows = rows.where(Comment.created_at >= since)
+    return _with_replies(session, rows.limit(limit))
+
+
+def drafts_of(session: Session, comment_ids: Sequence[int]) -> list[Draft]:
+    """Every draft of these comments, oldest first."""
+    return list(
+        session.exec(select(Draft).where(col(Draft.comment_id).in_(comment_ids)).order_by(col(Draft.id)))
+    )
+
+
+def verdicts_of(session: Session, comment_ids: Sequence[int]) -> list[Verdict]:
+    """Every verdict on these comments, oldest first."""
+    return list(
+        session.exec(
+            select(Verdict).where(col(Verdict.comment_id).in_(comment_ids)).order_by(col(Verdict.id))
+        )
+    )
 
 
 def case(session: Session, comment_id: int) -> Case:
@@ -174,7 +219,7 @@ def _waiting(session: Session, comment_id: int, states: tuple[State, ...]) -> Co
 
 def _to_ready(session: Session, comment: Comment, *, text: str, kind: str, by: str, now: datetime) -> None:
     _record(session, comment, kind=kind, text=text, reason="", by=by, now=now)
-    order_reply(session, comment=comment, draft_id=comment.draft_id, text=text, approved_by=by, now=now)
+    order_replies(session, [Order(comment, comment.draft_id, text)], approved_by=by, now=now)
     _go(
         session,
         comment,

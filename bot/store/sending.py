@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import bindparam, func, or_, update
 from sqlmodel import Session, col, select
 
 from adapters.base import CommentRef
@@ -144,14 +144,21 @@ def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: da
         for o in wanted
     ]
     done = move(session, moves, now=now, actor="sender", owner=owner)
-    for outcome in wanted:
-        if outcome.comment_id in done and outcome.target is State.SENT:
-            session.connection().execute(
-                update(Reply)
-                .where(col(Reply.comment_id) == outcome.comment_id)
-                .values(sent_at=now, platform_id=outcome.platform_id)
-            )
+    proofs = [
+        {"row_id": outcome.comment_id, "to_sent_at": now, "to_platform_id": outcome.platform_id}
+        for outcome in wanted
+        if outcome.comment_id in done and outcome.target is State.SENT
+    ]
+    if proofs:
+        session.connection().execute(_PROOF, proofs)
     return done
+
+
+_PROOF = (
+    update(Reply.__table__)  # type: ignore[attr-defined]
+    .where(Reply.__table__.c.comment_id == bindparam("row_id"))  # type: ignore[attr-defined]
+    .values(sent_at=bindparam("to_sent_at"), platform_id=bindparam("to_platform_id"))
+)
 
 
 def give_back(

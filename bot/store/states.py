@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, update
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, insert, update
+from sqlmodel import Session, col, select
 
 from bot.models import Comment, Event, State
 
@@ -63,38 +63,57 @@ def move(
     With `owner`, only rows whose lease that owner holds move: a worker that lost its lease changes nothing.
     Raises IllegalMove.
     """
-    done: list[Move] = []
-    for wish in moves:
+    wanted = list(moves)
+    for wish in wanted:
         if wish.target not in MOVES[wish.source]:
             raise IllegalMove(f"comment {wish.comment_id}: {wish.source} → {wish.target} is not a legal move")
-        if _apply(session, wish, now, owner):
-            done.append(wish)
+    done = _possible(session, wanted, owner)
     if done:
-        session.execute(insert(Event), [_event(wish, now, actor) for wish in done])
+        connection = session.connection()
+        connection.execute(_UPDATE, [_values(wish, now) for wish in done])
+        connection.execute(insert(Event), [_event(wish, now, actor) for wish in done])
     return {wish.comment_id for wish in done}
 
 
-def _apply(session: Session, wish: Move, now: datetime, owner: str | None) -> bool:
-    statement = (
-        update(Comment)
-        .where(col(Comment.id) == wish.comment_id, col(Comment.state) == wish.source)
-        .values(
-            state=wish.target,
-            reason=wish.reason,
-            detail=wish.detail,
-            due_at=wish.due_at or now,
-            attempts=wish.attempts,
-            updated_at=now,
-            lease_owner=None,
-            version=col(Comment.version) + 1,
-        )
-        .execution_options(synchronize_session=False)
+def _possible(session: Session, wanted: list[Move], owner: str | None) -> list[Move]:
+    """The wishes whose comment is where they say; these rows are locked until the transaction ends."""
+    here = select(Comment.id, Comment.state, Comment.version, Comment.lease_owner)
+    ids = [wish.comment_id for wish in wanted]
+    rows = {row[0]: row for row in session.exec(here.where(col(Comment.id).in_(ids)).with_for_update())}
+
+    def possible(wish: Move) -> bool:
+        if wish.comment_id not in rows:
+            return False
+        _, state, version, holder = rows[wish.comment_id]
+        return state == wish.source and wish.version in (None, version) and owner in (None, holder)
+
+    return [wish for wish in wanted if possible(wish)]
+
+
+# On the table itself: one statement for many rows, past the identity map of the session.
+_UPDATE = (
+    update(Comment.__table__)  # type: ignore[attr-defined]
+    .where(Comment.__table__.c.id == bindparam("row_id"))  # type: ignore[attr-defined]
+    .values(
+        {
+            name: bindparam(f"to_{name}")
+            for name in ("state", "reason", "detail", "due_at", "attempts", "updated_at")
+        }
+        | {"lease_owner": None, "version": col(Comment.version) + 1}
     )
-    if owner is not None:
-        statement = statement.where(col(Comment.lease_owner) == owner)
-    if wish.version is not None:
-        statement = statement.where(col(Comment.version) == wish.version)
-    return bool(session.connection().execute(statement).rowcount)
+)
+
+
+def _values(wish: Move, now: datetime) -> dict[str, object]:
+    return {
+        "row_id": wish.comment_id,
+        "to_state": wish.target,
+        "to_reason": wish.reason,
+        "to_detail": wish.detail,
+        "to_due_at": wish.due_at or now,
+        "to_attempts": wish.attempts,
+        "to_updated_at": now,
+    }
 
 
 def _event(wish: Move, now: datetime, actor: str) -> dict[str, object]:

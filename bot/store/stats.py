@@ -52,3 +52,9 @@ def next_due(session: Session) -> datetime | None:
     """When the next comment that waits for Rejoinder is due; None when none waits."""
     states = (State.NEW, State.READY, State.SENDING, State.UNKNOWN)
     return session.exec(select(func.min(Comment.due_at)).where(col(Comment.state).in_(states))).one()
+
+
+def ingested_since(session: Session, *, channel_id: int, since: datetime) -> int:
+    """How many comments of a channel came into the ledger at `since` or later, our own included."""
+    found = select(func.count()).where(Comment.channel_id == channel_id, col(Comment.ingested_at) >= since)
+    return session.exec(found).one()

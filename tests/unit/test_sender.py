@@ -221,7 +221,11 @@ async def test_while_the_thread_cannot_be_read_nothing_is_sent(bench: Bench) -> 
         (RejectedContent("bad word"), State.REVIEW, "refused_by_platform"),
         (Permanent("no"), State.FAILED, "refused_by_platform"),
         (RateLimited("slow down", retry_after=90), State.READY, "waiting_for_platform"),
-        (QuotaExhausted("used up", resets_at=START + timedelta(hours=9)), State.READY, "waiting_for_platform"),
+        (
+            QuotaExhausted("used up", resets_at=START + timedelta(hours=9)),
+            State.READY,
+            "waiting_for_platform",
+        ),
         (Transient("refused", ambiguous=False), State.READY, "waiting_for_platform"),
         (ReauthRequired("revoked"), State.READY, "waiting_for_platform"),
         (AccountRestricted("blocked"), State.READY, "waiting_for_platform"),

@@ -148,7 +148,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("approved_by", sa.String(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("ordered_at", sa.DateTime(), nullable=False),
         sa.Column("first_attempt_at", sa.DateTime(), nullable=True),
         sa.Column("attempted_at", sa.DateTime(), nullable=True),
         sa.Column("sent_at", sa.DateTime(), nullable=True),

@@ -1,0 +1,150 @@
+"""Turns text into search terms: stemmed words for scripts with spaces, character uni- and bigrams for the rest.
+
+The same analysis serves the index, the query and the comparison of sentences, so that they always agree.
+"""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+import snowballstemmer
+
+VERSION = 1
+"""Raise it whenever the terms of the same text change: indexes made before are then rebuilt."""
+
+_EVERYDAY_WEIGHT = 0.5
+MAX_TERM = 40
+"""Longer words are cut; nobody searches for them whole."""
+
+_UNSPACED = (
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff\u0e00-\u0e7f"
+)
+_TOKEN = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"|(?P<number>\d+(?:[.,]\d+)+)"
+    rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_])+(?:['’](?:(?![{_UNSPACED}])[^\W_])+)*(?:\+\+|#(?![^\W_]))?)"
+)
+_MARKS = re.compile(r"[\u0300-\u036f]")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_STOP_WORDS = _words(
+    "a about after all also am an and any are as at be because been before being between both but by can could did do "
+    "does doing done down during each either else ever few for from further get gets give given got had has have "
+    "having he her here hers him his how i if in into is it its just like let many may me mean means might mine more "
+    "most much must my no nor not now of off on once one only or other our out over own per please quite really said "
+    "same say says shall she should so some such tell than thank thanks that the their them then there these they "
+    "this those through to too under until up upon us very was we well went were what when where whether which while "
+    "who whom whose why will with would yes yet you your s t d ll m re ve don doesn didn isn aren wasn weren won "
+    "wouldn couldn shouldn hasn haven hadn im ive"
+)
+# Question words and particles: they say what kind of answer is wanted, not what it is about.
+_CHINESE_FRAME = re.compile(
+    "请问一下|请问|想问一下|想问|问一下|是什么时候|什么时候|什么样|为什么|是什么|叫什么|有什么|什么|为何|如何|怎么样|怎样|怎么|"
+    "是否|是不是|有没有|能不能|可不可以|可以|多少|多久|多长时间|多大|多长|多高|多远|哪一年|哪一个|哪年|哪个|哪些|哪里|哪儿|"
+    "哪位|哪种|哪几|哪|几个|几种|几次|几年|几|谁|何时|何地|何|有多|吗|呢|吧|啊|呀|嘛|啦|哦|的话|的|了|"
+    "是|在|和|与|及|或|被|把|将|从|于|对|为|以|之|其|也|都|就|还|又|着|过|到|有|会|能|要|我|你|您|他|她|它|们|这|那|个|"
+    "請問|什麼時候|什麼|為什麼|怎麼|多少|哪裡|哪個|誰|嗎"
+)
+
+# Words of everyday talk: a small library may not hold them at all, yet a question is hardly ever about them.
+_EVERYDAY = _words(
+    "able actually add always anyone anything around ask away bad based become become begin best better big bit buy "
+    "call called came care change check come cool course create day different difference else end enough everyone "
+    "exactly exist explain fact feel find fine first follow found full game go going gone good great guy guys hand "
+    "happen hard hear help high hope idea important include including interested job keep kind know known last later "
+    "learn least leave left less life little live located long look lot love main major maybe name named need never "
+    "new next nice number occur old order part people person piece place plan play point possible prefer problem "
+    "provide purpose put question reason recommend refer related right role run see seem seen sell set show since "
+    "small soon sort start state still stop stuff sure take talk term thing think time told took top try turn type "
+    "understand use used useful using usually video want watch way week work world worth wrong year start many often "
+    "originally considered consider according specific particular certain example group instead primary result "
+    "channel comment link episode tutorial subscribe"
+)
+_EVERYDAY_CHINESE = _words(
+    "视频 觉得 知道 使用 时候 东西 一样 需要 应该 博主 主播 老师 大家 自己 现在 已经 这里 那里 "
+    "一下 不能 可能 一般 比较 直接 问题 为啥 咋样 推荐 建议 想要 还是 或者 如果 因为 所以 但是 "
+    "而且 关于 进行 其中 以及 主要 包括 位于 属于 称为 名字 名称 时间 地方 方面 情况 原因 作用 "
+    "特点 哪里 后来 之后 之前 最后 最终 第一 一些 没有 不是 就是 多少 几天 一个 两个 用的"
+)
+
+_stemmer = snowballstemmer.stemmer("english")
+_stemmer_lock = threading.Lock()
+"""The stemmer keeps the word it works on in itself."""
+
+
+def normalise(text: str) -> str:
+    """Compatibility forms unified, lower case, Latin accents dropped."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    if plain.isascii():
+        return plain
+    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", plain)))
+
+
+def terms(text: str) -> list[str]:
+    """All search terms of `text`, in order, for the index and for BM25."""
+    return [term for kind, token in _tokens(text) for term in _expand(kind, token)]
+
+
+def content_terms(text: str) -> list[str]:
+    """What `text` is about: its terms without stop words and question words, each once, in order.
+
+    Chinese gives bigrams, and single characters only where one stands alone.
+    """
+    found: dict[str, None] = {}
+    for kind, token in _tokens(text):
+        if kind == "unspaced":
+            found.update(dict.fromkeys(_chinese_content(token)))
+        elif token.partition("'")[0] not in _STOP_WORDS:
+            found[_stem(token)] = None
+    return list(found)
+
+
+def weight(term: str) -> float:
+    """What a content term counts for, whatever its frequency: everyday words count for half."""
+    return _EVERYDAY_WEIGHT if term in _everyday_terms() else 1.0
+
+
+@cache
+def _everyday_terms() -> frozenset[str]:
+    return _EVERYDAY_CHINESE | {_stem(word) for word in _EVERYDAY}
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    for match in _TOKEN.finditer(normalise(text)):
+        kind = match.lastgroup or "word"
+        yield kind, match[0] if kind == "unspaced" else match[0][:MAX_TERM].replace("’", "'")
+
+
+def _expand(kind: str, token: str) -> Iterator[str]:
+    if kind == "unspaced":
+        yield from token
+        yield from bigrams(token)
+    else:
+        yield _stem(token)
+
+
+def bigrams(run: str) -> Iterator[str]:
+    """Neighbouring pairs of characters."""
+    return (run[index : index + 2] for index in range(len(run) - 1))
+
+
+def _chinese_content(run: str) -> Iterator[str]:
+    for part in _CHINESE_FRAME.split(run):
+        if len(part) == 1:
+            yield part
+        else:
+            yield from bigrams(part)
+
+
+@lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    if not word.isascii() or not word[0].isalpha():
+        return word
+    with _stemmer_lock:
+        return str(_stemmer.stemWord(word.removesuffix("'s")))

@@ -1,0 +1,174 @@
+"""Fetches a web address carefully: only the public web, only documents, within limits."""
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from knowledge.loaders import Content, title_from
+from knowledge.records import LoadError
+
+MAX_BYTES = 20_000_000
+MAX_REDIRECTS = 5
+DEADLINE_S = 30.0
+_CHUNK = 65_536
+_REDIRECTS = frozenset([301, 302, 303, 307, 308])
+_SUFFIX_OF = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "application/pdf": ".pdf",
+    "text/plain": ".txt",
+    "text/markdown": ".md",
+    "text/x-markdown": ".md",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+}
+_HEADERS = {"User-Agent": "rejoinder-ingest", "Accept": ", ".join([*_SUFFIX_OF, "*/*;q=0.1"])}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class PrivateAddress(OSError):
+    """A host that leads to a network other than the public internet."""
+
+
+def is_public(address: Address) -> bool:
+    """Whether `address`, or the IPv4 address that an IPv6 one carries within it, is on the public internet."""
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = _carried(address)
+        if carried is not None:
+            return is_public(carried)
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.teredo is not None:
+        return address.teredo[1]
+    return address.ipv4_mapped or address.sixtofour
+
+
+class PublicResolver(AbstractResolver):
+    """Answers only with public addresses.
+
+    The connection goes to the very addresses that were checked here, so a name that resolves differently a
+    moment later changes nothing.
+    """
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises PrivateAddress when any of the host's addresses is not public."""
+        found = await self._inner.resolve(host, port, family)
+        for result in found:
+            if not is_public(ipaddress.ip_address(result["host"].partition("%")[0])):
+                raise PrivateAddress(f"{host} is {result['host']}")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+async def fetch(
+    address: str,
+    *,
+    allow_private: bool = False,
+    max_bytes: int = MAX_BYTES,
+    deadline_s: float = DEADLINE_S,
+    resolver: AbstractResolver | None = None,
+) -> Content:
+    """The document at `address`. Raises LoadError with the cure when it cannot be had.
+
+    `allow_private` also lets loopback and private networks be read: for intranets and tests.
+    """
+    inner = resolver or ThreadedResolver()
+    connector = aiohttp.TCPConnector(
+        resolver=inner if allow_private else PublicResolver(inner), use_dns_cache=False, force_close=True
+    )
+    try:
+        async with (
+            asyncio.timeout(deadline_s),
+            aiohttp.ClientSession(connector=connector, headers=_HEADERS, trust_env=False) as session,
+        ):
+            return await _follow(session, address, allow_private, max_bytes)
+    except TimeoutError as error:
+        raise LoadError(address, f"did not answer within {deadline_s:g} s; try again later") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise _translated(address, error) from error
+
+
+def _translated(address: str, error: BaseException) -> LoadError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PrivateAddress):
+            return _refused(address)
+        cause = cause.__cause__ or cause.__context__
+    return LoadError(address, f"cannot be fetched ({error or type(error).__name__}); check it in a browser")
+
+
+def _refused(address: str) -> LoadError:
+    return LoadError(
+        address,
+        "leads to a private network; allow private addresses in the settings if that is what you want",
+    )
+
+
+async def _follow(
+    session: aiohttp.ClientSession, address: str, allow_private: bool, max_bytes: int
+) -> Content:
+    """Each hop is checked like the first. The document keeps the name under which it was asked for."""
+    here = address
+    for _ in range(MAX_REDIRECTS + 1):
+        _check(address, here, allow_private)
+        async with session.get(here, allow_redirects=False) as response:
+            if response.status not in _REDIRECTS:
+                return await _read(response, address, max_bytes)
+            here = urljoin(here, response.headers.get("Location", ""))
+    raise LoadError(address, f"redirects more than {MAX_REDIRECTS} times; give the address that it ends at")
+
+
+def _check(address: str, here: str, allow_private: bool) -> None:
+    """Numeric hosts never reach the resolver, so they are checked here."""
+    parts = urlsplit(here)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise LoadError(address, f"leads to {here[:100]!r}, which is no http or https address")
+    if allow_private:
+        return
+    try:
+        host = ipaddress.ip_address(parts.hostname.partition("%")[0])
+    except ValueError:
+        return
+    if not is_public(host):
+        raise _refused(address)
+
+
+async def _read(response: aiohttp.ClientResponse, address: str, max_bytes: int) -> Content:
+    if response.status != 200:
+        raise LoadError(address, f"answers with status {response.status}; check it in a browser")
+    kind = response.content_type
+    suffix = _SUFFIX_OF.get(kind)
+    if suffix is None:
+        raise LoadError(address, f"is of type {kind}; give HTML, PDF, DOCX, Markdown or plain text")
+    data = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        data += chunk
+        if len(data) > max_bytes:
+            raise LoadError(
+                address, f"is larger than {max_bytes / 1e6:g} MB; download it and ingest a part of it"
+            )
+    name = urlsplit(address).path.rstrip("/").rpartition("/")[2]
+    if name.lower().endswith((".md", ".markdown")) and suffix == ".txt":
+        suffix = ".md"
+    return Content(
+        address, bytes(data), suffix, title_from(name or response.host or ""), response.charset or ""
+    )

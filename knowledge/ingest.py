@@ -1,0 +1,256 @@
+"""The library: ingests files, folders and addresses, keeps the index in step, and hands out retrievers."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+
+from knowledge import loaders, sources
+from knowledge.base import Document
+from knowledge.fetch import fetch
+from knowledge.language import detect
+from knowledge.lock import WriterLock
+from knowledge.records import HEADING_JOINT, Loaded, LoadError
+from knowledge.retriever import SparseRetriever
+from knowledge.sparse import SparseIndex
+from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
+from knowledge.store import Fingerprint, LibraryError, NewPassage, Store
+
+Progress = Callable[[str, int, int], None]
+"""Called with the source just finished, how many are done, and how many there are."""
+
+LOCK_WAIT_S = 30.0
+_LOCK_STEP_S = 0.1
+_OPEN_WAIT_S = 1.0
+_CATCH_UP_S = 5.0
+"""While ingesting, finished documents become searchable about this often."""
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest did; lists hold sources, and a source is in exactly one of them."""
+
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    """Source and a one-line message with the cure; what was known of the source before stays searchable."""
+    ignored: list[str] = field(default_factory=list)
+    """Files in folders that are hidden, links, or of no known type."""
+    passages: int = 0
+    """Passages in the library afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much the library holds."""
+
+    documents: int
+    passages: int
+    languages: dict[str, int]
+    """Documents in each language."""
+    bytes: int
+    """Size of the library's files on disk."""
+
+
+class Library:
+    """The creator's documents in one folder. Safe to use from several threads and several processes."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        passage_size: int = DEFAULT_SIZE,
+        overlap: int = DEFAULT_OVERLAP,
+        lock_wait_s: float = LOCK_WAIT_S,
+    ) -> None:
+        """Opens or makes the library. Raises LibraryError when it cannot be used as it is."""
+        self._path = path.absolute()
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(f"{path} cannot be made ({error.strerror}); choose another folder") from error
+        self._store = Store(self._path / "library.sqlite")
+        self._lock = WriterLock(self._path / "writer.lock")
+        # One opens at a time, lest one that finds no index yet clears away what another has just begun; but
+        # a long ingest elsewhere is not waited for, as it has made the index at its start.
+        with self._lock.held(min(lock_wait_s, _OPEN_WAIT_S)):
+            self._index = SparseIndex(self._path)
+        self._size, self._overlap, self._lock_wait_s = passage_size, overlap, lock_wait_s
+        self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}"
+
+    async def ingest(
+        self, given: Sequence[str], *, progress: Progress | None = None, allow_private: bool = False
+    ) -> IngestReport:
+        """Bring files, folders and addresses into the library; what is unchanged is not read again.
+
+        A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
+        lead to private networks. Raises LibraryError when another process keeps the library locked.
+        """
+        report = IngestReport()
+        async with self._writing():
+            plan = await asyncio.to_thread(sources.plan, given, self._path)
+            report.ignored.extend(plan.ignored)
+            report.failed.extend(plan.failed)
+            try:
+                await self._ingest_all(plan.sources, report, progress, allow_private)
+                await asyncio.to_thread(self._remove_vanished, plan.folders, report)
+            finally:
+                # Here on Ctrl-C too: what is finished stays and can be found.
+                await asyncio.to_thread(self._index.catch_up, self._store)
+        report.passages = self._store.counts()[1]
+        return report
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[None]:
+        deadline = monotonic() + self._lock_wait_s
+        while True:
+            with self._lock.held(0) as got:
+                if got:
+                    yield
+                    return
+            if monotonic() >= deadline:
+                raise LibraryError(_locked(self._path))
+            await asyncio.sleep(_LOCK_STEP_S)
+
+    async def _ingest_all(
+        self, planned: Sequence[str], report: IngestReport, progress: Progress | None, allow_private: bool
+    ) -> None:
+        searchable = monotonic()
+        for done, source in enumerate(planned, 1):
+            try:
+                outcome = await self._ingest_one(source, allow_private)
+            except LoadError as error:
+                report.failed.append((source, error.message))
+            else:
+                outcome(report).append(source)
+            if monotonic() - searchable > _CATCH_UP_S:
+                await asyncio.to_thread(self._index.catch_up, self._store)
+                searchable = monotonic()
+            if progress is not None:
+                progress(source, done, len(planned))
+
+    async def _ingest_one(self, source: str, allow_private: bool) -> Callable[[IngestReport], list[str]]:
+        if sources.is_address(source):
+            content = await fetch(source, allow_private=allow_private)
+            return await asyncio.to_thread(self._take, content, 0)
+        return await asyncio.to_thread(self._ingest_file, Path(source))
+
+    def _ingest_file(self, path: Path) -> Callable[[IngestReport], list[str]]:
+        stat = loaders.stat(path)
+        known = self._store.fingerprint(str(path))
+        if known is not None and known == replace(
+            known, size=stat.st_size, modified_ns=stat.st_mtime_ns, made_by=self._made_by
+        ):
+            return _unchanged
+        return self._take(loaders.read_file(path), stat.st_mtime_ns)
+
+    def _take(self, content: loaders.Content, modified_ns: int) -> Callable[[IngestReport], list[str]]:
+        """Store what `content` holds, unless it is what the store has; says which list the source belongs to."""
+        digest = hashlib.sha256(content.data).hexdigest()
+        new = Fingerprint(len(content.data), modified_ns, digest, self._made_by)
+        known = self._store.fingerprint(content.source)
+        if known is not None and (known.digest, known.made_by) == (new.digest, new.made_by):
+            self._store.touch(content.source, new)
+            return _unchanged
+        loaded = loaders.load(content)
+        passages = to_passages(loaded, self._size, self._overlap)
+        self._store.put(
+            source=content.source,
+            title=loaded.title,
+            language=_main_language(passages),
+            fingerprint=new,
+            passages=passages,
+        )
+        return _added if known is None else _updated
+
+    def _remove_vanished(self, folders: Iterable[str], report: IngestReport) -> None:
+        """Drop documents of these folders whose files are no longer there."""
+        roots = tuple(folder.rstrip("/") + "/" for folder in folders)
+        for document in self._store.documents():
+            if roots and document.source.startswith(roots) and not Path(document.source).exists():
+                self._store.remove(document.source)
+                report.removed.append(document.source)
+
+    def documents(self) -> list[Document]:
+        """All documents, by source."""
+        return self._store.documents()
+
+    def remove(self, source: str) -> bool:
+        """Forget one document (the file itself stays); False when the library does not hold it.
+
+        Raises LibraryError when another process keeps the library locked.
+        """
+        with self._lock.held(self._lock_wait_s) as got:
+            if not got:
+                raise LibraryError(_locked(self._path))
+            removed = self._store.remove(sources.canonical(source))
+            self._index.catch_up(self._store)
+        return removed
+
+    def stats(self) -> Stats:
+        """Counts, read from the store."""
+        documents, passages = self._store.counts()
+        languages = Counter(document.language for document in self._store.documents())
+        size = sum(_size_of(file) for file in self._path.rglob("*"))
+        return Stats(documents, passages, dict(languages), size)
+
+    def retriever(self) -> SparseRetriever:
+        """A retriever that follows the library, whichever process changes it. Closed with the library."""
+        return SparseRetriever(self._store, self._index, catch_up=self._catch_up_if_free)
+
+    def _catch_up_if_free(self) -> None:
+        """Whoever holds the lock is writing, and brings the index up to date at its end."""
+        with self._lock.held(0) as got:
+            if got:
+                self._index.catch_up(self._store)
+
+    def close(self) -> None:
+        """Let go of the files; the library and its retrievers cannot be used afterwards."""
+        self._store.close()
+
+
+def to_passages(loaded: Loaded, size: int, overlap: int) -> list[NewPassage]:
+    """The passages of a document, in order."""
+    return [
+        NewPassage(HEADING_JOINT.join(section.headings), section.page, text, detect(text))
+        for section in loaded.sections
+        for paragraph in section.paragraphs
+        for text in split(paragraph, size, overlap)
+    ]
+
+
+def _main_language(passages: Sequence[NewPassage]) -> str:
+    letters: Counter[str] = Counter()
+    for passage in passages:
+        letters[passage.language] += len(passage.text)
+    return max(letters, key=lambda language: letters[language], default="und")
+
+
+def _size_of(path: Path) -> int:
+    """Bytes of a file; 0 for a folder, and for a file of the index that was merged away this moment."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _locked(path: Path) -> str:
+    return f"{path} is being written by another process; wait until its ingest has finished, then try again"
+
+
+def _added(report: IngestReport) -> list[str]:
+    return report.added
+
+
+def _updated(report: IngestReport) -> list[str]:
+    return report.updated
+
+
+def _unchanged(report: IngestReport) -> list[str]:
+    return report.unchanged

@@ -1,0 +1,274 @@
+"""Documents and passages in one SQLite file: the truth that every index is derived from.
+
+Each change takes the next generation number; an index that knows its own generation can ask what changed since.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from knowledge.base import Document, Passage
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 10.0
+_MANY = 500
+"""Numbers per query; SQLite allows a limited count of parameters."""
+
+_SCHEMA = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    language TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    passages INTEGER NOT NULL,
+    generation INTEGER NOT NULL
+);
+CREATE INDEX documents_by_generation ON documents (generation);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    heading TEXT NOT NULL,
+    page INTEGER,
+    text TEXT NOT NULL,
+    language TEXT NOT NULL
+);
+CREATE UNIQUE INDEX passages_by_document ON passages (document_id, position);
+CREATE TABLE removed (document_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO state VALUES ('generation', 0);
+"""
+_PASSAGES = """
+SELECT p.id, p.document_id, d.source, d.title, p.heading, p.page, p.position, p.text, p.language
+FROM passages p JOIN documents d ON d.id = p.document_id
+"""
+
+
+class LibraryError(Exception):
+    """The library cannot be used as it is; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells whether a source has changed since it was read."""
+
+    size: int
+    """Bytes."""
+    modified_ns: int
+    """Modification time in nanoseconds; 0 where there is none."""
+    digest: str
+    """SHA-256 of the bytes, hexadecimal."""
+    made_by: str
+    """Version and settings of the code that split the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage before the store gives it a number."""
+
+    heading: str
+    page: int | None
+    text: str
+    language: str
+
+
+class Store:
+    """Safe to use from several threads and, with a wait of up to `BUSY_TIMEOUT_S`, from several processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the file. Raises LibraryError when it is newer than this program or no database."""
+        self._lock = threading.RLock()
+        self._path = path
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise LibraryError(_cure(path, error)) from error
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        with self._writing():
+            version = int(self._one("PRAGMA user_version"))
+            if version > SCHEMA_VERSION:
+                raise LibraryError(
+                    f"{self._path} was made by a newer version (schema {version}, known here: {SCHEMA_VERSION}); "
+                    "update the program, or point it at another library"
+                )
+            if version == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _one(self, sql: str, *values: object) -> int:
+        row = self._db.execute(sql, values).fetchone()
+        return int(row[0])
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction that holds the write lock from its start, so that it never fails half way."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise LibraryError(_cure(self._path, error)) from error
+
+    def _next_generation(self) -> int:
+        self._db.execute("UPDATE state SET value = value + 1 WHERE name = 'generation'")
+        return self.generation()
+
+    def generation(self) -> int:
+        """Number of the last change."""
+        with self._lock, self._translated():
+            return self._one("SELECT value FROM state WHERE name = 'generation'")
+
+    def data_version(self) -> int:
+        """Changes whenever another connection has written; costs microseconds."""
+        with self._lock, self._translated():
+            return self._one("PRAGMA data_version")
+
+    def put(
+        self,
+        *,
+        source: str,
+        title: str,
+        language: str,
+        fingerprint: Fingerprint,
+        passages: Sequence[NewPassage],
+    ) -> int:
+        """Add the document, or put it in the place of what `source` held before; returns its number."""
+        with self._translated(), self._writing():
+            generation = self._next_generation()
+            row = self._db.execute(
+                "INSERT INTO documents (source, title, language, size, modified_ns, digest, made_by, passages,"
+                " generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET"
+                " title = excluded.title, language = excluded.language, size = excluded.size,"
+                " modified_ns = excluded.modified_ns, digest = excluded.digest, made_by = excluded.made_by,"
+                " passages = excluded.passages, generation = excluded.generation RETURNING id",
+                (
+                    source,
+                    title,
+                    language,
+                    fingerprint.size,
+                    fingerprint.modified_ns,
+                    fingerprint.digest,
+                    fingerprint.made_by,
+                    len(passages),
+                    generation,
+                ),
+            ).fetchone()
+            document_id = int(row[0])
+            self._db.execute("DELETE FROM passages WHERE document_id = ?", (document_id,))
+            self._db.executemany(
+                "INSERT INTO passages (document_id, position, heading, page, text, language)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (document_id, position, passage.heading, passage.page, passage.text, passage.language)
+                    for position, passage in enumerate(passages)
+                ],
+            )
+        return document_id
+
+    def touch(self, source: str, fingerprint: Fingerprint) -> None:
+        """Note a new size and time of a document whose content is the same."""
+        with self._translated(), self._writing():
+            self._db.execute(
+                "UPDATE documents SET size = ?, modified_ns = ? WHERE source = ?",
+                (fingerprint.size, fingerprint.modified_ns, source),
+            )
+
+    def remove(self, source: str) -> bool:
+        """Remove one document; False when there is none."""
+        with self._translated(), self._writing():
+            row = self._db.execute(
+                "DELETE FROM documents WHERE source = ? RETURNING id", (source,)
+            ).fetchone()
+            if row is not None:
+                self._db.execute("INSERT INTO removed VALUES (?, ?)", (row[0], self._next_generation()))
+        return row is not None
+
+    def fingerprint(self, source: str) -> Fingerprint | None:
+        """What is known of `source`, None when it is not in the library."""
+        with self._lock, self._translated():
+            row = self._db.execute(
+                "SELECT size, modified_ns, digest, made_by FROM documents WHERE source = ?", (source,)
+            ).fetchone()
+        return None if row is None else Fingerprint(*row)
+
+    def documents(self) -> list[Document]:
+        """All documents, by source."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT id, source, title, language, passages FROM documents ORDER BY source"
+            )
+            return [Document(*row) for row in rows]
+
+    def changed_since(self, generation: int) -> list[int]:
+        """Numbers of the documents that were added, replaced or removed after `generation`."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT id FROM documents WHERE generation > ?1 "
+                "UNION SELECT document_id FROM removed WHERE generation > ?1 ORDER BY 1",
+                (generation,),
+            )
+            return [row[0] for row in rows]
+
+    def passages_of(self, document_id: int) -> list[Passage]:
+        """The passages of one document, in order; empty when it was removed."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                f"{_PASSAGES} WHERE p.document_id = ? ORDER BY p.position", (document_id,)
+            )
+            return [Passage(*row) for row in rows]
+
+    def passages(self, ids: Iterable[int]) -> dict[int, Passage]:
+        """The passages with these numbers; those that are gone are left out."""
+        wanted = list(ids)
+        found: dict[int, Passage] = {}
+        with self._lock, self._translated():
+            for start in range(0, len(wanted), _MANY):
+                part = wanted[start : start + _MANY]
+                marks = ",".join("?" * len(part))
+                rows = self._db.execute(f"{_PASSAGES} WHERE p.id IN ({marks})", part)
+                found.update((row[0], Passage(*row)) for row in rows)
+        return found
+
+    def counts(self) -> tuple[int, int]:
+        """How many documents and how many passages."""
+        with self._lock, self._translated():
+            return self._one("SELECT count(*) FROM documents"), self._one("SELECT count(*) FROM passages")
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def _cure(path: Path, error: sqlite3.DatabaseError) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return f"{path} is in use by another process ({text}); wait until it has finished, then try again"
+    if "full" in text:
+        return f"the disk that holds {path} is full; free some space, then try again"
+    if "not a database" in text or "malformed" in text:
+        return f"{path} is damaged ({text}); move it away and ingest the documents again"
+    return f"{path} cannot be used ({text}); check that its folder exists and can be written"

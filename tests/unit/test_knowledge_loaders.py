@@ -1,0 +1,366 @@
+"""Every kind of file to sections, and every kind of broken file to one clear line."""
+
+import io
+import struct
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import docx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfgen.canvas import Canvas
+
+from knowledge import loaders
+from knowledge.loaders import Content, load, title_from
+from knowledge.markdown import load_markdown
+from knowledge.records import Loaded, LoadError, Section, table_lines
+from knowledge.textfiles import load_text
+
+
+def read(data: bytes, suffix: str = ".txt", charset: str = "") -> Loaded:
+    return load(Content(f"/docs/file{suffix}", data, suffix, "file", charset))
+
+
+def refusal(data: bytes, suffix: str) -> str:
+    with pytest.raises(LoadError) as caught:
+        read(data, suffix)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"/docs/file{suffix} ")
+    return caught.value.message
+
+
+def paragraphs(loaded: Loaded) -> list[str]:
+    return [paragraph for section in loaded.sections for paragraph in section.paragraphs]
+
+
+# Plain text
+
+CHINESE = "家庭咖啡烘焙\n\n一爆大约在196摄氏度开始。这是我们的说明。"
+TRADITIONAL = "家庭咖啡烘焙\n\n一爆大約在196度開始。這是我們的說明。"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(CHINESE, name) for name in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "gb18030")]
+    + [(TRADITIONAL, "big5"), (TRADITIONAL, "utf-16-be")],
+)
+def test_chinese_text_in_any_common_encoding(text: str, encoding: str) -> None:
+    loaded = read(text.encode(encoding))
+    assert [loaded.title, *paragraphs(loaded)] == text.split("\n\n")
+
+
+def test_western_text_that_is_not_utf_8() -> None:
+    text = "Café déjà vu. It’s naïve, señor, for 20 €."
+    assert paragraphs(read(text.encode("cp1252"))) == [text]
+
+
+def test_two_chinese_characters_in_an_old_encoding() -> None:
+    assert paragraphs(read("价格".encode("gb18030"))) == ["价格"]
+
+
+def test_a_first_line_that_is_a_sentence_or_all_there_is_is_no_title() -> None:
+    assert load_text("Hello there.\n\nMore.", "name") == Loaded(
+        "name", (Section((), ("Hello there.", "More.")),)
+    )
+    assert load_text("Just this", "name") == Loaded("name", (Section((), ("Just this",)),))
+
+
+def test_wrapped_lines_become_one_paragraph_and_list_items_stay_apart() -> None:
+    wrapped = "This line was wrapped by an editor at some column,\nand this is the rest of it. Short\nline."
+    text = f"{wrapped}\n\n- one\n- two\n"
+    joined = "This line was wrapped by an editor at some column, and this is the rest of it. Short"
+    assert load_text(text, "t").sections[0].paragraphs == (f"{joined}\nline.", "- one\n- two")
+
+
+def test_wrapped_chinese_lines_are_joined_without_a_blank() -> None:
+    first, second = "一爆大约在一百九十六摄氏度开始，二爆在二百二十四摄氏度开始，中间", "大约有两分钟。"
+    assert load_text(f"{first}\n{second}", "t").sections[0].paragraphs == (first + second,)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=400), st.sampled_from([".txt", ".md", ".docx", ".pdf"]))
+def test_any_bytes_give_sections_or_a_load_error(data: bytes, suffix: str) -> None:
+    with suppress(LoadError):
+        assert read(data, suffix).sections
+
+
+# Markdown
+
+MARKDOWN = """---
+title: "The Guide"
+---
+# Coffee <!-- hidden -->
+
+Welcome to **the** _guide_, see [shop](https://e.x/shop) or [below](#kit).
+
+## Kit
+
+It costs:
+
+- `49` dollars
+- [x] 12 euros,
+  shipping included
+
+| Bean | Time |
+|------|:----:|
+| Kenya | 9 min |
+
+```bash
+# not a heading
+pip install a_b_c
+```
+
+Temperatures
+------------
+> 196 °C. snake_case_name stays, 2 * 3 * 4 too.
+### Deep ###
+**重点**：很好
+"""
+
+
+def test_markdown_gives_title_headings_and_text_without_marks() -> None:
+    loaded = load_markdown(MARKDOWN, "file")
+    assert loaded.title == "The Guide"
+    assert [(section.headings, section.paragraphs) for section in loaded.sections] == [
+        (("Coffee",), ("Welcome to the guide, see shop (https://e.x/shop) or below.",)),
+        (
+            ("Coffee", "Kit"),
+            (
+                "It costs:\n49 dollars\n12 euros, shipping included",
+                "Bean: Kenya; Time: 9 min",
+                "# not a heading\npip install a_b_c",
+            ),
+        ),
+        (("Coffee", "Temperatures"), ("196 °C. snake_case_name stays, 2 * 3 * 4 too.",)),
+        (("Coffee", "Temperatures", "Deep"), ("重点：很好",)),
+    ]
+
+
+def test_the_first_heading_is_the_title_and_no_heading_of_the_passages() -> None:
+    loaded = load_markdown("# Coffee\ntext\n## Kit\nmore", "file")
+    assert loaded.title == "Coffee"
+    assert [section.headings for section in loaded.sections] == [(), ("Kit",)]
+
+
+def test_a_table_row_can_be_understood_by_itself() -> None:
+    assert (
+        table_lines([["Bean", "Time"], ["Kenya", "9\nmin"], ["", ""], ["Java"]])
+        == "Bean: Kenya; Time: 9 min\nBean: Java"
+    )
+    assert table_lines([["only", "row"]]) == "only; row"
+
+
+# HTML
+
+PAGE = """<!DOCTYPE html><html><head><meta charset="{charset}"><title>价目</title><style>p {{}}</style></head><body>
+<nav><a href="/">Home</a> <a href="/x">Impressum</a></nav><h1>价格</h1><p>入门套装<b>299</b>元。</p><h2>Shipping</h2>
+<p>Free of charge.</p><ul><li>Europe: 5 days</li><li>Asia: 3 days</li></ul>
+<table><tr><th>Bean</th><th>Time</th></tr><tr><td>Kenya</td><td>9 min</td></tr></table>
+<script>var secret = 1;</script><footer>Copyright</footer></body></html>"""
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
+def test_a_small_page_is_kept_whole_but_for_its_frame(charset: str) -> None:
+    loaded = read(PAGE.format(charset=charset).encode(charset), ".html")
+    text = "\n".join(paragraphs(loaded))
+    assert loaded.title == "价格"
+    for part in (
+        "入门套装299元。",
+        "Free of charge.",
+        "Europe: 5 days\nAsia: 3 days",
+        "Bean: Kenya; Time: 9 min",
+    ):
+        assert part in text
+    for part in ("Impressum", "secret", "Copyright"):
+        assert part not in text
+    assert ("Shipping",) in [section.headings for section in loaded.sections]
+
+
+def test_a_large_page_is_reduced_to_its_main_text() -> None:
+    links = "".join(f'<li><a href="/{n}">Teaser number {n} of the sidebar</a></li>' for n in range(150))
+    body = "".join(
+        f"<p>Sentence {n} of the article says something about roasting coffee at home.</p>" for n in range(40)
+    )
+    page = f"<html><body><div class='sidebar'><ul>{links}</ul></div><article><h1>T</h1>{body}</article></body></html>"
+    text = "\n".join(paragraphs(read(page.encode(), ".html")))
+    assert "Sentence 39 of the article" in text
+    assert "Teaser" not in text
+
+
+def test_the_servers_charset_decides() -> None:
+    assert paragraphs(
+        read("<html><body><p>Größe</p></body></html>".encode("latin-1"), ".html", "latin-1")
+    ) == ["Größe"]
+
+
+# PDF
+
+LATIN, HAN = "Helvetica", "STSong-Light"
+pdfmetrics.registerFont(UnicodeCIDFont(HAN))
+
+
+def pdf(*pages: list[str], font: str = LATIN, **options: object) -> bytes:
+    out = io.BytesIO()
+    canvas = Canvas(out, **options)
+    for lines in pages:
+        canvas.setFont(font, 12)
+        for number, line in enumerate(lines):
+            canvas.drawString(50, 800 - 16 * number, line)
+        canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+def test_pdf_lines_are_joined_words_mended_and_page_numbers_dropped() -> None:
+    data = pdf(
+        ["The first crack starts at 196 degrees, and the tem-", "perature rises quickly. Done.", "1"],
+        ["Next page with a text that is long enough here", "Page 2 of 2"],
+    )
+    loaded = read(data, ".pdf")
+    assert [(section.page, section.paragraphs) for section in loaded.sections] == [
+        (1, ("The first crack starts at 196 degrees, and the temperature rises quickly. Done.",)),
+        (2, ("Next page with a text that is long enough here",)),
+    ]
+
+
+def test_a_sentence_over_a_page_break_stays_whole() -> None:
+    loaded = read(
+        pdf(["This sentence is long enough and goes on over the"], ["page break. Then more."]), ".pdf"
+    )
+    assert paragraphs(loaded) == ["This sentence is long enough and goes on over the page break. Then more."]
+
+
+def test_chinese_pdf_lines_are_joined_without_blanks() -> None:
+    data = pdf(
+        ["家庭咖啡烘焙指南：一爆大约在一百九十六摄氏度", "开始，二爆在二百二十四摄氏度。", "第二段。"],
+        font=HAN,
+    )
+    assert paragraphs(read(data, ".pdf")) == [
+        "家庭咖啡烘焙指南：一爆大约在一百九十六摄氏度开始，二爆在二百二十四摄氏度。",
+        "第二段。",
+    ]
+
+
+def test_500_pages_are_read_each_with_its_number() -> None:
+    loaded = read(pdf(*[[f"This is what page {number} says."] for number in range(1, 501)]), ".pdf")
+    assert (len(loaded.sections), loaded.sections[-1].page) == (500, 500)
+    assert loaded.sections[499].paragraphs == ("This is what page 500 says.",)
+
+
+def scanned() -> bytes:
+    out = io.BytesIO()
+    canvas = Canvas(out)
+    canvas.drawImage(ImageReader(Image.new("RGB", (50, 50), "grey")), 50, 50)
+    canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+def test_pdf_refusals_name_the_cure() -> None:
+    assert "save a copy without a password" in refusal(pdf(["x"], encrypt=StandardEncryption("pw")), ".pdf")
+    assert "OCR" in refusal(scanned(), ".pdf")
+    assert "OCR" in refusal(pdf([]), ".pdf")
+    assert "damaged" in refusal(b"%PDF-1.7 nothing else", ".pdf")
+    assert "damaged" in refusal(pdf(["text"])[:200], ".pdf")
+
+
+# DOCX
+
+
+def word() -> bytes:
+    document = docx.Document()
+    document.add_heading("Guide", 0)
+    document.add_heading("Prices", 1)
+    document.add_paragraph("They are:")
+    document.add_paragraph("Kit 49", style="List Bullet")
+    document.add_paragraph("套装299元", style="List Number")
+    table = document.add_table(2, 2)
+    for cell, text in zip(
+        [cell for row in table.rows for cell in row.cells], ["Bean", "Time", "Kenya", "9"], strict=True
+    ):
+        cell.text = text
+    document.add_paragraph("The end.")
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def bomb(declared: int | None = None) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b"0" * 30_000_000)
+    data = bytearray(out.getvalue())
+    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        if declared is not None:
+            at = data.find(signature) + offset
+            data[at : at + 4] = struct.pack("<I", declared)
+    return bytes(data)
+
+
+def excel() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<x/>")
+    return out.getvalue()
+
+
+def test_word_gives_title_headings_lists_and_tables() -> None:
+    loaded = read(word(), ".docx")
+    assert loaded.title == "Guide"
+    assert loaded.sections[0].headings == ("Prices",)
+    assert paragraphs(loaded) == ["They are:\nKit 49\n套装299元", "Bean: Kenya; Time: 9", "The end."]
+
+
+def test_word_refusals_name_the_cure() -> None:
+    assert "damaged" in refusal(word()[:3000], ".docx")
+    assert "zip bomb" in refusal(bomb(), ".docx")
+    assert "damaged" in refusal(bomb(declared=1000), ".docx")
+    assert "an Excel file" in refusal(excel(), ".docx")
+
+
+# What a file is, its content decides
+
+
+def test_a_file_under_a_wrong_name_is_read_as_what_it_is() -> None:
+    assert paragraphs(read(word(), ".txt"))[-1] == "The end."
+    assert paragraphs(read(pdf(["Inside a PDF."]), ".docx")) == ["Inside a PDF."]
+    assert paragraphs(read(b"<html><body><p>Really a page.</p></body></html>", ".pdf")) == ["Really a page."]
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix", "part"),
+    [
+        (b"", ".md", "is empty"),
+        (b" \n\t ", ".txt", "is empty"),
+        (b"just text", ".pdf", "is no PDF file inside"),
+        (b"just text", ".docx", "is no DOCX file inside"),
+        (b"\x89PNG\r\n\x1a\n", ".txt", "is a PNG picture"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", ".docx", "old Office file"),
+        (b"{\\rtf1 hi}", ".txt", "is an RTF file"),
+        (bytes(range(256)) * 20, ".txt", "is not a text file"),
+        (b"# Only a heading", ".md", "holds no text"),
+        (b"<html><body><nav>menu</nav></body></html>", ".html", "holds no text"),
+    ],
+)
+def test_a_file_that_cannot_be_read_gets_one_line_with_the_cure(data: bytes, suffix: str, part: str) -> None:
+    assert part in refusal(data, suffix)
+
+
+def test_a_file_over_the_limit_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "big.txt"
+    path.write_bytes(b"x" * 11)
+    monkeypatch.setattr(loaders, "MAX_BYTES", 10)
+    with pytest.raises(LoadError, match="split it into smaller files"):
+        loaders.stat(path)
+
+
+def test_a_title_is_made_from_the_name() -> None:
+    assert title_from("my_first-guide.md") == "my first guide"
+    assert title_from("v1.2 notes") == "v1.2 notes"

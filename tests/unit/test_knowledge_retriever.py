@@ -1,0 +1,162 @@
+"""Ranking, support and quotes."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from knowledge.ingest import to_passages
+from knowledge.records import Loaded, Section
+from knowledge.retriever import SparseRetriever
+from knowledge.sparse import SparseIndex
+from knowledge.store import Fingerprint, Store
+
+DOCUMENTS = {
+    "/docs/roast.md": (
+        "Roasting guide",
+        [
+            (
+                "First crack",
+                "It starts at about 196 °C. You hear a loud pop. Open the vent after thirty seconds.",
+            ),
+            ("Second crack", "It follows at 224 °C. Stop before it for a medium roast."),
+        ],
+    ),
+    "/docs/shop.md": (
+        "Shop",
+        [
+            ("Prices", "The starter kit costs 49 dollars. A bag of green beans is 12 dollars."),
+            ("Shipping", "Orders leave within two days. Europe takes five days in all."),
+        ],
+    ),
+    "/other/zh.md": (
+        "常见问题",
+        [
+            ("价格", "入门套装的价格是299元，全国包邮。生豆每袋68元。"),
+            ("烘焙", "一爆大约在196摄氏度开始。听到第一声之后打开风门。"),
+        ],
+    ),
+}
+
+
+@pytest.fixture
+def retriever(tmp_path: Path) -> SparseRetriever:
+    store, index = Store(tmp_path / "library.sqlite"), SparseIndex(tmp_path)
+    for source, (title, sections) in DOCUMENTS.items():
+        loaded = Loaded(title, tuple(Section((heading,), (text,)) for heading, text in sections))
+        fingerprint = Fingerprint(0, 0, "", "")
+        store.put(
+            source=source,
+            title=title,
+            language="en",
+            fingerprint=fingerprint,
+            passages=to_passages(loaded, 1000, 0),
+        )
+    return SparseRetriever(store, index, catch_up=lambda: index.catch_up(store) and None)
+
+
+@pytest.mark.parametrize(
+    ("query", "quote"),
+    [
+        ("How much is the starter kit?", "The starter kit costs 49 dollars."),
+        ("Great video!! quick question: price of green beans 😀", "A bag of green beans is 12 dollars."),
+        ("at what temperature does the first crack start", "It starts at about 196 °C."),
+        ("how long does shipping to Europe take?", "Europe takes five days in all."),
+        ("博主你好，请问入门套装多少钱？", "入门套装的价格是299元，全国包邮。"),
+        ("一爆是多少度开始的", "一爆大约在196摄氏度开始。"),
+        ("starter kit 多少钱", "The starter kit costs 49 dollars."),
+    ],
+)
+def test_the_best_sentence_of_the_right_passage_is_quoted(
+    retriever: SparseRetriever, query: str, quote: str
+) -> None:
+    best = retriever.retrieve(query)[0]
+    assert best.quote == quote
+    assert best.quote in best.passage.text
+
+
+def test_two_neighbours_are_quoted_when_the_second_adds(retriever: SparseRetriever) -> None:
+    best = retriever.retrieve("starter kit dollars and a bag of green beans")[0]
+    assert best.quote == "The starter kit costs 49 dollars. A bag of green beans is 12 dollars."
+
+
+def test_support_is_high_for_what_the_documents_hold_and_low_for_what_they_do_not(
+    retriever: SparseRetriever,
+) -> None:
+    assert retriever.retrieve("How much is the starter kit?")[0].support > 0.8
+    for query in ("starter motor for a Honda Civic", "do you ship guitars to Antarctica", "入门吉他在哪里买"):
+        assert all(result.support < 0.5 for result in retriever.retrieve(query))
+
+
+@pytest.mark.parametrize("query", ["", "   ", "😀😀", "???", "\u200b\u200b", "\ud800"])
+def test_a_query_without_words_finds_nothing(retriever: SparseRetriever, query: str) -> None:
+    assert retriever.retrieve(query) == []
+
+
+@pytest.mark.parametrize(
+    "query", ['"starter', "kit AND (", "body:* OR kit", "kit~9 +costs -x [a TO b]", "kit\\"]
+)
+def test_query_syntax_is_only_text(retriever: SparseRetriever, query: str) -> None:
+    assert retriever.retrieve(query)[0].passage.source == "/docs/shop.md"
+
+
+def test_a_query_of_100_000_characters_is_answered(retriever: SparseRetriever) -> None:
+    assert retriever.retrieve("starter kit price " * 6000)[0].passage.heading == "Prices"
+
+
+def test_top_k_limits_and_orders_the_results(retriever: SparseRetriever) -> None:
+    results = retriever.retrieve("196 crack kit days", top_k=3)
+    assert len(results) == 3
+    assert [result.score for result in results] == sorted((result.score for result in results), reverse=True)
+    assert retriever.retrieve("kit", top_k=0) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "sources"),
+    [
+        (frozenset({"/docs"}), {"/docs/roast.md", "/docs/shop.md"}),
+        (frozenset({"/docs/"}), {"/docs/roast.md", "/docs/shop.md"}),
+        (frozenset({"/docs/shop.md"}), {"/docs/shop.md"}),
+        (frozenset({"/docs/../other/", "https://example.com"}), {"/other/zh.md"}),
+        (frozenset({"/doc"}), set()),
+        (frozenset(), set()),
+    ],
+)
+def test_scope_limits_the_search(
+    retriever: SparseRetriever, scope: frozenset[str], sources: set[str]
+) -> None:
+    results = retriever.retrieve("196 crack kit 套装", top_k=10, scope=scope)
+    assert {result.passage.source for result in results} == sources
+
+
+def test_everything_a_citation_needs_is_there(retriever: SparseRetriever) -> None:
+    passage = retriever.retrieve("green beans")[0].passage
+    assert (
+        passage.source,
+        passage.title,
+        passage.heading,
+        passage.page,
+        passage.position,
+        passage.language,
+    ) == (
+        "/docs/shop.md",
+        "Shop",
+        "Prices",
+        None,
+        0,
+        "en",
+    )
+
+
+def test_several_threads_get_the_same_answers(retriever: SparseRetriever) -> None:
+    wanted = retriever.retrieve("How much is the starter kit?")
+    answers: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(retriever.retrieve("How much is the starter kit?")))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [wanted] * 8

@@ -1,0 +1,182 @@
+"""The store, and the index that follows it."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from knowledge.lock import WriterLock
+from knowledge.sparse import SparseIndex
+from knowledge.store import SCHEMA_VERSION, Fingerprint, LibraryError, NewPassage, Store
+
+PRINT = Fingerprint(size=1, modified_ns=2, digest="d", made_by="m")
+
+
+def put(store: Store, source: str, *texts: str) -> int:
+    passages = [NewPassage(heading="", page=None, text=text, language="en") for text in texts]
+    return store.put(source=source, title=source, language="en", fingerprint=PRINT, passages=passages)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "library.sqlite")
+
+
+def found(index: SparseIndex, store: Store, term: str) -> set[str]:
+    numbers = [number for number, _ in index.search({term: 1.0}, 10)]
+    return {passage.text for passage in store.passages(numbers).values()}
+
+
+def test_a_document_comes_back_as_it_was_put(store: Store) -> None:
+    number = put(store, "/a", "one", "two")
+    assert [document.source for document in store.documents()] == ["/a"]
+    assert [(passage.position, passage.text) for passage in store.passages_of(number)] == [
+        (0, "one"),
+        (1, "two"),
+    ]
+    assert store.fingerprint("/a") == PRINT
+    assert store.fingerprint("/b") is None
+    assert store.counts() == (1, 2)
+
+
+def test_putting_again_replaces_the_passages_under_new_numbers(store: Store) -> None:
+    number = put(store, "/a", "one")
+    before = store.passages_of(number)[0].id
+    assert put(store, "/a", "two") == number
+    assert [passage.text for passage in store.passages_of(number)] == ["two"]
+    assert store.passages_of(number)[0].id != before
+
+
+def test_removing_takes_the_passages_along(store: Store) -> None:
+    put(store, "/a", "one")
+    assert store.remove("/a") is True
+    assert store.remove("/a") is False
+    assert store.counts() == (0, 0)
+
+
+def test_changed_since_names_added_replaced_and_removed_documents(store: Store) -> None:
+    first, second = put(store, "/a", "one"), put(store, "/b", "two")
+    seen = store.generation()
+    assert store.changed_since(seen) == []
+    put(store, "/a", "three")
+    store.remove("/b")
+    assert store.changed_since(seen) == [first, second]
+
+
+def test_many_passages_are_fetched_in_parts(store: Store) -> None:
+    number = put(store, "/a", *[f"text {index}" for index in range(1200)])
+    numbers = [passage.id for passage in store.passages_of(number)]
+    assert set(store.passages([*numbers, 999_999])) == set(numbers)
+
+
+def test_a_newer_schema_is_refused_with_the_cure(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(LibraryError, match=r"newer version .* update the program"):
+        Store(path)
+
+
+def test_a_file_that_is_no_database_is_refused_with_the_cure(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    path.write_text("this is no database, " * 100)
+    with pytest.raises(LibraryError, match="move it away and ingest"):
+        Store(path)
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="check that its folder exists"):
+        Store(tmp_path / "none" / "library.sqlite")
+
+
+def test_the_index_follows_additions_replacements_and_removals(store: Store, tmp_path: Path) -> None:
+    index = SparseIndex(tmp_path)
+    put(store, "/a", "red apple")
+    put(store, "/b", "红苹果 apple")
+    assert index.catch_up(store) == 2
+    assert found(index, store, "appl") == {"red apple", "红苹果 apple"}
+    assert found(index, store, "苹果") == {"红苹果 apple"}
+    put(store, "/a", "green pear")
+    store.remove("/b")
+    assert index.catch_up(store) == 2
+    assert found(index, store, "appl") == set()
+    assert found(index, store, "pear") == {"green pear"}
+    assert index.catch_up(store) == 0
+    assert index.size == 1
+
+
+def test_headings_and_titles_are_searched(store: Store, tmp_path: Path) -> None:
+    passage = NewPassage(heading="Shipping › Europe", page=None, text="Five days.", language="en")
+    store.put(source="/a", title="Shop guide", language="en", fingerprint=PRINT, passages=[passage])
+    index = SparseIndex(tmp_path)
+    index.catch_up(store)
+    assert found(index, store, "europ") == found(index, store, "guid") == {"Five days."}
+
+
+def test_a_search_can_be_limited_to_documents(store: Store, tmp_path: Path) -> None:
+    first, second = put(store, "/a", "apple one"), put(store, "/b", "apple two")
+    index = SparseIndex(tmp_path)
+    index.catch_up(store)
+    for number in (first, second):
+        hits = index.search({"appl": 1.0}, 10, frozenset([number]))
+        assert {passage.document_id for passage in store.passages(n for n, _ in hits).values()} == {number}
+    assert index.search({"appl": 1.0}, 10, frozenset()) == []
+
+
+def test_terms_are_no_query_language(store: Store, tmp_path: Path) -> None:
+    put(store, "/a", "apple")
+    index = SparseIndex(tmp_path)
+    index.catch_up(store)
+    for term in ("*", "body:*", "appl OR pear", "appl~", '"', "[a TO z]", "", "\\"):
+        assert index.search({term: 1.0}, 10) == []
+
+
+def test_an_index_that_was_left_behind_catches_up_from_where_it_stands(store: Store, tmp_path: Path) -> None:
+    put(store, "/a", "apple")
+    SparseIndex(tmp_path).catch_up(store)
+    put(store, "/b", "pear")  # the process ends here, before the index was written
+    index = SparseIndex(tmp_path)
+    assert index.generation == store.generation() - 1
+    assert index.catch_up(store) == 1
+    assert found(index, store, "pear") == {"pear"}
+
+
+@pytest.mark.parametrize("damage", ["deleted", "garbage", "cut", "segments"])
+def test_a_damaged_index_is_made_anew(store: Store, tmp_path: Path, damage: str) -> None:
+    put(store, "/a", "apple")
+    SparseIndex(tmp_path).catch_up(store)
+    folder = next(tmp_path.glob("sparse-*"))
+    for file in folder.iterdir():
+        if damage == "deleted":
+            file.unlink()
+        elif damage == "garbage" and file.name == "meta.json":
+            file.write_text("{")
+        elif damage == "cut":
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        elif damage == "segments" and file.suffix != ".json":
+            file.unlink()
+    index = SparseIndex(tmp_path)
+    index.catch_up(store)
+    assert found(index, store, "appl") == {"apple"}
+
+
+def test_an_index_of_another_library_is_made_anew(tmp_path: Path) -> None:
+    old = Store(tmp_path / "old.sqlite")
+    for number in range(5):
+        put(old, f"/{number}", "apple")
+    SparseIndex(tmp_path).catch_up(old)
+    new = Store(tmp_path / "new.sqlite")
+    put(new, "/x", "pear")
+    index = SparseIndex(tmp_path)
+    index.catch_up(new)
+    assert index.size == 1
+
+
+def test_only_one_holds_the_writer_lock(tmp_path: Path) -> None:
+    first, second = WriterLock(tmp_path / "lock"), WriterLock(tmp_path / "lock")
+    with first.held(0) as got, second.held(0) as also:
+        assert (got, also) == (True, False)
+    with second.held(0) as got:
+        assert got
