@@ -60,7 +60,7 @@ async def _read(poller: Poller, context: Context, channel: Channel) -> None:
         for mine in claimed:
             await poller.poll(mine)
         now = await context.ledger.aread(channels.named, channel.name)
-        if now.last_error is not None:
+        if now.last_error is not None and now.poll_owner is None:
             raise Transient(f"{channel.name}: {now.last_error}", ambiguous=False)
         if now.cursor is not None and now.poll_owner is None:
             return

@@ -188,7 +188,13 @@ async def assemble(
         )
         page = None
         if "web" in roles:
-            watcher = Watcher(ledger=ledger, library=library, generator=writer, service=service)
+            watcher = Watcher(
+                ledger=ledger,
+                library=library,
+                generator=writer,
+                generator_kind=settings.generator.kind,
+                service=service,
+            )
             pages = serve_pages(
                 watcher=watcher,
                 metrics=metrics,

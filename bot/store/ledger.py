@@ -165,11 +165,14 @@ def _translate(error: DBAPIError, address: str) -> LedgerError | None:
         return LedgerUnusable(
             f"{address} cannot be opened for writing; check that the folder exists and its rights"
         )
+    if "database" in text and "does not exist" in text:
+        return LedgerUnusable(f"{address}: there is no such database; make it (createdb NAME) or correct the address")
     if "no such table" in text or "does not exist" in text:
         return LedgerUnusable(
             f"{address} has no ledger yet; run 'rejoinder doctor' or 'rejoinder run' to make one"
         )
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+    lost = isinstance(error, InterfaceError) and ("connection" in text or "network" in text)
+    if lost or isinstance(error, OperationalError) or error.connection_invalidated:
         return LedgerUnavailable(
             f"{address} cannot be reached; check that the server runs and the address is right"
         )
