@@ -17,6 +17,10 @@ from knowledge.store import Store
 
 CANDIDATES = 30
 _CACHED_PASSAGES = 4096
+_LEAST_SIZE = 200
+"""How many passages a library counts as at the least. In one of three passages a word in one of them is common by the
+figures, and the question's other words, which are simply nowhere, would outweigh it."""
+
 _ENOUGH = 0.5
 """Evidence in units of the rarest possible term. With this much, support comes to 63 % of what is covered, with
 twice as much to 86 %: a question of a single common word is never taken as answered because the word occurs."""
@@ -84,7 +88,7 @@ class SparseRetriever:
         self._notice_changes()
         hits = self._index.search(question.terms, max(CANDIDATES, 2 * top_k), self._in_scope(scope))
         passages = self._analysed([number for number, _ in hits])
-        share = _Share(self._idf(question.content), _idf(0, self._index.size))
+        share = _Share(self._idf(question.content), _idf(0, self._size))
         best = max((score for _, score in hits), default=1.0)
         scored = [
             _score(passages[number], question, score / best, share, self._weights)
@@ -115,9 +119,12 @@ class SparseRetriever:
 
     def _idf(self, terms: Sequence[str]) -> dict[str, float]:
         """Weight of each term; one that no passage holds gets the highest."""
-        size = self._index.size
         frequencies = self._index.frequencies(terms)
-        return {term: analysis.weight(term) * _idf(count, size) for term, count in frequencies.items()}
+        return {term: analysis.weight(term) * _idf(count, self._size) for term, count in frequencies.items()}
+
+    @property
+    def _size(self) -> int:
+        return max(self._index.size, _LEAST_SIZE)
 
     def _analysed(self, numbers: Sequence[int]) -> dict[int, _Analysed]:
         """Number -> passage. A number always means the same text, so what is cached never goes stale."""

@@ -1,0 +1,455 @@
+"""The commands as a user meets them."""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+import structlog
+
+from adapters.sandbox_site import create_site, seed_comments, seed_posts, serve
+from bot import samples
+from bot.cli import main
+from bot.models import State
+from bot.store.ledger import connect, sqlite_url
+from bot.store.migrate import upgrade
+from tests.builders import Desk, comment
+
+DEADLINE_S = 60.0
+COMMAND = [sys.executable, "-c", "import sys; from bot.cli import main; sys.exit(main())"]
+
+
+@dataclass
+class Cli:
+    """The command line in a folder of its own."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    out: str = ""
+    err: str = ""
+
+    def __call__(self, *arguments: str) -> int:
+        code = main(["--data-dir", str(self.folder / "data"), *arguments])
+        self.out, self.err = self.capture.readouterr()
+        return code
+
+    def json(self, *arguments: str) -> Any:
+        assert self(*arguments) == 0, self.err
+        return json.loads(self.out)
+
+    def desk(self) -> Desk:
+        """The ledger that the command line sees, with a channel `demo`."""
+        (self.folder / "data").mkdir(exist_ok=True)
+        ledger = connect(sqlite_url(self.folder / "data" / "ledger.db"))
+        upgrade(ledger)
+        return Desk(ledger)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield Cli(tmp_path, capsys)
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line as a process; it is killed at the end if it still runs."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def line_with(process: subprocess.Popen[str], word: str) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line:
+            return line
+    raise AssertionError(f"ended without {word!r}: {process.stderr and process.stderr.read()}")
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What `found` returns as soon as it is true."""
+    end = monotonic() + DEADLINE_S
+    while monotonic() < end:
+        result = found()
+        if result:
+            return result
+        sleep(0.05)
+    raise AssertionError("did not happen in time")
+
+
+def get(url: str) -> str:
+    with urlopen(url, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def address(line: str) -> str:
+    match = re.search(r"http://\S+/", line)
+    assert match
+    return match[0]
+
+
+def test_demo_once_answers_the_bundled_comments_and_its_counts_add_up(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    out, err = start("demo", "--once", "--json").communicate(timeout=DEADLINE_S)
+    report = json.loads(out)
+    parts = {name: report[name] for name in ("sent", "review", "skipped", "failed")}
+    wanted = [sample.expect for sample in samples.comments() if not sample.is_own]
+    assert report["comments"] == sum(parts.values()) == len(wanted)
+    assert parts == {
+        "sent": wanted.count("send"), "review": wanted.count("review"), "skipped": wanted.count("skip"), "failed": 0,
+    }  # fmt: skip
+    assert err == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_demo_once_without_json_prints_each_reply(cli: Cli) -> None:
+    assert cli("--lang", "zh", "demo", "--once") == 0
+    assert "已回复" in cli.out
+    assert f"共 {sum(not sample.is_own for sample in samples.comments())} 条评论" in cli.out
+
+
+def test_demo_once_that_takes_too_long_fails_with_one_line(cli: Cli) -> None:
+    assert cli("demo", "--once", "--json", "--deadline", "0") == 1
+    assert (cli.out, cli.err.count("\n")) == ("", 1)
+
+
+def test_the_demo_answers_a_visitor_and_keeps_its_state(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    demo = start("demo", "--port", "0", "--site-port", "0")
+    site, page = address(line_with(demo, "Sandbox")), address(line_with(demo, "Status"))
+    post = json.loads(get(f"{site}visitor/changes"))["changes"][0]["post_id"]
+    body = json.dumps({"post_id": post, "name": "Zoe", "text": "Do you ship to Singapore?"}).encode()
+    request = Request(f"{site}visitor/comments", body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=20) as answer:
+        written = json.loads(answer.read())["id"]
+
+    def reply() -> str | None:
+        rows = json.loads(get(f"{site}visitor/changes"))["changes"]
+        return next((row["text"] for row in rows if row["parent_id"] == written and row["by_creator"]), None)
+
+    assert "Singapore" in until(reply)
+    assert until(lambda: "Do you ship to Singapore?" in get(page))
+    assert json.loads(get(f"{page}healthz")) == {"ok": True, "troubles": {}}
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(DEADLINE_S) == 0
+    token = tmp_path / "data" / "demo" / "refresh-token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+    again = start("demo", "--port", "0", "--site-port", "0")
+    moved = address(line_with(again, "Sandbox"))
+    assert any(row["id"] == written for row in json.loads(get(f"{moved}visitor/changes"))["changes"])
+    page = address(line_with(again, "Status"))
+    assert until(lambda: "last poll" in get(f"{page}?lang=en"))
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(DEADLINE_S) == 0
+
+
+def test_run_prints_its_page_and_leaves_in_order_when_told(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    service = start("run", "--port", "0")
+    assert json.loads(get(address(line_with(service, "Status")) + "healthz"))["ok"] is True
+    service.send_signal(signal.SIGTERM)
+    assert service.wait(DEADLINE_S) == 0
+
+
+@pytest.mark.parametrize("command", [["run"], ["demo", "--site-port", "0"]])
+def test_a_taken_port_is_one_line_and_exit_code_2(cli: Cli, command: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert cli(*command, "--port", str(taken.getsockname()[1])) == 2
+    assert (cli.out, cli.err.count("\n")) == ("", 1)
+    assert "Address already in use" in cli.err
+
+
+def test_a_fresh_demo_that_cannot_start_deletes_nothing(cli: Cli) -> None:
+    kept = cli.folder / "data" / "demo" / "ledger.db"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("kept")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert cli("demo", "--fresh", "--port", "0", "--site-port", str(taken.getsockname()[1])) == 2
+    assert kept.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nope = 1", "nope"),
+        ('[web]\nport = "x"', "web.port"),
+        ("[service]\nworkers = 0", "service.workers"),
+        ("[[[", "not valid TOML"),
+    ],
+)
+def test_bad_settings_are_one_line_and_exit_code_2(cli: Cli, text: str, said: str) -> None:
+    (cli.folder / "bad.toml").write_text(text)
+    assert cli("run", "-c", "bad.toml") == 2
+    assert (cli.out, cli.err.count("\n")) == ("", 1)
+    assert said in cli.err
+
+
+def test_an_explicit_zero_is_taken_as_zero(cli: Cli) -> None:
+    (cli.folder / "rejoinder.toml").write_text("[policy]\nmin_support = 0.0\n")
+    (cli.folder / "a.md").write_text("# Roasting\n\nRoast for ten minutes.\n")
+    answer = cli.json(
+        "ask", "Is the roast of ten minutes suitable for aeroplanes?", "--docs", "a.md", "--json"
+    )
+    assert answer["reason"] != "not_in_documents" or "I can't answer" in answer["reply"]
+
+
+def test_init_writes_a_file_once(cli: Cli) -> None:
+    assert cli("init") == 0
+    first = (cli.folder / "rejoinder.toml").read_text()
+    (cli.folder / "rejoinder.toml").write_text(first + "# mine\n")
+    assert cli("init") == 1
+    assert cli.err.count("\n") == 1
+    assert (cli.folder / "rejoinder.toml").read_text().endswith("# mine\n")
+    assert cli("init", "--force") == 0
+    assert (cli.folder / "rejoinder.toml").read_text() == first
+
+
+def test_ingest_reports_what_it_read_and_what_it_could_not(cli: Cli) -> None:
+    (cli.folder / "docs").mkdir()
+    (cli.folder / "docs" / "a.md").write_text("# Shop\n\nWe ship to Canada.\n")
+    (cli.folder / "docs" / "b.pdf").write_bytes(b"no pdf at all")
+    assert cli("ingest", "docs", "gone.md", "--json") == 1
+    report = json.loads(cli.out)
+    assert [Path(source).name for source in report["added"]] == ["a.md"]
+    assert sorted(Path(row["source"]).name for row in report["failed"]) == ["b.pdf", "gone.md"]
+    assert cli.err.count("\n") == 2
+    assert cli.json("ingest", "docs/a.md", "--json")["unchanged"]
+
+
+def test_ask_answers_from_the_named_documents_alone(cli: Cli) -> None:
+    (cli.folder / "a.md").write_text(
+        "# Shop\n\nWe ship to Canada within nine days.\n\n咖啡豆可以寄到加拿大，需要九天。\n"
+    )
+    answer = cli.json("ask", "Do you ship to Canada?", "--docs", "a.md", "--json")
+    assert set(answer) == {"reply", "decision", "reason", "citations", "language"}
+    assert (answer["decision"], answer["reason"], answer["language"]) == ("send", "grounded", "en")
+    assert "nine days" in answer["reply"]
+    assert set(answer["citations"][0]) == {"source", "title", "text", "score"}
+    assert not (cli.folder / "data").exists()
+
+
+def test_ask_reads_the_question_from_stdin(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cli.folder / "a.md").write_text("# 商店\n\n咖啡豆可以寄到加拿大，需要九天。\n")
+    read, write = os.pipe()
+    os.write(write, "咖啡豆可以寄到加拿大吗？\n".encode())
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        answer = cli.json("ask", "-", "--docs", "a.md", "--json")
+    assert (answer["language"], "九天" in answer["reply"]) == ("zh", True)
+
+
+def test_ask_with_unreadable_documents_fails(cli: Cli) -> None:
+    assert cli("ask", "Why?", "--docs", "gone.md") == 1
+    assert "gone.md" in cli.err
+
+
+def test_a_reviewer_approves_edits_rejects_and_skips(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ingest(*(comment(number) for number in range(1, 5)))
+    for work in desk.claim():
+        desk.decide(work, State.REVIEW)
+    ids = [str(row["id"]) for row in cli.json("review", "list", "--json")]
+    assert cli("review", "approve", ids[0], "--by", "ann") == 0
+    assert cli("review", "edit", ids[1], "--text", "Nine minutes.", "--by", "ann") == 0
+    assert cli("review", "reject", ids[2], "--reason", "wrong tone", "--by", "ann") == 0
+    assert cli("review", "skip", ids[3], "--by", "ann") == 0
+    assert cli.json("review", "list", "--json") == []
+    edited = cli.json("review", "show", ids[1], "--json")
+    assert (edited["state"], edited["reply"], edited["verdicts"][0]["by"]) == (
+        "ready",
+        "Nine minutes.",
+        "ann",
+    )
+    assert cli("review", "approve", ids[2], ids[0]) == 1
+    assert cli.err.count("\n") == 2
+    rows = cli("export", "--what", "feedback") or [json.loads(line) for line in cli.out.splitlines()]
+    assert [row["verdict"]["kind"] for row in rows] == ["approve", "edit", "reject"]
+    desk.ledger.close()
+
+
+def test_the_editor_that_is_set_writes_the_reply(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = cli.desk()
+    desk.ingest(comment(1))
+    desk.decide(desk.claim()[0], State.REVIEW)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sed -i s/Ten/Eleven/")
+    assert cli("review", "edit", "1") == 0, cli.err
+    assert cli.json("review", "show", "1", "--json")["reply"] == "Eleven minutes."
+    desk.ledger.close()
+
+
+def test_what_a_commenter_wrote_cannot_steer_the_terminal(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ingest(comment(1, "\x1b[31m[bold]red[/bold]\u202e?", author_name="\x9bEve"))
+    desk.decide(desk.claim()[0], State.REVIEW)
+    for command in (["list"], ["show", "1"]):
+        assert cli("review", *command) == 0
+        assert "[bold]red[/bold]" in cli.out.replace("\n", "")
+        assert not re.search("[\x1b\x9b\u202e]", cli.out)
+    desk.ledger.close()
+
+
+def test_export_streams_every_page_of_a_channel(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.export.PAGE", 2)
+    desk = cli.desk()
+    desk.ingest(
+        *(comment(number, f"问题 {number}？\ud800" if number == 3 else "Why?") for number in range(1, 6))
+    )
+    assert cli("export", "--channel", "demo", "--out", "all.jsonl") == 0, cli.err
+    rows = [json.loads(line) for line in (cli.folder / "all.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["platform_id"] for row in rows] == [f"c{number}" for number in range(1, 6)]
+    assert cli("export", "--channel", "other") == 1
+    assert cli("export", "--what", "all") == 2
+    desk.ledger.close()
+
+
+def test_a_newer_database_is_refused_with_one_line(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ledger.close()
+    with sqlite3.connect(cli.folder / "data" / "ledger.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    assert cli("review", "list") == 1
+    assert "newer version" in cli.err
+    assert cli.err.count("\n") == 1
+
+
+def test_a_file_that_is_no_database_is_refused_with_one_line(cli: Cli) -> None:
+    (cli.folder / "data").mkdir()
+    (cli.folder / "data" / "ledger.db").write_text("this is a diary, not a database")
+    assert cli("run", "--port", "0") == 1
+    assert (cli.out, cli.err.count("\n")) == ("", 1)
+    assert cli("doctor", "--json") == 1
+    levels = {row["part"]: row["level"] for row in json.loads(cli.out)}
+    assert (levels["settings"], levels["database"], levels["generator"]) == ("ok", "error", "ok")
+
+
+def test_doctor_says_what_is_missing(cli: Cli) -> None:
+    found = {row["part"]: row for row in cli.json("doctor", "--json")}
+    assert found["documents"]["level"] == found["channels"]["level"] == "warning"
+    assert "rejoinder ingest" in found["documents"]["message"]
+    assert cli("doctor", "--lang", "zh") == 0
+    assert "正常" in cli.out
+
+
+@dataclass
+class Site:
+    """A sandbox site on a thread of its own."""
+
+    url: str
+    token_file: Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    token = "a-token-that-is-long-enough"
+    (tmp_path / "token").write_text(token)
+    started, stop, found = Event(), Event(), []
+
+    async def hold() -> None:
+        app = create_site(":memory:", refresh_token=token)
+        (post,) = seed_posts(app, [("Roasting", "At home")])
+        seed_comments(app, post, [("Ann", "How long do I roast?"), ("Bo", "烘焙要多久？")])
+        running = await serve(app)
+        found.append(running.url)
+        started.set()
+        await asyncio.to_thread(stop.wait)
+        await running.aclose()
+
+    thread = Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    assert started.wait(DEADLINE_S)
+    yield Site(found[0], tmp_path / "token")
+    stop.set()
+    thread.join()
+
+
+def test_a_channel_is_added_checked_paused_and_backfilled(cli: Cli, site: Site) -> None:
+    add = ["channels", "add", "mine", "--platform", "sandbox", "--option", f"base_url={site.url}"]
+    assert cli(*add, "--option", f"refresh_token=file:{site.token_file}") == 0, cli.err
+    assert "Creator" in cli.out
+    assert "review" in cli.out
+    assert cli("channels", "rules", "mine", "--send", "question", "--max-per-hour", "0") == 0
+    assert json.loads(cli.out)["max_per_hour"] == 0
+    assert cli("channels", "pause", "mine") == 0
+    assert cli.json("channels", "list", "--json")[0]["paused"] is True
+    assert cli("channels", "backfill", "mine", "--since", "7d") == 1
+    assert "resume" in cli.err
+    assert cli("channels", "resume", "mine") == 0
+    assert cli("channels", "backfill", "mine", "--since", "7d") == 0, cli.err
+    assert "2 comments" in cli.out
+    assert len(cli.json("review", "list", "--state", "new", "--json")) == 2
+    assert {row["part"]: row["level"] for row in cli.json("doctor", "--json")}["channel mine"] == "ok"
+    assert cli(*add, "--option", f"refresh_token=file:{site.token_file}") == 1
+    assert "exists already" in cli.err
+
+
+@pytest.mark.parametrize(
+    ("platform", "options", "code"),
+    [
+        ("nope", [], 2),
+        ("sandbox", ["base_url=http://127.0.0.1:1"], 2),
+        ("sandbox", ["base_url=http://127.0.0.1:1", "refresh_token=hunter2hunter2"], 2),
+        ("sandbox", ["base_url=http://127.0.0.1:1", "refresh_token=env:NOT_SET_ANYWHERE"], 2),
+        ("sandbox", ["base_url=http://127.0.0.1:1", "refresh_token=env:PATH", "nope=1"], 2),
+        ("sandbox", ["base_url=http://127.0.0.1:1", "refresh_token=env:PATH"], 1),
+    ],
+)
+def test_a_channel_that_cannot_work_is_not_added(
+    cli: Cli, platform: str, options: list[str], code: int
+) -> None:
+    given = [part for option in options for part in ("--option", option)]
+    assert cli("channels", "add", "mine", "--platform", platform, *given) == code
+    assert (cli.out, cli.err.count("\n")) == ("", 1)
+    assert "hunter2" not in cli.err
+    assert cli.json("channels", "list", "--json") == []
+
+
+def test_a_channel_out_of_reach_is_added_unchecked_and_shown_by_the_doctor(cli: Cli) -> None:
+    options = ["--option", "base_url=http://127.0.0.1:1", "--option", "refresh_token=env:PATH"]
+    assert cli("channels", "add", "mine", "--platform", "sandbox", "--no-check", *options) == 0
+    assert cli("doctor", "--json") == 1
+    assert {row["part"]: row["level"] for row in json.loads(cli.out)}["channel mine"] == "error"
+
+
+def test_platforms_are_listed_with_what_they_need(cli: Cli) -> None:
+    found = cli.json("channels", "platforms", "--json")
+    assert {"sandbox", "isso"} <= set(found)
+    assert cli("channels", "platforms") == 0
+    assert "env:NAME" in cli.out
