@@ -89,6 +89,8 @@ class Channel(SQLModel, table=True):
     """What this channel may do by itself; see `bot.settings.ChannelRulesSettings`."""
     account_id: str | None = None
     account_name: str | None = None
+    max_reply_chars: int | None = None
+    """Longest reply the platform takes; None until it was asked."""
     paused: bool = False
     created_at: datetime = _moment()
     answer_since: datetime = _moment()

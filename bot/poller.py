@@ -114,11 +114,19 @@ class Poller:
             self._on_new()
 
     async def _remember_account(self, channel: Channel, connection: Connection) -> None:
-        account = connection.account
-        if channel.account_id == account.id and channel.account_name == account.name:
+        account, longest = connection.account, connection.capabilities.max_reply_chars
+        if (channel.account_id, channel.account_name, channel.max_reply_chars) == (
+            account.id,
+            account.name,
+            longest,
+        ):
             return
         await self._context.ledger.awrite(
-            channels.known_as, channel.id or 0, account_id=account.id, account_name=account.name
+            channels.known_as,
+            channel.id or 0,
+            account_id=account.id,
+            account_name=account.name,
+            max_reply_chars=longest,
         )
 
     async def _failed(self, channel: Channel, error: AdapterError) -> None:

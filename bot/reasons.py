@@ -10,6 +10,7 @@ class Reason(StrEnum):
     APPROVED = "approved"
     EDITED = "edited"
     RETRIED = "retried"
+    BACKFILLED = "backfilled"
 
     NOT_IN_DOCUMENTS = "not_in_documents"
     CHECKS = "checks"
@@ -49,6 +50,7 @@ _EXPLANATIONS = {
     Reason.APPROVED: ("a person approved the draft", "已由人工批准"),
     Reason.EDITED: ("a person wrote the reply", "已由人工修改"),
     Reason.RETRIED: ("a person asked for another try", "已由人工要求重试"),
+    Reason.BACKFILLED: ("older comments were asked for", "已要求补答较早的评论"),
     Reason.NOT_IN_DOCUMENTS: ("the documents don't hold the answer", "资料里没有答案"),
     Reason.CHECKS: ("a check of the draft found something", "草稿检查发现问题"),
     Reason.LANGUAGE: ("the draft is in another language than the comment", "草稿与评论的语言不同"),

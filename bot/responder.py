@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import structlog
 
-from adapters.errors import AdapterError
 from bot.answer import Answer, Answerer, Question, evidence
 from bot.context import Context
 from bot.generator import GeneratorError, GeneratorUnavailable, ThreadTurn
 from bot.loop import backoff
-from bot.models import Channel, Comment, Draft, State
+from bot.models import Comment, Draft, State
 from bot.policy import ChannelRules
 from bot.reasons import Reason
 from bot.settings import ChannelRulesSettings
@@ -21,7 +20,8 @@ from bot.store.drafting import Outcome, Work
 log = structlog.get_logger()
 
 TARGETS = {"send": State.READY, "review": State.REVIEW, "skip": State.SKIPPED}
-FALLBACK_MAX_CHARS = 1000  # while the platform that would say is out of reach
+CAUTIOUS_CHARS = 500
+"""Longest draft while the platform has not been asked how long a reply it takes."""
 
 
 class Responder:
@@ -78,7 +78,7 @@ class Responder:
         )
 
     async def _draft(self, work: Work) -> Outcome:
-        answer = await self._answerer.answer(question(work, await self._max_chars(work.channel)))
+        answer = await self._answerer.answer(question(work))
         decision = answer.decision
         self._context.metrics.decisions.labels(decision.action, decision.reason.value).inc()
         self._context.metrics.draft_seconds.observe(answer.seconds)
@@ -89,14 +89,6 @@ class Responder:
             detail=decision.detail,
             draft=self._row(work, answer) if answer.candidates else None,
         )
-
-    async def _max_chars(self, channel: Channel) -> int:
-        try:
-            return (await self._context.connections.get(channel)).capabilities.max_reply_chars
-        except AdapterError:
-            return (
-                FALLBACK_MAX_CHARS  # the poller and the sender tell the owner what is wrong with the channel
-            )
 
     def _row(self, work: Work, answer: Answer) -> Draft:
         best = answer.candidates[0]
@@ -180,9 +172,10 @@ class Responder:
         return []
 
 
-def question(work: Work, max_chars: int) -> Question:
+def question(work: Work) -> Question:
     """The claimed comment as the answerer takes it."""
     rules = ChannelRulesSettings.model_validate(work.channel.rules)
+    longest = work.channel.max_reply_chars
     return Question(
         text=work.comment.text,
         language=work.comment.language,
@@ -191,6 +184,6 @@ def question(work: Work, max_chars: int) -> Question:
         thread=tuple(ThreadTurn("us" if turn.is_own else "fan", turn.text) for turn in work.earlier),
         is_own=work.comment.is_own,
         answered_by_human=work.answered,
-        max_chars=max_chars,
+        max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support),
     )

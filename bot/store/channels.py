@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from bot.models import Channel
+from bot.models import Channel, Comment, State
+from bot.reasons import Reason
+from bot.store.states import Move, move
 
 
 class ChannelExists(ValueError):
@@ -29,8 +31,7 @@ def add(
     answer_since: datetime | None = None,
 ) -> Channel:
     """A new channel that answers what is written from `answer_since` (default: now) on. Raises ChannelExists."""
-    if session.exec(select(Channel).where(Channel.name == name)).first():
-        raise ChannelExists(f"a channel named {name!r} exists already; choose another name")
+    refuse_taken(session, name)
     channel = Channel(
         name=name,
         platform=platform,
@@ -44,6 +45,12 @@ def add(
     session.add(channel)
     session.flush()
     return channel
+
+
+def refuse_taken(session: Session, name: str) -> None:
+    """Raises ChannelExists when a channel has this name."""
+    if session.exec(select(Channel.id).where(Channel.name == name)).first() is not None:
+        raise ChannelExists(f"a channel named {name!r} exists already; choose another name")
 
 
 def every(session: Session) -> list[Channel]:
@@ -63,6 +70,20 @@ def with_id(session: Session, channel_id: int) -> Channel | None:
     return session.get(Channel, channel_id)
 
 
+def set_rules(session: Session, name: str, rules: Mapping[str, Any]) -> None:
+    """Raises NoSuchChannel."""
+    channel = named(session, name)
+    channel.rules = dict(rules)
+    session.add(channel)
+
+
+def set_options(session: Session, name: str, options: Mapping[str, Any], *, now: datetime) -> None:
+    """Lead the channel to another place; it is polled at once. Raises NoSuchChannel."""
+    channel = named(session, name)
+    channel.options, channel.next_poll_at, channel.failures = dict(options), now, 0
+    session.add(channel)
+
+
 def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channel:
     """Stop or start polling and sending. Starting also forgets the last error and is due at once."""
     channel = named(session, name)
@@ -75,20 +96,30 @@ def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channe
 
 
 def rewind(session: Session, name: str, *, since: datetime, now: datetime) -> Channel:
-    """Poll again from `since` and answer what was written from then on. Used by backfill."""
+    """Poll again from `since` and answer what was written from then on, what is known already included."""
     channel = named(session, name)
     channel.answer_since = min(channel.answer_since, since)
     channel.cursor, channel.poll_owner, channel.next_poll_at = None, None, now
     session.add(channel)
+    history = select(Comment.id).where(
+        Comment.channel_id == channel.id,
+        Comment.state == State.SKIPPED,
+        Comment.reason == Reason.BEFORE_BASELINE,
+        Comment.created_at >= since,
+    )
+    reopened = [Move(row or 0, State.SKIPPED, State.NEW, Reason.BACKFILLED) for row in session.exec(history)]
+    move(session, reopened, now=now, actor="backfill")
     return channel
 
 
-def known_as(session: Session, channel_id: int, *, account_id: str, account_name: str) -> None:
-    """Remember who we are on the platform."""
+def known_as(
+    session: Session, channel_id: int, *, account_id: str, account_name: str, max_reply_chars: int
+) -> None:
+    """Remember who we are on the platform, and how long a reply it takes."""
     session.execute(
         update(Channel)
         .where(col(Channel.id) == channel_id)
-        .values(account_id=account_id, account_name=account_name)
+        .values(account_id=account_id, account_name=account_name, max_reply_chars=max_reply_chars)
     )
 
 

@@ -166,7 +166,9 @@ def _translate(error: DBAPIError, address: str) -> LedgerError | None:
             f"{address} cannot be opened for writing; check that the folder exists and its rights"
         )
     if "database" in text and "does not exist" in text:
-        return LedgerUnusable(f"{address}: there is no such database; make it (createdb NAME) or correct the address")
+        return LedgerUnusable(
+            f"{address}: there is no such database; make it (createdb NAME) or correct the address"
+        )
     if "no such table" in text or "does not exist" in text:
         return LedgerUnusable(
             f"{address} has no ledger yet; run 'rejoinder doctor' or 'rejoinder run' to make one"

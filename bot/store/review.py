@@ -140,17 +140,11 @@ def approve(session: Session, comment_id: int, *, by: str, now: datetime) -> str
     return draft.text
 
 
-def edit(
-    session: Session, comment_id: int, *, text: str, by: str, now: datetime, max_chars: int | None = None
-) -> None:
+def edit(session: Session, comment_id: int, *, text: str, by: str, now: datetime) -> None:
     """Send `text` in the draft's place; also answers what was skipped or has failed. Raises VerdictRefused."""
     if not text.strip():
         raise VerdictRefused(
             "the reply is empty; give its text, or use 'review skip' to leave the comment unanswered"
-        )
-    if max_chars is not None and len(text) > max_chars:
-        raise VerdictRefused(
-            f"the reply has {len(text)} characters, the platform takes {max_chars}; shorten it"
         )
     comment = _waiting(session, comment_id, (State.REVIEW, State.SKIPPED, State.FAILED))
     _to_ready(session, comment, text=text, kind="edit", by=by, now=now)
@@ -218,6 +212,11 @@ def _waiting(session: Session, comment_id: int, states: tuple[State, ...]) -> Co
 
 
 def _to_ready(session: Session, comment: Comment, *, text: str, kind: str, by: str, now: datetime) -> None:
+    channel = session.get_one(Channel, comment.channel_id)
+    if channel.max_reply_chars is not None and len(text) > channel.max_reply_chars:
+        raise VerdictRefused(
+            f"the reply has {len(text)} characters, {channel.name} takes {channel.max_reply_chars}; shorten it"
+        )
     _record(session, comment, kind=kind, text=text, reason="", by=by, now=now)
     order_replies(session, [Order(comment, comment.draft_id, text)], approved_by=by, now=now)
     _go(

@@ -39,7 +39,6 @@ async def service(
     folder: Path, texts: list[str], faults: Faults | None = None, **options: object
 ) -> AsyncIterator[Running]:
     """A service on a sandbox that holds `texts`."""
-    folder.mkdir(exist_ok=True)
     token = new_token()
     app = create_site(":memory:", refresh_token=token, faults=faults)
     [post] = seed_posts(app, [("Roasting", "")])

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlmodel import Session, select
@@ -272,6 +273,34 @@ def test_an_empty_edit_is_refused_and_changes_nothing(desk: Desk, text: str) -> 
     with pytest.raises(review.VerdictRefused, match="empty"):
         desk.ledger.write(review.edit, work.comment.id or 0, text=text, by="ann", now=START)
     assert states(desk.ledger) == {"c1": "review"}
+
+
+@pytest.mark.parametrize("verdict", ["approve", "edit"])
+def test_a_reply_longer_than_the_platform_takes_is_refused_and_nothing_changes(
+    desk: Desk, verdict: str
+) -> None:
+    desk.ingest(comment(1))
+    [work] = desk.claim()
+    desk.decide(work, State.REVIEW, "x" * 301)
+    desk.ledger.write(
+        channels.known_as, desk.channel_id, account_id="us", account_name="Us", max_reply_chars=300
+    )
+    number = work.comment.id or 0
+    work_on = partial(review.approve) if verdict == "approve" else partial(review.edit, text="y" * 301)
+    with pytest.raises(review.VerdictRefused, match="301 characters, demo takes 300"):
+        desk.ledger.write(work_on, number, by="ann", now=desk.clock())
+    assert states(desk.ledger) == {"c1": "review"}
+    assert desk.ledger.read(review.case, number).verdicts == ()
+
+
+def test_a_backfill_reopens_the_history_that_it_asks_for(desk: Desk) -> None:
+    days = [timedelta(days=number) for number in (9, 2)]
+    desk.ingest(
+        *(comment(index, created_at=START - day) for index, day in enumerate(days)), comment(5, is_own=True)
+    )
+    desk.ledger.write(channels.rewind, "demo", since=START - timedelta(days=3), now=desk.clock())
+    assert states(desk.ledger) == {"c0": "skipped", "c1": "new", "c5": "skipped"}
+    assert one(desk.ledger, Channel).cursor is None
 
 
 def test_what_failed_is_tried_again_from_where_it_stopped(desk: Desk) -> None:

@@ -43,7 +43,7 @@ class Page:
 
 @asynccontextmanager
 async def serving(folder: Path, host: str = "127.0.0.1") -> AsyncIterator[Page]:
-    settings = Settings(data_dir=folder, web={"host": host, "port": 0})  # type: ignore[arg-type]
+    settings = Settings(data_dir=folder, web={"host": host, "port": 0})
     async with assemble(settings, roles=ALL_ROLES) as running, aiohttp.ClientSession() as http:
         yield Page(running, http)
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from bot import logs
 from bot.cli import COMMANDS, hoisted, load_command, main
-from bot.cli.channels import checked_rules, parse_options
+from bot.cli.channel_options import checked_rules, parse_options
 from bot.cli.errors import Misuse
 from bot.cli.messages import MESSAGES
 from bot.cli.serve import once_report
@@ -187,9 +187,9 @@ def test_the_parts_of_the_demo_report_add_up() -> None:
 
 
 def test_the_demo_keeps_the_users_own_intervals(tmp_path: Path) -> None:
-    given = Settings(service={"poll_interval_s": 0.0}, database={"url": "sqlite:///mine.db"})  # type: ignore[arg-type]
+    given = Settings(service={"poll_interval_s": 0.0}, database={"url": "sqlite:///mine.db"})
     made = demo_settings(given, tmp_path, 0)
-    assert (made.service.poll_interval_s, made.service.beat_s, made.web.port) == (0.0, 0.2, 0)
+    assert (made.service.poll_interval_s, made.service.beat_s, made.web.port) == (0.0, 0.5, 0)
     assert made.database_url == f"sqlite:///{tmp_path / 'ledger.db'}"
 
 

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("rules", sa.JSON(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=True),
         sa.Column("account_name", sa.String(), nullable=True),
+        sa.Column("max_reply_chars", sa.Integer(), nullable=True),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("answer_since", sa.DateTime(), nullable=False),

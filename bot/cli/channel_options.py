@@ -1,0 +1,79 @@
+"""What `channels` is given on the command line, checked: the adapter's options, and the rules."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_origin
+
+from pydantic import ValidationError
+
+from adapters.base import AdapterFactory
+from adapters.registry import BadOptions, UnknownPlatform, available, check_options
+from bot.cli.errors import Misuse
+from bot.connections import secret_fields, with_secrets
+from bot.settings import ChannelRulesSettings
+
+
+def parse_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts as the adapter's options, checked, with references where secrets belong.
+
+    Raises UnknownPlatform, BadOptions, SettingsError (a reference leads nowhere), Misuse.
+    """
+    factories = available()
+    if platform not in factories:
+        raise UnknownPlatform(f"unknown platform {platform!r}; known: {', '.join(factories)}")
+    factory = factories[platform]
+    options: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            # The text itself is not repeated: it may be a secret.
+            raise Misuse("--option needs KEY=VALUE; 'rejoinder channels platforms' lists the keys")
+        options[key] = [*options.get(key, []), value] if _is_list(factory, key) else value
+    for key in secret_fields(factory) & options.keys():
+        if not options[key].startswith(("env:", "file:")):
+            raise BadOptions(
+                f"{key} is a secret and is not kept here; give {key}=env:NAME or {key}=file:PATH"
+            )
+    check_options(platform, factory, with_secrets(platform, options))
+    return options
+
+
+def _is_list(factory: AdapterFactory, key: str) -> bool:
+    """Such an option is given once for each of its items."""
+    field = factory.Options.model_fields.get(key)
+    return field is not None and get_origin(field.annotation) in (list, tuple, set, frozenset)
+
+
+def checked_rules(
+    known: Mapping[str, Any],
+    send: Sequence[str] | None,
+    min_support: float | None,
+    min_gap_s: float | None,
+    max_per_hour: int | None,
+) -> dict[str, Any]:
+    """`known` with what was given. Raises Misuse."""
+    given = {"send": send, "min_support": min_support, "min_gap_s": min_gap_s, "max_per_hour": max_per_hour}
+    merged = {**known, **{key: value for key, value in given.items() if value is not None}}
+    try:
+        return ChannelRulesSettings.model_validate(merged).model_dump(exclude_none=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Misuse(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from error
+
+
+def options_of(factory: AdapterFactory) -> list[dict[str, str]]:
+    """The options of a platform: name, kind (option_secret, option_needed, option_free) and default."""
+    secrets = secret_fields(factory)
+    return [
+        {
+            "name": name,
+            "kind": _kind(name in secrets, field.is_required()),
+            "default": "" if field.is_required() or name in secrets else str(field.get_default()),
+        }
+        for name, field in factory.Options.model_fields.items()
+    ]
+
+
+def _kind(secret: bool, required: bool) -> str:
+    if secret:
+        return "option_secret" if required else "option_free_secret"
+    return "option_needed" if required else "option_free"

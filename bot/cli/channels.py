@@ -1,0 +1,246 @@
+"""`channels`: one account on one platform each."""
+
+import asyncio
+from contextlib import nullcontext
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from adapters.base import Account
+from adapters.registry import available
+from bot.backfill import backfill as read_back
+from bot.bootstrap import open_http, open_ledger, utc_now
+from bot.cli.channel_options import checked_rules, options_of, parse_options
+from bot.cli.errors import Misuse
+from bot.cli.shell import Shell, parse_since, print_json, shell_of
+from bot.connections import Connections
+from bot.models import Channel
+from bot.settings import ChannelRulesSettings, Settings
+from bot.store import channels
+
+app = typer.Typer(help="Add, list, pause, resume and backfill channels.")
+
+Name = Annotated[str, typer.Argument(help="Name of the channel.")]
+Send = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Kind of comment answered without a person: question, request, praise, complaint, other."
+    ),
+]
+MinSupport = Annotated[float | None, typer.Option(help="Least support (0 to 1) for sending.")]
+MinGap = Annotated[float | None, typer.Option(help="Seconds between two replies.")]
+MaxPerHour = Annotated[int | None, typer.Option(help="Replies an hour; 0 sends nothing.")]
+
+
+@app.command("list")
+def list_channels(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """The channels, what they may send, and what is wrong with them."""
+    shell = shell_of(context)
+    with open_ledger(shell.settings) as ledger:
+        found = ledger.read(channels.every)
+    if as_json:
+        print_json([channel_json(channel) for channel in found])
+    elif found:
+        rows = [_row(channel, shell) for channel in found]
+        shell.table(("name", "platform", "account", "sends", "state", "error"), rows)
+    else:
+        shell.warn("no_channels")
+
+
+@app.command()
+def platforms(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """The platforms that adapters are installed for, with their options."""
+    shell = shell_of(context)
+    found = {name: options_of(factory) for name, factory in available().items()}
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (name if not number else "", option["name"], shell.say(option["kind"]), option["default"])
+        for name, options in found.items()
+        for number, option in enumerate(options)
+    ]
+    shell.table(("platform", "option", "needed", "default"), rows)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: Name,
+    *,
+    platform: Annotated[str, typer.Option(help="See 'channels platforms'.")],
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Secrets as KEY=env:NAME or KEY=file:PATH.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Answer what was written since; default: now.")] = None,
+    send: Send = None,
+    min_support: MinSupport = None,
+    min_gap_s: MinGap = None,
+    max_per_hour: MaxPerHour = None,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
+    ] = True,
+) -> None:
+    """Add a channel. Nothing is sent without a person unless --send opens it."""
+    shell, now = shell_of(context), utc_now()
+    start = parse_since(since, now) if since is not None else None
+    options = parse_options(platform, option or [])
+    rules = checked_rules({}, send, min_support, min_gap_s, max_per_hour)
+    shell.log()
+    with open_ledger(shell.settings) as ledger:
+        ledger.read(channels.refuse_taken, name)
+        found = asyncio.run(_log_in(shell.settings, platform, options, now)) if check else None
+        made = ledger.write(
+            channels.add,
+            name=name,
+            platform=platform,
+            options=options,
+            rules=rules,
+            now=now,
+            answer_since=start,
+        )
+        if found is not None:
+            account, longest = found
+            ledger.write(
+                channels.known_as,
+                made.id or 0,
+                account_id=account.id,
+                account_name=account.name,
+                max_reply_chars=longest,
+            )
+            shell.tell("channel_account", name=account.name, id=account.id)
+    shell.tell("channel_added", name=name)
+    shell.tell("channel_sends" if send else "channel_reviews", kinds=", ".join(send or []), name=name)
+
+
+@app.command()
+def pause(context: typer.Context, name: Name) -> None:
+    """Stop polling and sending."""
+    _pause(context, name, paused=True)
+
+
+@app.command()
+def resume(context: typer.Context, name: Name) -> None:
+    """Poll and send again, at once; forgets the last error."""
+    _pause(context, name, paused=False)
+
+
+@app.command()
+def rules(
+    context: typer.Context,
+    name: Name,
+    *,
+    send: Send = None,
+    review_all: Annotated[bool, typer.Option("--review-all", help="Send nothing without a person.")] = False,
+    min_support: MinSupport = None,
+    min_gap_s: MinGap = None,
+    max_per_hour: MaxPerHour = None,
+) -> None:
+    """Show what a channel may do by itself, or change what is given."""
+    if review_all and send:
+        raise Misuse("give --send or --review-all, not both")
+    shell = shell_of(context)
+    wanted = [] if review_all else send
+    with open_ledger(shell.settings) as ledger:
+        channel = ledger.read(channels.named, name)
+        changed = checked_rules(channel.rules, wanted, min_support, min_gap_s, max_per_hour)
+        if changed != channel.rules:
+            ledger.write(channels.set_rules, name, changed)
+    print_json(ChannelRulesSettings.model_validate(changed).model_dump())
+
+
+@app.command()
+def backfill(
+    context: typer.Context,
+    name: Name,
+    *,
+    since: Annotated[str, typer.Option(help="A date, a time, or how long ago: 2026-03-01, 24h, 7d, 2w.")],
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Read now, or leave it to the service.")
+    ] = True,
+) -> None:
+    """Read older comments and have them answered.
+
+    Reads here and now, also beside a running service; drafts and replies are made by the service ('rejoinder run').
+    """
+    shell = shell_of(context)
+    moment = parse_since(since, utc_now())
+    shell.log()
+    with open_ledger(shell.settings) as ledger:
+        ledger.write(channels.rewind, name, since=moment, now=utc_now())
+        if not wait:
+            shell.tell("backfill_marked", name=name)
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+        shown = (
+            Progress(*columns, console=shell.err, transient=True) if shell.err.is_terminal else nullcontext()
+        )
+        with shown as bar:
+            task = bar.add_task("", total=None) if bar is not None else None
+
+            def show(number: int) -> None:
+                if bar is not None and task is not None:
+                    bar.update(task, description=shell.say("backfill_progress", new=number))
+
+            new = asyncio.run(read_back(shell.settings, ledger, name, show))
+    shell.tell("backfill_done", name=name, new=new)
+
+
+async def _log_in(
+    settings: Settings, platform: str, options: dict[str, Any], now: datetime
+) -> tuple[Account, int]:
+    """Who we are on the platform, and its longest reply. Raises AdapterError."""
+    probe = Channel(
+        name="", platform=platform, options=options, created_at=now, answer_since=now, next_poll_at=now,
+        next_send_at=now,
+    )  # fmt: skip
+    async with open_http() as http:
+        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
+        try:
+            connection = await connections.get(probe)
+            return connection.account, connection.capabilities.max_reply_chars
+        finally:
+            await connections.aclose()
+
+
+def _pause(context: typer.Context, name: str, *, paused: bool) -> None:
+    shell = shell_of(context)
+    with open_ledger(shell.settings) as ledger:
+        ledger.write(channels.pause, name, paused=paused, now=utc_now())
+    shell.tell("channel_paused" if paused else "channel_resumed", name=name)
+
+
+def channel_json(channel: Channel) -> dict[str, Any]:
+    """A channel without its inner workings; secrets stand in it as references only."""
+    shown = {
+        "name",
+        "platform",
+        "options",
+        "account_id",
+        "account_name",
+        "paused",
+        "created_at",
+        "answer_since",
+    }
+    health = {"last_poll_at", "last_error", "error_since", "failures"}
+    rules = ChannelRulesSettings.model_validate(channel.rules).model_dump()
+    return {**channel.model_dump(include=shown | health), "rules": rules}
+
+
+def _row(channel: Channel, shell: Shell) -> tuple[str, ...]:
+    sends = ", ".join(ChannelRulesSettings.model_validate(channel.rules).send)
+    state = shell.say("paused" if channel.paused else "active")
+    return (
+        channel.name,
+        channel.platform,
+        channel.account_name or "",
+        sends if sends else shell.say("sends_nothing"),
+        state,
+        channel.last_error or "",
+    )

@@ -1,0 +1,201 @@
+"""`ingest` and `ask`: the documents, and what they answer."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from bot.answer import Answer, Question
+from bot.bootstrap import make_answerer, make_generator, open_library
+from bot.cli.errors import Failure, Misuse
+from bot.cli.shell import Shell, print_json, shell_of
+from bot.intents import Intent
+from bot.plain import excerpt, plain
+from bot.policy import ChannelRules
+from bot.reasons import explain
+from bot.settings import Settings
+from knowledge.base import ScoredPassage
+from knowledge.ingest import IngestReport, Library
+from knowledge.ingest import Progress as OnProgress
+from knowledge.language import detect
+
+ALL_INTENTS: frozenset[str] = frozenset(get_args(Intent))
+
+app = typer.Typer()
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    sources: Annotated[
+        list[str], typer.Argument(metavar="PATH|URL...", help="Files, folders, web addresses.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Bring files, folders and web addresses into the library; what is unchanged is not read again."""
+    shell = shell_of(context)
+    shell.log()
+    with open_library(shell.settings) as library, _progress(shell) as on_progress:
+        try:
+            report = asyncio.run(_ingest(library, sources, shell.settings, on_progress))
+        except KeyboardInterrupt:
+            shell.warn("ingest_interrupted")
+            raise
+    for source, message in report.failed:
+        shell.warn("ingest_failed", source=source, message=message)
+    if as_json:
+        print_json(report_json(report))
+    else:
+        shell.tell("ingest_report", **{name: len(value) for name, value in _lists(report).items()})
+        shell.tell("ingest_holds", passages=report.passages)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+async def _ingest(
+    library: Library, sources: Sequence[str], settings: Settings, on_progress: OnProgress | None
+) -> IngestReport:
+    return await library.ingest(
+        sources, progress=on_progress, allow_private=settings.knowledge.allow_private_addresses
+    )
+
+
+@contextmanager
+def _progress(shell: Shell) -> Iterator[OnProgress | None]:
+    """A progress bar on stderr; None where nobody would see it."""
+    if not shell.err.is_terminal:
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=shell.err, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(source: str, done: int, total: int) -> None:
+            bar.update(
+                task, completed=done, total=total, description=excerpt(Path(source).name or source, 60)
+            )
+
+        yield show
+
+
+def report_json(report: IngestReport) -> dict[str, Any]:
+    failed = [{"source": source, "message": message} for source, message in report.failed]
+    return {**_lists(report), "failed": failed, "passages": report.passages}
+
+
+def _lists(report: IngestReport) -> dict[str, Sequence[Any]]:
+    return {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": report.failed,
+        "ignored": report.ignored,
+    }
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="What a commenter might write; - reads it from stdin.")],
+    docs: Annotated[
+        list[str] | None, typer.Option(metavar="PATH|URL", help="Answer from these alone; repeat it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Reply, decision and citations as JSON.")] = False,
+) -> None:
+    """Show what a comment would be answered, without any platform.
+
+    The decision is that of a channel whose owner has opened every kind of comment.
+    """
+    shell = shell_of(context)
+    shell.log()
+    text = sys.stdin.read().strip() if question == "-" else question
+    if not text.strip():
+        raise Misuse("the question is empty; give it as the argument, or write - and pipe it in")
+    with _library(shell, docs) as library:
+        answer = asyncio.run(_answer(shell.settings, library, text))
+    if as_json:
+        print_json(answer_json(answer))
+    else:
+        _print_answer(shell, answer)
+
+
+@contextmanager
+def _library(shell: Shell, docs: Sequence[str] | None) -> Iterator[Library]:
+    """The library, or one of `docs` alone that goes away afterwards."""
+    if not docs:
+        with open_library(shell.settings) as library:
+            if not library.stats().documents:
+                shell.warn("ask_empty")
+            yield library
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="rejoinder-ask-") as folder,
+        open_library(shell.settings, Path(folder)) as library,
+    ):
+        report = asyncio.run(_ingest(library, docs, shell.settings, None))
+        for source, message in report.failed:
+            shell.warn("ingest_failed", source=source, message=message)
+        if report.failed and not library.stats().documents:
+            raise Failure("none of the documents could be read; see above")
+        yield library
+
+
+async def _answer(settings: Settings, library: Library, text: str) -> Answer:
+    generator = make_generator(settings.generator)
+    try:
+        answerer = make_answerer(settings, library, generator)
+        return await answerer.answer(
+            Question(text=text, language=detect(text), rules=ChannelRules(send_intents=ALL_INTENTS))
+        )
+    finally:
+        await generator.aclose()
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    citations = [
+        {
+            "source": scored.passage.source,
+            "title": scored.passage.title,
+            "text": scored.passage.text,
+            "score": round(scored.score, 4),
+        }
+        for scored in cited(answer)
+    ]
+    return {
+        "reply": answer.text,
+        "decision": answer.decision.action,
+        "reason": answer.decision.reason.value,
+        "citations": citations,
+        "language": answer.language,
+    }
+
+
+def cited(answer: Answer) -> list[ScoredPassage]:
+    """The passages that the best draft rests on."""
+    return [answer.passages[index] for index in answer.best.citations] if answer.best is not None else []
+
+
+def _print_answer(shell: Shell, answer: Answer) -> None:
+    decision = answer.decision
+    if answer.text:
+        typer.echo(plain(answer.text) + "\n")
+    detail = f" ({decision.detail})" if decision.detail else ""
+    explained = explain(decision.reason.value, shell.language)
+    shell.tell(f"ask_{decision.action}", reason=explained, detail=detail)
+    for number, scored in enumerate(cited(answer), 1):
+        passage = scored.passage
+        where = " › ".join(part for part in (passage.title, passage.heading) if part)
+        typer.echo(plain(f"\n[{number}] {where}\n    {passage.source}", one_line=False))
+        typer.echo(f"    {excerpt(scored.quote, 400)}")

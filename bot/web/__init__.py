@@ -1,0 +1,1 @@
+"""The status page, /healthz and /metrics. Nothing here changes anything."""

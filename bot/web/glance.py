@@ -1,0 +1,105 @@
+"""What the status page shows, gathered at most every few seconds however many people look."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Generic, TypeVar
+
+from bot.generator import Generator, GeneratorHealth
+from bot.models import Channel
+from bot.service import Service
+from bot.store import channels, review, stats
+from bot.store.ledger import Ledger
+from bot.store.review import Item
+from bot.store.stats import Counts
+from knowledge.ingest import Library, Stats
+
+T = TypeVar("T")
+
+KEPT_S = 2.0
+HEALTH_KEPT_S = 15.0
+LATEST = 20
+_SHARE = 20
+"""A question that takes long is asked less often: at most 1/20 of the time goes into it."""
+
+
+class Kept(Generic[T]):
+    """An answer that is asked for again only when it has grown old; callers at the same time share one."""
+
+    def __init__(
+        self, ask: Callable[[], Awaitable[T]], kept_s: float, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._ask = ask
+        self._kept_s = kept_s
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._answer: T | None = None
+        self._good_until = float("-inf")
+
+    async def get(self) -> T:
+        """Raises what asking raises; a failure is not kept."""
+        async with self._lock:
+            if self._answer is None or self._clock() >= self._good_until:
+                began = self._clock()
+                self._answer = await self._ask()
+                ended = self._clock()
+                self._good_until = ended + max(self._kept_s, _SHARE * (ended - began))
+            return self._answer
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The state of the service at one moment."""
+
+    counts: Counts
+    channels: Sequence[Channel]
+    latest: Sequence[Item]
+    documents: Stats
+    generator: GeneratorHealth
+    generator_kind: str
+
+
+class Watcher:
+    """Gathers glances."""
+
+    def __init__(
+        self, *, ledger: Ledger, library: Library, generator: Generator, generator_kind: str, service: Service
+    ) -> None:
+        self._ledger = ledger
+        self._library = library
+        self._service = service
+        self._generator_kind = generator_kind
+        self._counts = Kept(lambda: ledger.aread(stats.counts), KEPT_S)
+        self._glance = Kept(self._gather, KEPT_S)
+        self._health = Kept(generator.check, HEALTH_KEPT_S)
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        return self._service.troubles
+
+    @property
+    def failing_loops(self) -> list[str]:
+        return [loop.name for loop in self._service.loops if loop.error is not None]
+
+    async def counts(self) -> Counts:
+        """Raises LedgerError."""
+        return await self._counts.get()
+
+    async def glance(self) -> Glance:
+        """Raises LedgerError, LibraryError."""
+        return await self._glance.get()
+
+    async def reach_database(self) -> None:
+        """Raises LedgerError when the ledger cannot be read."""
+        await self._ledger.aread(channels.every)
+
+    async def _gather(self) -> Glance:
+        return Glance(
+            await self._counts.get(),
+            await self._ledger.aread(channels.every),
+            await self._ledger.aread(review.latest, limit=LATEST),
+            await asyncio.to_thread(self._library.stats),
+            await self._health.get(),
+            self._generator_kind,
+        )

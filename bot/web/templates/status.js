@@ -1,0 +1,24 @@
+"use strict";
+// Puts the fresh page's main part in place of the old one, when it has changed and nobody is selecting text in it.
+const every = 2000;
+const gone = document.getElementById("gone");
+
+async function refresh() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("now");
+    const old = document.getElementById("now");
+    gone.hidden = true;
+    if (fresh && fresh.innerHTML !== old.innerHTML && !String(getSelection())) old.replaceWith(fresh);
+  } catch {
+    gone.hidden = false;
+  }
+}
+
+async function forever() {
+  await refresh();
+  setTimeout(forever, every);
+}
+
+setTimeout(forever, every);

@@ -1,0 +1,128 @@
+"""From a glance at the service to what the template prints."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.models import Channel, State
+from bot.plain import excerpt
+from bot.reasons import explain
+from bot.settings import Language
+from bot.store.review import Item
+from bot.web.glance import Glance
+from bot.web.words import STATES, WORDS, state_word
+
+COMMENT_CHARS = 280
+REPLY_CHARS = 600
+ERROR_CHARS = 300
+
+
+def page_context(
+    glance: Glance | None,
+    troubles: Mapping[str, str],
+    language: Language,
+    *,
+    with_texts: bool,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Everything that the template needs; `glance` is None while the ledger cannot be read."""
+    moment = now if now is not None else datetime.now(UTC)
+    words = WORDS[language]
+    shown = dict(troubles)
+    if glance is not None and not glance.generator.ok:
+        shown.setdefault("generator", glance.generator.message)
+    return {
+        "words": words,
+        "language": language,
+        "troubles": {part: excerpt(text, ERROR_CHARS) for part, text in shown.items()},
+        "with_texts": with_texts,
+        "glance": glance,
+        "well": not shown and glance is not None and not any(c.last_error for c in glance.channels),
+        "states": _states(glance, language),
+        "channels": [_channel(channel, words, moment) for channel in glance.channels] if glance else [],
+        "documents": _documents(glance, words),
+        "languages": _languages(glance, words),
+        "generator": _generator(glance, words),
+        "latest": [_decision(item, words, language, moment) for item in glance.latest] if glance else [],
+    }
+
+
+def _states(glance: Glance | None, language: Language) -> list[dict[str, Any]]:
+    if glance is None:
+        return []
+    return [
+        {"code": state.value, "word": state_word(state, language), "number": glance.counts[state]}
+        for state in STATES
+        # The steps on the way are shown while something is in them, the ends always.
+        if glance.counts[state] or state in (State.REVIEW, State.SENT, State.SKIPPED, State.FAILED)
+    ]
+
+
+def _channel(channel: Channel, words: Mapping[str, str], now: datetime) -> dict[str, str]:
+    condition = "paused" if channel.paused else "error" if channel.last_error else "active"
+    return {
+        "name": channel.name,
+        "platform": channel.platform,
+        "account": words["as"].format(name=channel.account_name) if channel.account_name else "",
+        "condition": condition,
+        "condition_word": words[condition],
+        "polled": (
+            words["polled"].format(ago=ago(now, channel.last_poll_at, words))
+            if channel.last_poll_at
+            else words["never"]
+        ),
+        "error": excerpt(channel.last_error, ERROR_CHARS) if channel.last_error else "",
+        "failures": words["failures"].format(number=channel.failures) if channel.failures > 1 else "",
+    }
+
+
+def _documents(glance: Glance | None, words: Mapping[str, str]) -> str:
+    if glance is None:
+        return ""
+    if not glance.documents.documents:
+        return words["no_documents"]
+    found = glance.documents
+    return words["documents_line"].format(documents=found.documents, passages=found.passages)
+
+
+def _generator(glance: Glance | None, words: Mapping[str, str]) -> str:
+    if glance is None:
+        return ""
+    if glance.generator_kind == "extractive" and glance.generator.ok:
+        return words["extractive"]
+    return excerpt(glance.generator.message, ERROR_CHARS)
+
+
+def _languages(glance: Glance | None, words: Mapping[str, str]) -> list[str]:
+    if glance is None:
+        return []
+    found = sorted(glance.documents.languages.items(), key=lambda pair: -pair[1])
+    return [f"{words.get(f'language_{code}', code)} {number}" for code, number in found]
+
+
+def _decision(item: Item, words: Mapping[str, str], language: Language, now: datetime) -> dict[str, str]:
+    comment, state = item.comment, State(item.comment.state)
+    sent = item.reply is not None and state is State.SENT
+    text = item.reply.text if sent and item.reply is not None else item.draft.text if item.draft else ""
+    return {
+        "state": state.value,
+        "state_word": state_word(state, language),
+        "reason": explain(comment.reason, language),
+        "detail": excerpt(comment.detail, 120),
+        "channel": item.channel.name,
+        "author": excerpt(comment.author_name, 60),
+        "post": excerpt(item.post.title, 80),
+        "comment": excerpt(comment.text, COMMENT_CHARS),
+        "reply": excerpt(text, REPLY_CHARS) if state is not State.SKIPPED else "",
+        "reply_word": words["reply" if sent else "draft"],
+        "ago": ago(now, comment.updated_at, words),
+    }
+
+
+def ago(now: datetime, then: datetime, words: Mapping[str, str]) -> str:
+    """How long before `now`, in the largest whole unit."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return words[unit].format(number=seconds // length)
+    return words["seconds"].format(number=seconds)
