@@ -1,7 +1,7 @@
 # `make run` does the main job on the embedded default, `make test` passes the tests; each sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PACKAGES := bot adapters knowledge
 
 .PHONY: help setup run test lint format bench bench-pipeline clean
