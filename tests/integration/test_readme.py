@@ -1,0 +1,367 @@
+"""What the documents at the root say: their commands run, their examples hold, and both languages say the same."""
+
+import importlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from urllib.request import Request, urlopen
+
+import aiohttp
+import pytest
+
+from adapters.conformance import CHECKS
+from adapters.registry import GROUP, check_options
+from bot import samples
+from bot.bootstrap import ALL_ROLES
+from bot.cli import COMMANDS, load_command
+from bot.demo import SITE_PORT
+from bot.models import State
+from bot.settings import Settings, load
+from tests.bench.pipeline import TARGETS
+from tests.conftest import require
+from tests.integration import isso_server
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.zh.md")
+DOCUMENTS = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md")
+BIN = Path(sys.executable).parent
+POSTGRES = "export REJOINDER__DATABASE__URL="
+ISSO_ADDRESS = "https://comments.example.org"
+ASKED = (
+    "How much does the sample pack cost?",
+    "On which days do you ship parcels?",
+    "How long is the warranty of the Kestrel K2?",
+    "红隼K2保修多久？",
+)
+DEADLINE_S = 60.0
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def fenced(name: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(name), re.MULTILINE | re.DOTALL)
+
+
+def commands(name: str) -> list[str]:
+    """The lines of the shell blocks, continued lines joined."""
+    text = "".join(fenced(name, "sh")).replace("\\\n", " ")
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def inline(name: str) -> list[str]:
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", read(name), flags=re.DOTALL))
+
+
+# --- the commands, run in order ---
+
+
+@dataclass
+class Reader:
+    """Someone who types what the README says, in a folder of their own."""
+
+    folder: Path
+    environment: dict[str, str]
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    output: dict[str, str] = field(default_factory=dict)
+
+    def type(self, line: str) -> None:
+        words = shlex.split(line)
+        if words[0] == "make":
+            assert words[1] in makefile_targets()
+        elif words[0] == "export":
+            self.export(words[1])
+        elif words[:4] == [".venv/bin/python", "-m", "pip", "install"]:
+            extra = re.fullmatch(r"\.\[(\w+)\]", words[-1])
+            assert extra
+            assert extra[1] in project()["optional-dependencies"]
+            assert (ROOT / words[words.index("--constraint") + 1]).exists()
+        else:
+            assert words[0] == "rejoinder", f"the test cannot tell whether this works: {line}"
+            self.rejoinder(line, words)
+
+    def export(self, setting: str) -> None:
+        name, _, value = setting.partition("=")
+        if name == "PATH":
+            assert value == "$PWD/.venv/bin:$PATH"
+            value = f"{BIN}{os.pathsep}{self.environment['PATH']}"
+        self.environment[name] = value
+
+    def rejoinder(self, line: str, words: list[str]) -> None:
+        process = subprocess.Popen(
+            words, cwd=self.folder, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        if words[1] == "run":
+            self.running.append(process)
+            return
+        out, err = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 0, f"{line}: {out}{err}"
+        self.output[line] = out
+
+    def page(self) -> str:
+        """The address that the first running process prints."""
+        stdout = self.running[0].stdout
+        assert stdout is not None
+        found = re.search(r"http://\S+(?=/)", stdout.readline())
+        assert found, self.running[0].stderr and self.running[0].stderr.read()
+        return found[0]
+
+    def leave(self) -> list[int]:
+        """Stop what runs as a supervisor would; gives the exit codes."""
+        for process in self.running:
+            process.send_signal(signal.SIGTERM)
+        for process in self.running:
+            process.communicate(timeout=DEADLINE_S)
+        return [process.returncode for process in self.running]
+
+
+@contextmanager
+def reader(folder: Path) -> Iterator[Reader]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REJOINDER")}
+    quick = {"REJOINDER__WEB__PORT": "0", "REJOINDER__SERVICE__BEAT_S": "0.1"}
+    someone = Reader(folder, {**kept, **quick})
+    try:
+        yield someone
+    finally:
+        for process in someone.running:
+            process.kill()
+            process.communicate()
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What `found` returns as soon as it is true."""
+    end = monotonic() + DEADLINE_S
+    while monotonic() < end:
+        if result := found():
+            return result
+        sleep(0.1)
+    raise AssertionError("did not happen in time")
+
+
+def get(url: str) -> str:
+    with urlopen(url, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+@pytest.fixture
+def isso(tmp_path: Path) -> Iterator[str]:
+    """An Isso server on which four visitors have asked what the sample documents answer."""
+    problem = isso_server.install()
+    require(not problem, problem)
+    (tmp_path / "isso").mkdir()
+    with isso_server.running(tmp_path / "isso") as server:
+        for text in ASKED:
+            body = json.dumps({"text": text, "author": "Visitor", "title": "Hello"}).encode()
+            headers = {"Content-Type": "application/json"}
+            with urlopen(Request(f"{server.url}/new?uri=/hello/", body, headers), timeout=20) as answer:
+                assert answer.status == 201
+        yield server.url
+
+
+def asked_and_in_review(page: str) -> bool:
+    return f'rejoinder_comments{{state="review"}} {len(ASKED)}.0' in get(f"{page}/metrics")
+
+
+def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path, isso: str) -> None:
+    samples.copy_documents(tmp_path / "my-documents")
+    lines = [line.replace(ISSO_ADDRESS, isso) for line in commands("README.md")]
+    own = lines[: next(number for number, line in enumerate(lines) if line.startswith(POSTGRES)) - 1]
+    with reader(tmp_path) as someone:
+        for line in own:
+            someone.type(line)
+            if line == "rejoinder run":
+                page = someone.page()
+                until(partial(asked_and_in_review, page))
+        for path in set(re.findall(r"http://127\.0\.0\.1:8700(/\w+)", read("README.md"))):
+            assert get(page + path)
+        answers = [json.loads(out) for line, out in someone.output.items() if line.endswith("--json")]
+        assert ASKED[0] in someone.output["rejoinder review show 1"]
+        until(lambda: "costs $12" in get(f"{isso}/?uri=/hello/"))
+        assert someone.leave() == [0]
+    shown = [json.loads(block) for block in fenced("README.md", "json")]
+    assert [shape(answer) for answer in answers] == [shape(example) for example in shown]
+    assert [answer["reply"] for answer in answers] == [example["reply"] for example in shown]
+
+
+def test_processes_with_a_role_each_share_the_work_on_postgresql(
+    tmp_path: Path, isso: str, postgres_url: str
+) -> None:
+    samples.copy_documents(tmp_path / "my-documents")
+    lines = [line.replace(ISSO_ADDRESS, isso) for line in commands("README.md")]
+    start = next(number for number, line in enumerate(lines) if line.startswith(POSTGRES))
+    before = [
+        line for line in lines[:start] if re.match(r"rejoinder (ingest|channels (add|backfill)) ", line)
+    ]
+    with reader(tmp_path) as someone:
+        someone.export("PATH=$PWD/.venv/bin:$PATH")
+        someone.export(POSTGRES.removeprefix("export ") + postgres_url)
+        for line in (*before, *lines[start + 1 :]):
+            someone.type(line)
+        page = someone.page()
+        until(partial(asked_and_in_review, page))
+        someone.type("rejoinder review approve 1")
+        until(lambda: "costs $12" in get(f"{isso}/?uri=/hello/"))
+        assert someone.leave() == [0, 0, 0]
+    assert not (tmp_path / "data" / "ledger.db").exists()
+
+
+def shape(value: Any) -> Any:
+    """The keys of JSON, at every depth; of a list, those of its first item."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(item) for item in value[:1]] if isinstance(value, list) else type(value).__name__
+
+
+# --- what the documents name ---
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(read("pyproject.toml"))["project"]
+    return found
+
+
+def makefile_targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+
+
+def test_both_readmes_hold_the_same_commands_and_examples() -> None:
+    for language in ("sh", "json", "toml"):
+        assert fenced(READMES[0], language) == fenced(READMES[1], language)
+    assert commands(READMES[0])
+
+
+def test_both_readmes_have_the_same_build() -> None:
+    def outline(name: str) -> list[str]:
+        return re.findall(r"^(#+(?= )|\||- |!(?=\[)|\*\*|```\w*)", read(name), re.MULTILINE)
+
+    assert outline(READMES[0]) == outline(READMES[1])
+
+
+def test_every_command_that_is_named_exists() -> None:
+    spans = [span for name in DOCUMENTS for span in inline(name) if span.startswith("rejoinder ")]
+    lines = [line for name in READMES for line in commands(name) if line.startswith("rejoinder ")]
+    assert len(spans) > 5
+    for line in (*spans, *lines):
+        words = shlex.split(line)[1:]
+        assert words[0] in COMMANDS, line
+        command = load_command(words[0])
+        if hasattr(command, "commands"):
+            assert words[1] in command.commands, line
+            command = command.commands[words[1]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    spans = [span for name in DOCUMENTS for span in (*inline(name), *commands(name))]
+    named = {span.split()[1] for span in spans if span.startswith("make ")}
+    assert {"run", "test", "bench-pipeline"} <= named <= makefile_targets()
+
+
+def test_every_setting_that_is_named_exists(tmp_path: Path) -> None:
+    sections = Settings.model_fields
+    for name in READMES:
+        named = [span.split(".") for span in inline(name) if re.fullmatch(r"[a-z_]+\.[a-z_]+", span)]
+        named += [
+            span.lower().removeprefix("rejoinder__").split("__")
+            for span in re.findall(r"REJOINDER__[A-Z_]+", read(name))
+        ]
+        named = [pair for pair in named if pair[-1] not in ("toml", "txt")]
+        assert len(named) >= 4
+        for section, key in named:
+            assert key in getattr(sections[section].annotation, "model_fields", {}), f"{section}.{key}"
+        for block in fenced(name, "toml"):
+            (tmp_path / "rejoinder.toml").write_text(block, encoding="utf-8")
+            assert load(tmp_path / "rejoinder.toml").generator.kind == "vllm"
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_addresses_of_the_demo_are_its_defaults(name: str) -> None:
+    assert set(re.findall(r"<http://127\.0\.0\.1:(\d+)/>", read(name))) == {
+        str(SITE_PORT),
+        str(Settings.model_fields["web"].default.port),
+    }
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_state_and_every_role_is_explained(name: str) -> None:
+    first_cells = " ".join(re.findall(r"^\| ([^|]*) \|", read(name), re.MULTILINE))
+    explained = set(re.findall(r"`(\w+)`", first_cells))
+    assert set(State) | ALL_ROLES <= explained
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_table_of_figures_holds_the_targets_of_the_benchmark(name: str) -> None:
+    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|$", read(name), re.MULTILINE)
+    assert {figure: target for figure, target, _ in rows if figure not in ALL_ROLES} == TARGETS
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_relative_link_and_image_leads_somewhere(name: str) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", read(name))
+    assert links or name == "docs/adapters.md"
+    for link in links:
+        if not link.startswith(("http://", "https://")):
+            assert (ROOT / name).parent.joinpath(link.partition("#")[0]).is_file(), link
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/adapters.md"])
+def test_every_file_that_is_named_exists(name: str) -> None:
+    paths = [span for span in inline(name) if re.fullmatch(r"[\w.]+(/[\w.]+)+/?", span)]
+    assert paths
+    for path in paths:
+        assert (ROOT / path).exists() or path == ".cache/", path
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_document_names_a_registry_or_a_place_on_one_machine(name: str) -> None:
+    assert not re.search(r"pypi|pythonhosted|/simple/|(?<!\w)/(?:root|tmp|work)/", read(name), re.IGNORECASE)
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    versions = re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.MULTILINE)
+    assert versions[0] == project()["version"]
+
+
+# --- the example of an adapter ---
+
+
+@pytest.fixture
+def guestbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The two files of docs/adapters.md, imported: the adapter, and the tests of it."""
+    for block in fenced("docs/adapters.md", "python"):
+        (tmp_path / block.splitlines()[0].removeprefix("# ")).write_text(block, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("test_guestbook")
+    for module in ("guestbook", "test_guestbook"):
+        sys.modules.pop(module, None)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_the_example_of_an_adapter_passes(check: Any, guestbook: Any, tmp_path: Path) -> None:
+    book = tmp_path / "book.jsonl"
+    book.touch()
+    async with aiohttp.ClientSession() as http:
+        await check(guestbook.GuestbookHarness(book, http))
+
+
+def test_the_example_of_an_adapter_can_be_registered(guestbook: Any) -> None:
+    (registration,) = fenced("docs/adapters.md", "toml")
+    (target,) = tomllib.loads(registration)["project"]["entry-points"][GROUP].values()
+    module, _, name = target.partition(":")
+    factory = getattr(importlib.import_module(module), name)
+    assert check_options("guestbook", factory, {"path": "book.jsonl", "author": "me"})
