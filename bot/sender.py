@@ -156,7 +156,8 @@ class Sender:
         return bool(jobs)
 
     async def _found_out(self, channel: Channel, connection: Connection, job: Job) -> Settled | Wait:
-        if not connection.capabilities.can_find_own:
+        able = connection.capabilities
+        if not able.can_find_own and not able.idempotent_reply:
             return Settled(
                 job.comment_id, State.UNKNOWN, State.REVIEW, Reason.SEND_UNCLEAR, attempts=job.attempts
             )

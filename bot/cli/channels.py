@@ -20,7 +20,7 @@ from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
 from bot.store import channels
 
-app = typer.Typer(help="Add, list, pause, resume and backfill channels.")
+app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
 
 Name = Annotated[str, typer.Argument(help="Name of the channel.")]
 Send = Annotated[

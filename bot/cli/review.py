@@ -22,7 +22,9 @@ from bot.store.ledger import Ledger
 from bot.store.review import Case, Item, VerdictRefused
 from bot.web.words import state_word
 
-app = typer.Typer(help="Decide about the comments that wait for a person.", no_args_is_help=False)
+app = typer.Typer(
+    help="Decide about the comments that wait for a person.", no_args_is_help=False, add_completion=False
+)
 
 Ids = Annotated[
     list[int], typer.Argument(metavar="ID...", help="Numbers of comments, as 'review list' shows them.")

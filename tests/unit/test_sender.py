@@ -57,10 +57,12 @@ class Platform:
         self.gone = False
         self.look_error: AdapterError | None = None
         self.calls = 0
+        self.keys: list[str] = []
         self._clock = clock
 
     async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
         self.calls += 1
+        self.keys.append(key)
         error = self.answer()
         reply = ReplyRef(f"r{len(self.replies) + 1}", target.comment_id, text, self._clock())
         if error is None or self.stores_before_failing:
@@ -173,6 +175,19 @@ async def test_where_the_platform_cannot_be_asked_a_person_decides(bench: Bench)
     await bench.round(later=6)
     assert (bench.comment().state, bench.comment().reason) == (State.REVIEW, "send_unclear")
     assert bench.platform.calls == 1
+
+
+async def test_where_the_platform_merges_repeats_an_unclear_send_is_repeated_with_its_key(
+    bench: Bench,
+) -> None:
+    bench.desk.ready(1)
+    bench.platform.capabilities = Capabilities(100, "any", True, False, 5, 0, 0)
+    failures = [Transient("time-out", ambiguous=True)]
+    bench.platform.answer = lambda: failures.pop() if failures else None
+    await bench.round()
+    await bench.round(later=6)
+    assert bench.comment().state == State.SENT
+    assert bench.platform.keys == [bench.reply().key] * 2
 
 
 async def test_a_process_that_died_while_sending_is_asked_about_by_another(bench: Bench) -> None:
