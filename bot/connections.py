@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,11 +37,16 @@ class Connection:
 
         Raises AdapterError; a call over `timeout_s` is a Transient of unknown effect.
         """
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                return await self.fresh.call(attempt)
-        except TimeoutError as error:
-            raise Transient(f"no answer within {self.timeout_s:g} s", ambiguous=True) from error
+        return await in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
+
+
+async def in_time(call: Awaitable[T], seconds: float, *, ambiguous: bool) -> T:
+    """The result of `call`. Raises Transient when it takes longer than `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await call
+    except TimeoutError as error:
+        raise Transient(f"no answer within {seconds:g} s", ambiguous=ambiguous) from error
 
 
 class Connections:
@@ -75,12 +81,10 @@ class Connections:
         except (BadOptions, UnknownPlatform, SettingsError) as error:
             raise Permanent(str(error)) from error
         fresh = FreshAuth(adapter)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                account = await fresh.call(adapter.open)
-        except TimeoutError as error:
-            await adapter.aclose()
-            raise Transient(f"no answer within {self._timeout_s:g} s", ambiguous=False) from error
+        async with AsyncExitStack() as unless_opened:
+            unless_opened.push_async_callback(adapter.aclose)
+            account = await in_time(fresh.call(adapter.open), self._timeout_s, ambiguous=False)
+            unless_opened.pop_all()
         return Connection(adapter, account, self._timeout_s, fresh)
 
     async def aclose(self) -> None:

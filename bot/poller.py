@@ -78,6 +78,10 @@ class Poller:
         while cursor is not None:
             since: Cursor = cursor
             page = await connection.call(lambda since=since: adapter.poll(since, BUDGET))  # type: ignore[misc]
+            if not page.complete and dict(page.cursor) == dict(since):
+                raise Permanent(
+                    "the adapter reads on and on without getting anywhere; its cursor stands still"
+                )
             saved = await self._save(channel, connection, page)
             if saved is None:
                 log.warning("poll lost its lease to another process", channel=channel.name)

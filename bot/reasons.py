@@ -18,6 +18,7 @@ class Reason(StrEnum):
     NOT_OPENED = "not_opened"
     INJECTION = "injection"
     TOO_LONG = "too_long"
+    GENERATOR_FAILED = "generator_failed"
     UNSUPPORTED_LANGUAGE = "unsupported_language"
 
     OWN_COMMENT = "own_comment"
@@ -64,6 +65,7 @@ _EXPLANATIONS = {
         "the comment is in a language that is not set up",
         "评论使用了未配置的语言",
     ),
+    Reason.GENERATOR_FAILED: ("no draft could be written for it", "未能为它生成草稿"),
     Reason.OWN_COMMENT: ("it is our own comment", "这是自己的评论"),
     Reason.ANSWERED_BY_HUMAN: ("the creator has already answered", "创作者已经回复过"),
     Reason.EMPTY: ("there is nothing to read in it", "评论没有可见内容"),

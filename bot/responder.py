@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot.answer import Answer, Answerer, Question, evidence
 from bot.context import Context
-from bot.generator import GeneratorError, GeneratorUnavailable, ThreadTurn
+from bot.generator import GeneratorError, ThreadTurn
 from bot.loop import backoff
 from bot.models import Comment, Draft, State
 from bot.policy import ChannelRules
@@ -22,6 +23,15 @@ log = structlog.get_logger()
 TARGETS = {"send": State.READY, "review": State.REVIEW, "skip": State.SKIPPED}
 CAUTIOUS_CHARS = 500
 """Longest draft while the platform has not been asked how long a reply it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The generator failed and is left alone for a while."""
+
+    message: str
+    failures: int
+    until: datetime
 
 
 class Responder:
@@ -40,12 +50,14 @@ class Responder:
         self._generator_name = generator_name
         self._on_ready = on_ready
         self._stopping = False
-        self._waiting_for: str | None = None
+        self._trouble: Trouble | None = None
+        self._worked_at: datetime | None = None
+        """When the generator last wrote a draft."""
 
     @property
     def trouble(self) -> str | None:
         """Why the generator cannot work at present; None when it can."""
-        return self._waiting_for
+        return None if self._trouble is None else self._trouble.message
 
     def stop(self) -> None:
         """Take no further comment."""
@@ -56,9 +68,8 @@ class Responder:
         running: dict[asyncio.Task[Outcome], Work] = {}
         try:
             while True:
-                free = self._context.settings.workers - len(running)
-                if free * 2 >= self._context.settings.workers and not self._stopping:
-                    for work in await self._claim(free):
+                if wanted := self._wanted(len(running)):
+                    for work in await self._claim(wanted):
                         running[asyncio.create_task(self._draft(work))] = work
                 if not running:
                     return
@@ -67,6 +78,15 @@ class Responder:
         finally:
             for task in running:
                 task.cancel()
+
+    def _wanted(self, running: int) -> int:
+        """How many comments to take now: while the generator is in trouble, one at a time, after a pause."""
+        if self._stopping:
+            return 0
+        if self._trouble is not None:
+            return 1 if not running and self._context.clock() >= self._trouble.until else 0
+        free = self._context.settings.workers - running
+        return free if free * 2 >= self._context.settings.workers else 0
 
     async def _claim(self, limit: int) -> list[Work]:
         return await self._context.ledger.awrite(
@@ -121,9 +141,10 @@ class Responder:
             error = task.exception()
             if error is None:
                 outcomes.append(task.result())
-                self._recovered()
+                if task.result().draft is not None:
+                    self._generator_works()
             elif isinstance(error, GeneratorError):
-                await self._generator_failed(work.comment, error)
+                outcomes += await self._generator_failed(work.comment, error)
             else:
                 outcomes += await self._defect(work.comment, error)
         if not outcomes:
@@ -134,25 +155,33 @@ class Responder:
         if any(outcome.target is State.READY for outcome in outcomes):
             self._on_ready()
 
-    async def _generator_failed(self, comment: Comment, error: GeneratorError) -> None:
-        """The comment waits for the generator, however long that takes."""
-        if self._waiting_for is None:
-            log.warning("generator failed; comments wait", error=str(error), kind=type(error).__name__)
-        self._waiting_for = str(error)
-        wait = (
-            self._context.settings.retry_s
-            if isinstance(error, GeneratorUnavailable)
-            else self._context.settings.retry_max_s / 10
-        )
-        until = self._context.clock() + timedelta(seconds=max(wait, self._context.settings.retry_s))
-        await self._context.ledger.awrite(
-            drafting.postpone, [comment.id or 0], owner=self._context.owner, until=until, detail=str(error)
-        )
+    def _generator_works(self) -> None:
+        self._worked_at = self._context.clock()
+        if self._trouble is not None:
+            log.info("generator recovered", failures=self._trouble.failures)
+            self._trouble = None
 
-    def _recovered(self) -> None:
-        if self._waiting_for is not None:
-            log.info("generator recovered")
-            self._waiting_for = None
+    async def _generator_failed(self, comment: Comment, error: GeneratorError) -> list[Outcome]:
+        """The comment waits for the generator, however long that takes.
+
+        Only a comment that fails again and again while others succeed goes to a person.
+        """
+        self._trouble = trouble = self._worse(str(error))
+        others_succeed = self._worked_at is not None and self._worked_at > comment.updated_at
+        attempts = comment.attempts + others_succeed
+        if attempts >= self._context.settings.max_attempts:
+            return [Outcome(comment.id or 0, State.REVIEW, Reason.GENERATOR_FAILED, str(error))]
+        await self._postpone(comment, trouble.until, str(error), attempts)
+        return []
+
+    def _worse(self, message: str) -> Trouble:
+        now, before = self._context.clock(), self._trouble
+        if before is not None and now < before.until:
+            return before  # comments that were under way together count as one failure
+        if before is None:
+            log.warning("generator failed; comments wait", error=message)
+        failures = 1 if before is None else before.failures + 1
+        return Trouble(message, failures, now + timedelta(seconds=self._pause_s(failures)))
 
     async def _defect(self, comment: Comment, error: BaseException) -> list[Outcome]:
         attempts = comment.attempts + 1
@@ -160,16 +189,23 @@ class Responder:
         log.error("draft broke off", comment=comment.id, attempt=attempts, error=detail, exc_info=error)
         if attempts >= self._context.settings.max_attempts:
             return [Outcome(comment.id or 0, State.FAILED, Reason.DEFECT, detail)]
-        wait = backoff(attempts, self._context.settings.retry_s, self._context.settings.retry_max_s)
+        until = self._context.clock() + timedelta(seconds=self._pause_s(attempts))
+        await self._postpone(comment, until, detail, attempts)
+        return []
+
+    async def _postpone(self, comment: Comment, until: datetime, detail: str, attempts: int) -> None:
         await self._context.ledger.awrite(
             drafting.postpone,
-            [comment.id or 0],
+            comment.id or 0,
             owner=self._context.owner,
-            until=self._context.clock() + timedelta(seconds=wait),
+            now=self._context.clock(),
+            until=until,
             detail=detail,
             attempts=attempts,
         )
-        return []
+
+    def _pause_s(self, failures: int) -> float:
+        return backoff(failures, self._context.settings.retry_s, self._context.settings.retry_max_s)
 
 
 def question(work: Work) -> Question:

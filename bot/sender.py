@@ -309,11 +309,11 @@ class Sender:
 
     async def _wait(self, channel: Channel, job: Job, error: AdapterError) -> Wait:
         if isinstance(error, Unsupported | Transient):
-            return Wait(
-                job.comment_id,
-                self._context.clock() + timedelta(seconds=self._pause_s(job.attempts + 1)),
-                str(error),
-            )
+            # Half as long again as it has waited already: the pauses grow without a count to keep.
+            now, settings = self._context.clock(), self._context.settings
+            waited = (now - job.waiting_since).total_seconds()
+            pause = min(max(settings.retry_s, waited / 2), settings.retry_max_s)
+            return Wait(job.comment_id, now + timedelta(seconds=pause), str(error))
         return Wait(job.comment_id, await self._hold(channel, error), str(error))
 
     async def _hold(self, channel: Channel, error: AdapterError) -> datetime:

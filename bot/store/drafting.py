@@ -99,25 +99,21 @@ def save_outcomes(session: Session, outcomes: Iterable[Outcome], *, owner: str, 
 
 def postpone(
     session: Session,
-    comment_ids: Iterable[int],
+    comment_id: int,
     *,
     owner: str,
+    now: datetime,
     until: datetime,
     detail: str,
-    attempts: int | None = None,
+    attempts: int,
 ) -> None:
-    """Give new comments back, to be claimed again at `until`."""
-    values: dict[str, object] = {"lease_owner": None, "due_at": until, "detail": detail}
-    if attempts is not None:
-        values["attempts"] = attempts
+    """Give a new comment back, to be claimed again at `until`."""
     session.execute(
         update(Comment)
         .where(
-            col(Comment.id).in_(list(comment_ids)),
-            col(Comment.lease_owner) == owner,
-            col(Comment.state) == State.NEW,
+            col(Comment.id) == comment_id, col(Comment.lease_owner) == owner, col(Comment.state) == State.NEW
         )
-        .values(values)
+        .values(lease_owner=None, due_at=until, updated_at=now, detail=detail, attempts=attempts)
         .execution_options(synchronize_session=False)
     )
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col, select
 from adapters.base import Comment as PlatformComment
 from adapters.base import CommentPage, CommentRef
 from adapters.base import Post as PlatformPost
-from adapters.text import same_text
+from adapters.text import clean, same_text
 from bot.models import Channel, Comment, Event, Post, Reply, State
 from bot.reasons import Reason
 from bot.store.states import OPEN, Move, move
@@ -183,8 +183,8 @@ def _row(channel: Channel, comment: PlatformComment, posts: dict[str, int], now:
         "parent_id": comment.parent_id,
         "extra": dict(comment.ref.extra),
         "author_id": comment.author_id,
-        "author_name": comment.author_name,
-        "text": comment.text,
+        "author_name": clean(comment.author_name),
+        "text": clean(comment.text),
         "url": comment.url,
         "language": detect(comment.text[:LANGUAGE_SAMPLE]),
         "is_own": comment.is_own,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, or_, update
+from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
 
 from adapters.base import CommentRef
@@ -35,6 +35,8 @@ class Job:
     """None when nothing was ever sent."""
     approved_at: datetime | None
     """When a person approved it; None when the policy did."""
+    waiting_since: datetime
+    """When it came into its present state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,10 @@ def channels_with_work(session: Session, *, now: datetime) -> list[int]:
         select(Comment.channel_id)
         .join(Channel)
         .where(
-            or_(
-                (col(Comment.state) == State.READY) & (col(Channel.next_send_at) <= now),
-                col(Comment.state).in_((State.SENDING, State.UNKNOWN)),
-            ),
+            col(Comment.state).in_((State.READY, State.SENDING, State.UNKNOWN)),
             col(Comment.due_at) <= now,
             col(Channel.paused).is_(False),
+            col(Channel.next_send_at) <= now,
         )
         .distinct()
     )
@@ -91,7 +91,9 @@ def claim_ready(
     max_per_hour: int | None,
 ) -> list[Job]:
     """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`."""
-    row = session.exec(select(Channel).where(Channel.id == channel_id).with_for_update()).first()
+    row = session.exec(
+        select(Channel).where(Channel.id == channel_id).with_for_update(key_share=True)
+    ).first()
     if row is None or row.paused or row.next_send_at > now:
         return []
     if max_per_hour is not None:
@@ -264,6 +266,7 @@ def _claim(
             comments[reply.comment_id].attempts,
             reply.first_attempt_at,
             None if reply.approved_by == POLICY else reply.ordered_at,
+            comments[reply.comment_id].updated_at,
         )
         for reply, post in rows
     ]

@@ -117,6 +117,13 @@ async def test_news_over_the_budget_is_read_on_at_once(bench: Bench) -> None:
     assert bench.stored() == ["c1", "c2"]
 
 
+async def test_an_adapter_that_stands_still_is_stopped(bench: Bench) -> None:
+    bench.platform.script = [page([comment(1)], 1, complete=False) for _ in range(50)]
+    await bench.round()
+    assert len(bench.platform.asked) == 2
+    assert "stands still" in (bench.channel().last_error or "")
+
+
 async def test_a_failure_in_the_middle_keeps_what_was_read(bench: Bench) -> None:
     bench.platform.script = [page([comment(1)], 1, complete=False), Transient("down", ambiguous=False)]
     await bench.round()

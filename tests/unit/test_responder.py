@@ -163,24 +163,48 @@ async def test_while_the_generator_is_down_comments_wait_and_none_is_lost(bench:
     assert {row.state for row in bench.rows()} == {State.NEW}
     assert bench.responder.trouble == "http://127.0.0.1:8000/v1 does not answer"
     bench.generator.write = lambda request: "Roast the beans for ten minutes."
+    bench.desk.clock.forward(601)
     await bench.responder.tick()
     assert {row.state for row in bench.rows()} == {State.REVIEW}
     assert bench.responder.trouble is None
 
 
-async def test_a_misconfigured_generator_is_asked_less_often(bench: Bench) -> None:
+async def test_a_generator_in_trouble_is_asked_by_one_comment_at_a_time_and_less_and_less_often(
+    bench: Bench,
+) -> None:
     def wrong(request: GenerationRequest) -> str:
         raise GeneratorMisconfigured("no such model")
 
     bench.generator.write = wrong
-    bench.desk.ingest(comment(1))
+    bench.desk.ingest(*(comment(number) for number in range(20)))
     await bench.responder.tick()
-    bench.desk.clock.forward(30)
-    await bench.responder.tick()
-    assert len(bench.generator.requests) == 1
-    bench.desk.clock.forward(31)
-    await bench.responder.tick()
-    assert len(bench.generator.requests) == 2
+    asked = [len(bench.generator.requests)]
+    for _ in range(70):
+        bench.desk.clock.forward(1)
+        await bench.responder.tick()
+        asked.append(len(bench.generator.requests))
+    assert asked[0] == SETTINGS.workers
+    # Pauses of 10, 20 and 40 seconds.
+    assert [second for second in range(1, 71) if asked[second] > asked[second - 1]] == [10, 30, 70]
+    assert asked[-1] == SETTINGS.workers + 3
+
+
+async def test_a_comment_that_fails_while_others_succeed_goes_to_a_person(bench: Bench) -> None:
+    def picky(request: GenerationRequest) -> str:
+        if "poison" in request.comment:
+            raise GeneratorMisconfigured("400: too long for the model")
+        return "Roast the beans for ten minutes."
+
+    bench.generator.write = picky
+    bench.desk.ingest(comment(0, "How long do I roast poison?"))
+    for number in range(1, 12):
+        bench.desk.ingest(comment(number))
+        bench.desk.clock.forward(601)
+        await bench.responder.tick()
+    rows = {row.platform_id: row for row in bench.rows()}
+    assert (rows["c0"].state, rows["c0"].reason) == (State.REVIEW, "generator_failed")
+    assert rows["c0"].detail == "400: too long for the model"
+    assert {row.reason for key, row in rows.items() if key != "c0"} == {"not_opened"}
 
 
 async def test_a_defect_is_tried_again_and_then_shown_as_failed(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ class Platform:
         self.gone = False
         self.look_error: AdapterError | None = None
         self.calls = 0
+        self.looks = 0
         self.keys: list[str] = []
         self._clock = clock
 
@@ -72,6 +74,7 @@ class Platform:
         return reply
 
     async def find_own_replies(self, target: CommentRef, since: datetime) -> list[ReplyRef]:
+        self.looks += 1
         if self.look_error is not None:
             raise self.look_error
         if self.gone:
@@ -228,6 +231,36 @@ async def test_while_the_thread_cannot_be_read_nothing_is_sent(bench: Bench) -> 
     assert bench.comment().state == State.SENT
 
 
+async def test_a_thread_that_cannot_be_read_is_looked_at_less_and_less_often(bench: Bench) -> None:
+    bench.desk.ready(1)
+    bench.platform.look_error = Transient("down", ambiguous=False)
+    looks = []
+    for second in range(200):
+        before = bench.platform.looks
+        await bench.round(later=1)
+        if bench.platform.looks > before:
+            looks.append(second)
+    pauses = [after - before for before, after in pairwise(looks)]
+    assert pauses == sorted(pauses)
+    assert len(looks) < 12
+
+
+async def test_a_channel_that_cannot_be_reached_is_left_alone_for_a_while(bench: Bench) -> None:
+    bench.desk.ready(1)
+    bench.desk.intend(bench.desk.claim_ready(owner="dead"), owner="dead")
+    bench.clock.forward(100)
+
+    async def closed(channel: Channel) -> Connection:
+        bench.platform.calls += 1
+        raise Permanent("the secret file is not there")
+
+    bench.sender._context.connections.get = closed  # type: ignore[method-assign, assignment]
+    for _ in range(5):
+        await bench.round(later=1)
+    assert bench.platform.calls == 1
+    assert bench.channel().last_error == "the secret file is not there"
+
+
 @pytest.mark.parametrize(
     ("error", "state", "reason"),
     [
@@ -340,7 +373,7 @@ async def test_two_senders_on_one_ledger_send_once(bench: Bench) -> None:
 
 def job(*, tried: bool = True) -> Job:
     target = CommentRef("p1", "c1", "c1", START)
-    return Job(1, target, "Ten minutes.", "key", 1, START if tried else None, None)
+    return Job(1, target, "Ten minutes.", "key", 1, START if tried else None, None, START)
 
 
 def own(text: str, reply_id: str = "r1") -> ReplyRef:
