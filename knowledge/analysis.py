@@ -46,11 +46,13 @@ _STOP_WORDS = _words(
 # Question words and particles: they say what kind of answer is wanted, not what it is about.
 _CHINESE_FRAME = re.compile(
     "请问一下|请问|想问一下|想问|问一下|是什么时候|什么时候|什么样|为什么|是什么|叫什么|有什么|什么|为何|如何|怎么样|怎样|怎么|"
-    "是否|是不是|有没有|能不能|可不可以|可以|多少|多久|多长时间|多大|多长|多高|多远|哪一年|哪一个|哪年|哪个|哪些|哪里|哪儿|"
-    "哪位|哪种|哪几|哪|几个|几种|几次|几年|几|谁|何时|何地|何|有多|吗|呢|吧|啊|呀|嘛|啦|哦|的话|的|了|"
+    "是否|是不是|有没有|能不能|可不可以|可以|多少钱|多少元|多少|多久|多长时间|多大|多长|多高|多远|哪一年|哪一个|哪年|哪个|哪些|哪里|哪儿|"
+    "哪位|哪种|哪几|哪|几个|几种|几次|几年|几点|几天|几号|几|谁|何时|何地|何|有多|吗|呢|吧|啊|呀|嘛|啦|哦|的话|的|了|"
     "是|在|和|与|及|或|被|把|将|从|于|对|为|以|之|其|也|都|就|还|又|着|过|到|有|会|能|要|我|你|您|他|她|它|们|这|那|个|"
     "請問|什麼時候|什麼|為什麼|怎麼|多少|哪裡|哪個|誰|嗎"
 )
+
+_ENGLISH_FRAME = re.compile(r"\bhow (?:long|far|often|many|much|big|large|old|tall|soon)\b", re.IGNORECASE)
 
 # Words of everyday talk: a small library may not hold them at all, yet a question is hardly ever about them.
 _EVERYDAY = _words(
@@ -97,7 +99,7 @@ def content_terms(text: str) -> list[str]:
     Chinese gives bigrams, and single characters only where one stands alone.
     """
     found: dict[str, None] = {}
-    for kind, token in _tokens(text):
+    for kind, token in _tokens(_ENGLISH_FRAME.sub(" ", text)):
         if kind == "unspaced":
             found.update(dict.fromkeys(_chinese_content(token)))
         elif token.partition("'")[0] not in _STOP_WORDS:
