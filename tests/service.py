@@ -1,7 +1,7 @@
 """A whole service inside a test, run until it has nothing left to do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bot.bootstrap import Running
@@ -16,6 +16,13 @@ def quick_settings(folder: Path, **sections: Mapping[str, object]) -> Settings:
     service = {"poll_interval_s": 0.2, "beat_s": 0.1, "retry_s": 0.1, "shutdown_s": 2.0}
     values = {"data_dir": folder, "service": service | dict(sections.pop("service", {})), **sections}
     return Settings.model_validate(values)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once `condition` holds, which no event announces. Raises TimeoutError after a minute."""
+    async with asyncio.timeout(LONGEST_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def run_until_done(running: Running, comments: int) -> stats.Counts:

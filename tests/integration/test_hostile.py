@@ -14,8 +14,9 @@ from adapters.sandbox_site import create_site, new_token, seed_comments, seed_po
 from bot.bootstrap import Running, assemble, utc_now
 from bot.generator import Completion, GenerationRequest, GeneratorHealth
 from bot.models import State
-from bot.store import channels, review
-from tests.service import quick_settings, run_until_done
+from bot.store import channels, review, stats
+from tests.fakes import FakeOpenAI
+from tests.service import quick_settings, run_until_done, until
 
 QUESTION = "How long do I roast the beans?"
 
@@ -136,13 +137,33 @@ async def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
         lock = sqlite3.connect(tmp_path / "data" / "ledger.db", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         done = asyncio.create_task(run_until_done(running, 1))
-        # One second of a held lock is enough for every loop to have met it.
-        await asyncio.sleep(1.0)
-        assert not done.done()
+        await until(lambda: running.ledger._turn.locked())  # type: ignore[union-attr]
         lock.execute("ROLLBACK")
         lock.close()
         counts = await done
     assert counts[State.SENT] == 1
+
+
+async def test_a_model_server_that_is_away_costs_time_but_no_comment(tmp_path: Path) -> None:
+    texts = [f"{QUESTION} {'!' * number}" for number in range(6)]
+    async with FakeOpenAI(replies=["Roast the beans for ten minutes [1]."]) as server:
+        server.fault = "500"
+        generator = {"kind": "vllm", "base_url": server.url, "model": "base", "deadline_s": 5.0}
+        async with service(tmp_path, texts, generator=generator, service={"retry_max_s": 0.2}) as running:
+            done = asyncio.create_task(run_until_done(running, len(texts)))
+            await server.arrived.wait()
+            await until(lambda: "generator" in running.service.troubles)
+            assert running.ledger.read(stats.counts)[State.NEW] > 0
+            server.fault = ""
+            counts = await done
+            [item, *_] = running.ledger.read(review.queue, states=[State.SENT])
+            troubles = running.service.troubles
+    assert counts[State.SENT] == len(texts)
+    assert troubles == {}
+    assert item.reply is not None
+    assert "Roast the beans for ten minutes" in item.reply.text
+    assert item.draft is not None
+    assert (item.draft.model, item.draft.citations) == ("base", [0])
 
 
 class HangingGenerator:

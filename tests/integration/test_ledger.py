@@ -3,13 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
 
 from bot.models import Channel, Comment, Draft, Event, Reply, State
 from bot.store import channels, drafting, polling, review, sending, stats
-from bot.store.ledger import Ledger
+from bot.store.ledger import Ledger, LedgerUnavailable, LedgerUnusable, connect, sqlite_url
+from bot.store.migrate import upgrade
 from bot.store.states import MOVES, IllegalMove, Move, move
 from tests.builders import LEASE, START, Desk, comment, page
 
@@ -343,3 +345,40 @@ def test_only_the_ends_and_their_reopening_are_final(source: State) -> None:
     assert source not in MOVES[source]
     if source is State.SENT:
         assert not MOVES[source]
+
+
+def test_a_full_disk_is_told_in_one_line_and_what_was_saved_stays(tmp_path: Path) -> None:
+    opened = connect(sqlite_url(tmp_path / "ledger.db"))
+    upgrade(opened)
+    desk = Desk(opened)
+    desk.ingest(comment(1))
+    with opened.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as if the disk ended here
+    with pytest.raises(LedgerUnavailable, match="disk is full; make room"):
+        desk.ingest(*(comment(number, "x" * 5000) for number in range(2, 200)))
+    assert states(opened) == {"c1": "new"}
+    with opened.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    desk.clock.forward(61)
+    desk.ingest(*(comment(number, "x" * 5000) for number in range(2, 200)))
+    assert len(states(opened)) == 199
+    opened.close()
+
+
+def test_a_file_that_is_no_database_is_refused_with_the_cure(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text(
+        "not a database at all, but long enough to have a header of its own" * 20
+    )
+    opened = connect(sqlite_url(tmp_path / "ledger.db"))
+    with pytest.raises(LedgerUnusable, match="is not a database or is damaged; restore a backup"):
+        upgrade(opened)
+    opened.close()
+
+
+def test_a_password_never_stands_in_an_address_that_is_shown() -> None:
+    opened = connect("postgresql://ann:hunter2@127.0.0.1:9/nowhere")
+    assert "hunter2" not in opened.address
+    with pytest.raises(LedgerUnavailable) as caught:
+        upgrade(opened)
+    assert "hunter2" not in str(caught.value)
+    opened.close()
