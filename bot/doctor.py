@@ -32,8 +32,13 @@ class Finding:
 
     level: Level
     part: str
-    message: str
+    english: str
     """What was found and, unless all is well, the cure."""
+    chinese: str = ""
+    """The same; empty where a lower layer told it, in English only."""
+
+    def message(self, language: str) -> str:
+        return self.chinese if language == "zh" and self.chinese else self.english
 
 
 async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Finding]:
@@ -57,13 +62,21 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
 
 def settings_findings(settings: Settings, file: Path | None) -> Iterator[Finding]:
     used = file if file is not None else Path(FILE)
-    where = str(used) if used.exists() else "the defaults; 'rejoinder init' writes a file to change them in"
-    yield Finding("ok", "settings", f"from {where}")
+    if used.exists():
+        yield Finding("ok", "settings", f"from {used}", f"来自 {used}")
+    else:
+        yield Finding(
+            "ok",
+            "settings",
+            "the defaults; 'rejoinder init' writes a file to change them in",
+            "使用默认值；运行 rejoinder init 可生成配置文件",
+        )
     if not is_loopback(settings.web.host):
         yield Finding(
             "warning",
             "settings",
             f"web.host = {settings.web.host}: the status page has no password; keep it behind a firewall or a proxy",
+            f"web.host = {settings.web.host}：状态页没有密码，请放在防火墙或代理之后",
         )
 
 
@@ -71,13 +84,27 @@ def database_findings(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     """Raises LedgerError when the database cannot be written."""
     ledger.write(_try_to_write)
     counts = ledger.read(stats.counts)
-    yield Finding("ok", "database", f"{ledger.address}: up to date and writable, {counts.comments} comments")
+    yield Finding(
+        "ok",
+        "database",
+        f"{ledger.address}: up to date and writable, {counts.comments} comments",
+        f"{ledger.address}：结构最新，可写入，共 {counts.comments} 条评论",
+    )
     free_mb = shutil.disk_usage(settings.data_dir).free // 1_000_000
     if free_mb < LEAST_FREE_MB:
-        message = f"only {free_mb} MB are free at {settings.data_dir}; make room, or move data_dir"
-        yield Finding("warning", "disk", message)
+        yield Finding(
+            "warning",
+            "disk",
+            f"only {free_mb} MB are free at {settings.data_dir}; make room, or move data_dir",
+            f"{settings.data_dir} 只剩 {free_mb} MB 可用；请清理空间或更换 data_dir",
+        )
     else:
-        yield Finding("ok", "disk", f"{free_mb} MB free at {settings.data_dir}")
+        yield Finding(
+            "ok",
+            "disk",
+            f"{free_mb} MB free at {settings.data_dir}",
+            f"{settings.data_dir} 可用空间 {free_mb} MB",
+        )
 
 
 def _try_to_write(session: Session) -> None:
@@ -93,15 +120,28 @@ def documents_finding(settings: Settings) -> Finding:
         return Finding("error", "documents", str(error))
     if not found.documents:
         return Finding(
-            "warning", "documents", "none, so nothing can be answered; add some: rejoinder ingest PATH"
+            "warning",
+            "documents",
+            "none, so nothing can be answered; add some: rejoinder ingest PATH",
+            "没有资料，无法回答任何问题；请添加：rejoinder ingest 路径",
         )
     languages = ", ".join(f"{code} {number}" for code, number in sorted(found.languages.items()))
-    return Finding("ok", "documents", f"{found.documents} documents, {found.passages} passages ({languages})")
+    return Finding(
+        "ok",
+        "documents",
+        f"{found.documents} documents, {found.passages} passages ({languages})",
+        f"{found.documents} 份资料，{found.passages} 个段落（{languages}）",
+    )
 
 
 async def channel_findings(settings: Settings, found: list[Channel]) -> AsyncIterator[Finding]:
     if not found:
-        yield Finding("warning", "channels", "none; add one: rejoinder channels add NAME --platform PLATFORM")
+        yield Finding(
+            "warning",
+            "channels",
+            "none; add one: rejoinder channels add NAME --platform PLATFORM",
+            "还没有频道；请添加：rejoinder channels add 名称 --platform 平台",
+        )
         return
     async with open_http() as http:
         connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
@@ -117,16 +157,27 @@ async def _channel_finding(connections: Connections, channel: Channel) -> Findin
     try:
         account = (await connections.get(channel)).account
     except AdapterError as error:
-        return Finding("error", part, f"{error}; when it is mended: rejoinder channels resume {channel.name}")
+        cure = f"rejoinder channels resume {channel.name}"
+        return Finding("error", part, f"{error}; when it is mended: {cure}", f"{error}；修复之后运行：{cure}")
     if channel.paused:
         why = f" ({channel.last_error})" if channel.last_error else ""
-        return Finding("warning", part, f"paused{why}; go on: rejoinder channels resume {channel.name}")
+        cure = f"rejoinder channels resume {channel.name}"
+        return Finding("warning", part, f"paused{why}; go on: {cure}", f"已暂停{why}；恢复：{cure}")
     if channel.last_error:
-        return Finding("warning", part, f"logs in, but the last poll failed: {channel.last_error}")
-    sends = (
-        ", ".join(ChannelRulesSettings.model_validate(channel.rules).send) or "nothing, all goes to review"
+        return Finding(
+            "warning",
+            part,
+            f"logs in, but the last poll failed: {channel.last_error}",
+            f"可以登录，但最近一次轮询失败：{channel.last_error}",
+        )
+    sends = ", ".join(ChannelRulesSettings.model_validate(channel.rules).send)
+    return Finding(
+        "ok",
+        part,
+        f"logged in to {channel.platform} as {account.name}; "
+        f"sends by itself: {sends if sends else 'nothing, all goes to review'}",
+        f"已以 {account.name} 登录 {channel.platform}；自动回复：{sends if sends else '无，全部交人工审核'}",
     )
-    return Finding("ok", part, f"logged in to {channel.platform} as {account.name}; sends by itself: {sends}")
 
 
 async def generator_finding(settings: Settings) -> Finding:

@@ -32,7 +32,9 @@ def doctor(
     shell.log("error")
     found = asyncio.run(_examine(shell, show=not as_json))
     if as_json:
-        print_json([{"level": one.level, "part": one.part, "message": one.message} for one in found])
+        print_json(
+            [{"level": one.level, "part": one.part, "message": one.message(shell.language)} for one in found]
+        )
     if any(one.level == "error" for one in found):
         raise typer.Exit(1)
 
@@ -43,7 +45,8 @@ async def _examine(shell: Shell, *, show: bool) -> list[Finding]:
         found.append(one)
         if show:
             level = typer.style(f"{shell.say(f'level_{one.level}'):<8}", fg=_COLOURS[one.level])
-            typer.echo(f"{level} {plain(one.part, one_line=True)}: {plain(one.message, one_line=True)}")
+            message = plain(one.message(shell.language), one_line=True)
+            typer.echo(f"{level} {plain(one.part, one_line=True)}: {message}")
     return found
 
 

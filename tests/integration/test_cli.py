@@ -365,6 +365,7 @@ def test_doctor_says_what_is_missing(cli: Cli) -> None:
     assert "rejoinder ingest" in found["documents"]["message"]
     assert cli("doctor", "--lang", "zh") == 0
     assert "正常" in cli.out
+    assert "还没有频道；请添加" in cli.out
 
 
 @dataclass

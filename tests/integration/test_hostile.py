@@ -137,7 +137,7 @@ async def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
         lock = sqlite3.connect(tmp_path / "data" / "ledger.db", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         done = asyncio.create_task(run_until_done(running, 1))
-        await until(lambda: running.ledger._turn.locked())  # type: ignore[union-attr]
+        await until(running.ledger._turn.locked)  # type: ignore[union-attr]
         lock.execute("ROLLBACK")
         lock.close()
         counts = await done
