@@ -101,7 +101,7 @@ _TROUBLE = re.compile(
     r"|does not (?:work|start)|not working|"
     r"stopped working|won'?t (?:start|work|turn|load|open)|keeps? (?:crashing|failing|burning|stalling)"
     r"|came out (?:burnt|bitter|blurry|dark))\b"
-    r"|报错|闪退|失败|卡住|卡在|打不开|出问题|装不上|连不上|用不了|没反应|不工作|崩溃"
+    r"|报错|闪退|过期|失效|失败|卡住|卡在|打不开|出问题|装不上|连不上|用不了|没反应|不工作|崩溃"
 )
 _COMPLAINT = re.compile(
     r"\b(?:not (?:very |so |that |at all )?(?:helpful|good|useful|great|clear|nice|impressed|happy)|bad"
@@ -130,6 +130,13 @@ _PRAISE = re.compile(
     r"|终于|解决了|(?:很|非常|太|好)详细|没问题|没什么好说"
 )
 
+# Kind words with a turn in them, or with bad luck: there is more to it than praise.
+_TURN = re.compile(
+    r"\b(?:but|though|although|however|except|unfortunately|sadly|burn(?:t|ed)|ruined|exploded|didn'?t|doesn'?t"
+    r"|couldn'?t(?! be)|can'?t(?! (?:wait|stop|get enough|thank)))\b|:['-]?\("
+    r"|但(?!愿)|可惜|不过|就是(?:有|太|没|不|价|声|字|画)|然而|糊了|炸了|失败了|有点(?:贵|小|快|慢|吵|短|长)"
+)
+
 
 def classify(text: str) -> Intent:
     """The intent of a comment. Where several show, the one that most needs a person's care wins."""
@@ -143,4 +150,4 @@ def classify(text: str) -> Intent:
         return "question"
     if _COMPLAINT.search(asking):
         return "complaint"
-    return "praise" if _PRAISE.search(folded) else "other"
+    return "praise" if _PRAISE.search(folded) and not _TURN.search(folded) else "other"

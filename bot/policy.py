@@ -11,7 +11,7 @@ from bot.checks import Code, Finding
 from bot.generator import Completion
 from bot.intents import Intent, classify
 from bot.reasons import Reason
-from bot.triage import injection_sign, is_blank, is_emoji_only, spam_sign
+from bot.triage import injection_sign, is_blank, is_emoji_only, solicits, spam_sign
 from knowledge.base import ScoredPassage
 
 
@@ -97,7 +97,8 @@ def _triage_text(facts: CommentFacts, rules: TriageRules) -> Decision | None:
         return Decision("skip", Reason.EMOJI_ONLY)
     intent = classify(facts.text)
     if spam := spam_sign(facts.text, asks=intent == "question"):
-        return Decision("skip", Reason.SPAM, spam)
+        doubtful = intent == "question" and not solicits(facts.text)
+        return Decision("review" if doubtful else "skip", Reason.SPAM, spam)
     if injection := injection_sign(facts.text):
         return Decision("review", Reason.INJECTION, injection)
     if intent == "praise":

@@ -384,3 +384,43 @@ def test_praise_goes_to_a_person_where_the_owner_wants_it() -> None:
     decision = triage(CommentFacts("Great video!", "en"), TriageRules(praise="review"))
     assert decision is not None
     assert (decision.action, decision.reason) == ("review", Reason.NOTHING_TO_ANSWER)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Great video. I tried it and it burned :(",
+        "Nice, but mine came out different",
+        "Love it, although the lid doesn't close",
+        "lol my beans exploded",
+        "太好看了，就是价格有点贵",
+        "讲得真好，但是我烤糊了",
+        "豆子炸了哈哈哈",
+        "不错，可惜没有字幕",
+    ],
+)
+def test_kind_words_with_a_turn_in_them_are_not_skipped(text: str) -> None:
+    assert triage(CommentFacts(text, detect(text))) is None
+
+
+@pytest.mark.parametrize("text", ["Amazing as always, can't wait to try", "太棒了，学到了"])
+def test_kind_words_without_a_turn_are(text: str) -> None:
+    decision = triage(CommentFacts(text, detect(text)))
+    assert decision is not None
+    assert (decision.action, decision.reason) == ("skip", "nothing_to_answer")
+
+
+@pytest.mark.parametrize("text", ["what's the promo code you mentioned at 3:20", "扫码进群的二维码过期了"])
+def test_a_question_that_only_sounds_like_an_offer_goes_to_a_person(text: str) -> None:
+    decision = triage(CommentFacts(text, detect(text)))
+    assert decision is not None
+    assert (decision.action, decision.reason) == ("review", "spam")
+
+
+@pytest.mark.parametrize(
+    "text", ["想赚钱吗？加我微信 abc12345", "Want signals? Text me on WhatsApp +1 202 555 0188"]
+)
+def test_soliciting_is_skipped_with_a_question_mark_too(text: str) -> None:
+    decision = triage(CommentFacts(text, detect(text)))
+    assert decision is not None
+    assert (decision.action, decision.reason) == ("skip", "spam")
