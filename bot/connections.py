@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import aiohttp
@@ -62,7 +63,9 @@ class Connections:
     async def get(self, channel: Channel) -> Connection:
         """The channel's connection, opened if need be. Raises AdapterError."""
         key = channel.id or 0
-        made_from = f"{channel.platform} {sorted(channel.options.items())}"
+        options = self._options(channel)
+        # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
+        made_from = sha256(f"{channel.platform} {sorted(options.items())}".encode()).hexdigest()
         async with self._locks.setdefault(key, asyncio.Lock()):
             known = self._open.get(key)
             if known is not None and known[0] == made_from:
@@ -70,15 +73,20 @@ class Connections:
             if known is not None:
                 del self._open[key]
                 await known[1].adapter.aclose()
-            connection = await self._connect(channel)
+            connection = await self._connect(channel.platform, options)
             self._open[key] = (made_from, connection)
             return connection
 
-    async def _connect(self, channel: Channel) -> Connection:
+    def _options(self, channel: Channel) -> dict[str, Any]:
         try:
-            options = with_secrets(channel.platform, channel.options)
-            adapter = build(channel.platform, options, http=self._http, clock=self._clock)
-        except (BadOptions, UnknownPlatform, SettingsError) as error:
+            return with_secrets(channel.platform, channel.options)
+        except SettingsError as error:
+            raise Permanent(str(error)) from error
+
+    async def _connect(self, platform: str, options: Mapping[str, Any]) -> Connection:
+        try:
+            adapter = build(platform, options, http=self._http, clock=self._clock)
+        except (BadOptions, UnknownPlatform) as error:
             raise Permanent(str(error)) from error
         fresh = FreshAuth(adapter)
         async with AsyncExitStack() as unless_opened:

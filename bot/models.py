@@ -91,6 +91,8 @@ class Channel(SQLModel, table=True):
     account_name: str | None = None
     max_reply_chars: int | None = None
     """Longest reply the platform takes; None until it was asked."""
+    flat_threads: bool = False
+    """Replies hang under the top comment, whichever comment they answer."""
     paused: bool = False
     created_at: datetime = _moment()
     answer_since: datetime = _moment()
@@ -196,7 +198,10 @@ class Reply(SQLModel, table=True):
     """The one reply a comment may get: the order to send it, then the proof that it went out."""
 
     __tablename__ = "reply"
-    __table_args__ = (Index("ix_reply_channel_attempted", "channel_id", "attempted_at"),)
+    __table_args__ = (
+        Index("ix_reply_channel_attempted", "channel_id", "attempted_at"),
+        UniqueConstraint("channel_id", "platform_id"),
+    )
 
     id: int | None = _key()
     comment_id: int = _ref("comment", unique=True)
@@ -209,7 +214,9 @@ class Reply(SQLModel, table=True):
     first_attempt_at: datetime | None = _moment(default=None)
     attempted_at: datetime | None = _moment(default=None)
     sent_at: datetime | None = _moment(default=None)
-    platform_id: str | None = Field(default=None, index=True)
+    earlier_texts: list[str] = _json(list)
+    """Texts that were tried before a person changed it; one of them may have arrived."""
+    platform_id: str | None = None
 
 
 class Verdict(SQLModel, table=True):

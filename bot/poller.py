@@ -20,6 +20,7 @@ from bot.context import Context
 from bot.loop import backoff
 from bot.models import Channel
 from bot.store import channels, polling
+from bot.store.ledger import LedgerError
 
 log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ class Poller:
             lease=self._context.lease,
         )
         for channel in due:
-            task = asyncio.create_task(self.poll(channel), name=f"poll {channel.name}")
+            task = asyncio.create_task(self._guarded(channel), name=f"poll {channel.name}")
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 
@@ -60,6 +61,20 @@ class Poller:
             await self._read(channel, connection)
         except AdapterError as error:
             await self._failed(channel, error)
+
+    async def _guarded(self, channel: Channel) -> None:
+        """A defect in an adapter is shown on the channel like any other failure."""
+        poll = asyncio.ensure_future(self.poll(channel))
+        try:
+            await asyncio.wait({poll})
+        finally:
+            poll.cancel()
+        error = None if poll.cancelled() else poll.exception()
+        if isinstance(error, LedgerError):
+            raise error
+        if error is not None:
+            log.error("poll broke off", channel=channel.name, error=repr(error), exc_info=error)
+            await self._failed(channel, Permanent(f"the adapter broke its contract: {error!r}; see the log"))
 
     async def drain(self) -> None:
         """Wait for the polls that are under way."""
@@ -97,7 +112,7 @@ class Poller:
             polling.save_page,
             channel=channel,
             page=page,
-            owner=self._context.owner,
+            owner=channel.poll_owner or "",
             now=now,
             next_poll_at=now + (timedelta(seconds=interval) if page.complete else self._context.lease),
             thread_depth=connection.capabilities.reply_depth == "thread",
@@ -119,11 +134,9 @@ class Poller:
 
     async def _remember_account(self, channel: Channel, connection: Connection) -> None:
         account, longest = connection.account, connection.capabilities.max_reply_chars
-        if (channel.account_id, channel.account_name, channel.max_reply_chars) == (
-            account.id,
-            account.name,
-            longest,
-        ):
+        flat = connection.capabilities.reply_depth == "thread"
+        known = (channel.account_id, channel.account_name, channel.max_reply_chars, channel.flat_threads)
+        if known == (account.id, account.name, longest, flat):
             return
         await self._context.ledger.awrite(
             channels.known_as,
@@ -131,6 +144,7 @@ class Poller:
             account_id=account.id,
             account_name=account.name,
             max_reply_chars=longest,
+            flat_threads=flat,
         )
 
     async def _failed(self, channel: Channel, error: AdapterError) -> None:
@@ -141,7 +155,7 @@ class Poller:
         failures = await self._context.ledger.awrite(
             polling.poll_failed,
             channel_id=channel.id or 0,
-            owner=self._context.owner,
+            owner=channel.poll_owner or "",
             error=message,
             now=now,
             retry_at=self._retry_at(channel, error, now),

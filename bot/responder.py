@@ -1,12 +1,13 @@
 """Drafts a reply to every new comment, or decides that it needs none."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from adapters.text import clean
 from bot.answer import Answer, Answerer, Question, evidence
 from bot.context import Context
 from bot.generator import GeneratorError, ThreadTurn
@@ -17,6 +18,7 @@ from bot.reasons import Reason
 from bot.settings import ChannelRulesSettings
 from bot.store import drafting
 from bot.store.drafting import Outcome, Work
+from bot.store.ledger import LedgerError
 
 log = structlog.get_logger()
 
@@ -115,8 +117,9 @@ class Responder:
         return Draft(
             comment_id=work.comment.id or 0,
             created_at=self._context.clock(),
-            text=best.text,
-            candidates=[completion.text for completion in answer.candidates],
+            # A model may write what no database stores: half an emoji, a NUL.
+            text=clean(best.text),
+            candidates=[clean(completion.text) for completion in answer.candidates],
             language=answer.language,
             intent=answer.intent or "",
             passages=evidence(answer.passages),
@@ -135,7 +138,7 @@ class Responder:
             seconds=round(answer.seconds, 3),
         )
 
-    async def _save(self, finished: Iterable[tuple[asyncio.Task[Outcome], Work]]) -> None:
+    async def _save(self, finished: Sequence[tuple[asyncio.Task[Outcome], Work]]) -> None:
         outcomes: list[Outcome] = []
         for task, work in finished:
             error = task.exception()
@@ -149,11 +152,28 @@ class Responder:
                 outcomes += await self._defect(work.comment, error)
         if not outcomes:
             return
+        await self._store(outcomes, {work.comment.id or 0: work.comment for _, work in finished})
+        if any(outcome.target is State.READY for outcome in outcomes):
+            self._on_ready()
+
+    async def _store(self, outcomes: Sequence[Outcome], comments: Mapping[int, Comment]) -> None:
+        """All in one transaction; where one cannot be stored, the others are, and that one is a defect."""
+        [error] = await asyncio.gather(self._store_together(outcomes), return_exceptions=True)
+        if error is None:
+            return
+        if isinstance(error, LedgerError) or not isinstance(error, Exception):
+            raise error
+        if len(outcomes) > 1:
+            for outcome in outcomes:
+                await self._store([outcome], comments)
+            return
+        failed = await self._defect(comments[outcomes[0].comment_id], error)
+        await self._store_together(failed)
+
+    async def _store_together(self, outcomes: Sequence[Outcome]) -> None:
         await self._context.ledger.awrite(
             drafting.save_outcomes, outcomes, owner=self._context.owner, now=self._context.clock()
         )
-        if any(outcome.target is State.READY for outcome in outcomes):
-            self._on_ready()
 
     def _generator_works(self) -> None:
         self._worked_at = self._context.clock()

@@ -22,7 +22,6 @@ from adapters.errors import (
     RejectedContent,
     TargetGone,
     Transient,
-    Unsupported,
 )
 from adapters.text import same_text
 from bot.connections import Connection
@@ -35,6 +34,9 @@ from bot.store import channels, sending
 from bot.store.sending import Job, Settled, Thread
 
 log = structlog.get_logger()
+
+SHORTEST_HOLD = timedelta(seconds=1)
+"""Whatever a platform says: one that has just refused us is not called again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,15 @@ def seen(
     if thread is not None:
         replies = [reply for reply in replies if reply.id not in thread.known_ids]
     if job.first_attempt_at is not None:
-        arrived = next((reply for reply in replies if same_text(reply.text, job.text)), None)
+        tried = (job.text, *job.earlier_texts)
+        arrived = next(
+            (reply for reply in replies if any(same_text(reply.text, text) for text in tried)), None
+        )
         if arrived is not None:
             return Settled(job.comment_id, source, State.SENT, Reason.SENT, platform_id=arrived.id)
-    if job.approved_at is not None:
-        # Whoever approved it saw the thread; only what came after that is news.
-        replies = [reply for reply in replies if reply.created_at > job.approved_at]
+    if job.seen_by_person is not None:
+        # Only what the person who approved it could not see is news.
+        replies = [reply for reply in replies if reply.id not in job.seen_by_person]
     if thread is not None:
         replies = [
             reply for reply in replies if not any(same_text(reply.text, text) for text in thread.pending)
@@ -119,6 +124,13 @@ class Sender:
 
     async def _work(self, channel_id: int) -> bool:
         """True when anything was done."""
+        progress = False
+        while not self._stopping and await self._pass(channel_id):
+            progress = True
+        return progress
+
+    async def _pass(self, channel_id: int) -> bool:
+        """Ask about one batch and send one, by the channel's present rules and options; True when any of it moved."""
         channel = await self._context.ledger.aread(channels.with_id, channel_id)
         if channel is None:
             return False
@@ -131,14 +143,9 @@ class Sender:
         await self._context.ledger.awrite(
             sending.expire_intents, channel_id=channel_id, now=now, settle_s=settle_s
         )
-        progress = False
-        while not self._stopping:
-            asked = await self._ask(channel, connection)
-            sent = await self._send_some(channel, connection)
-            if not asked and not sent:
-                break
-            progress = True
-        return progress
+        asked = await self._ask(channel, connection)
+        sent = await self._send_some(channel, connection)
+        return asked or sent
 
     # --- asking about sends of unclear outcome ---
 
@@ -151,9 +158,14 @@ class Sender:
             lease=self._context.lease,
             limit=self._context.settings.batch,
         )
-        answers = await self._each(jobs, lambda job: self._found_out(channel, connection, job))
-        await self._record(channel, State.UNKNOWN, jobs, answers)
-        return bool(jobs)
+        moved = False
+        for group in one_of_each_thread(jobs):
+            answers = await self._each(
+                group, lambda job: self._found_out(channel, connection, job), source=State.UNKNOWN
+            )
+            await self._record(channel, State.UNKNOWN, answers)
+            moved = moved or any(isinstance(answer, Settled) for answer in answers)
+        return moved
 
     async def _found_out(self, channel: Channel, connection: Connection, job: Job) -> Settled | Wait:
         able = connection.capabilities
@@ -184,8 +196,13 @@ class Sender:
         )
         if not jobs:
             return False
-        looks = await self._each(jobs, lambda job: self._look(channel, connection, job, State.READY))
-        await self._record(channel, State.READY, jobs, [look for look in looks if not isinstance(look, Go)])
+        looks = await self._each(
+            jobs, lambda job: self._look(channel, connection, job, State.READY), source=State.READY
+        )
+        await self._record(channel, State.READY, [look for look in looks if not isinstance(look, Go)])
+        if all(isinstance(look, Wait) for look in looks):
+            await self._let_rest(channel, looks)
+            return False
         cleared = [look.job for look in looks if isinstance(look, Go)]
         now = self._context.clock()
         granted = await self._context.ledger.awrite(
@@ -193,27 +210,40 @@ class Sender:
         )
         call_by = now + self._context.lease - timedelta(seconds=self._context.settings.call_timeout_s)
         sent = await self._each(granted, lambda job: self._send(channel, connection, job, call_by))
-        await self._record(channel, State.SENDING, granted, sent)
+        await self._record(channel, State.SENDING, sent)
         return True
+
+    async def _let_rest(self, channel: Channel, waits: Sequence[Settled | Wait | Go]) -> None:
+        """No thread could be read: the platform is in trouble, and the other replies need not find that out too."""
+        now = self._context.clock()
+        until = now + timedelta(seconds=self._context.settings.retry_s)
+        why = next((wait.detail for wait in waits if isinstance(wait, Wait)), "")
+        await self._context.ledger.awrite(
+            channels.hold_sending, channel.id or 0, until=until, error=why, now=now
+        )
 
     async def _look(
         self, channel: Channel, connection: Connection, job: Job, source: State
     ) -> Settled | Wait | Go:
         """Read the thread again: has somebody answered, did an earlier attempt arrive, is the comment there?"""
-        if not connection.capabilities.can_find_own:
-            return Go(job)
         try:
-            replies = await connection.call(
-                lambda: connection.adapter.find_own_replies(job.target, job.target.created_at)
-            )
+            replies = await self._own_replies(connection, job)
         except TargetGone:
             return Settled(job.comment_id, source, State.SKIPPED, Reason.COMMENT_GONE, attempts=job.attempts)
         except AdapterError as error:
-            return await self._wait(channel, job, error)
+            return await self._wait(channel, job, error, source)
         thread = None
         if connection.capabilities.reply_depth == "thread" and replies:
             thread = await self._context.ledger.aread(sending.thread_of, job.comment_id)
         return seen(job, replies, source, thread=thread) or Go(job)
+
+    async def _own_replies(self, connection: Connection, job: Job) -> list[ReplyRef]:
+        """From the platform or, where it cannot be asked, from what the poller has brought. Raises AdapterError."""
+        if not connection.capabilities.can_find_own:
+            return await self._context.ledger.aread(sending.own_answers, job.comment_id)
+        return await connection.call(
+            lambda: connection.adapter.find_own_replies(job.target, job.target.created_at)
+        )
 
     async def _send(
         self, channel: Channel, connection: Connection, job: Job, call_by: datetime
@@ -226,7 +256,9 @@ class Sender:
         except AlreadyReplied as error:
             return self._sent(job, error.reply_id)
         except Transient as error:
-            return self._unclear(job, connection, str(error)) if error.ambiguous else self._again(job, error)
+            if error.ambiguous:
+                return self._unclear(job, connection, str(error))
+            return await self._later(channel, job, error)
         except AdapterError as error:
             return await self._refused(channel, job, error)
         return self._sent(job, reply.id)
@@ -241,17 +273,12 @@ class Sender:
             due_at=due_at, attempts=job.attempts + 1,
         )  # fmt: skip
 
-    def _again(self, job: Job, error: AdapterError) -> Settled:
-        """The call took no effect."""
-        attempts = job.attempts + 1
-        if attempts >= self._context.settings.max_attempts:
-            return Settled(
-                job.comment_id, State.SENDING, State.FAILED, Reason.REFUSED_BY_PLATFORM, str(error)
-            )
-        due_at = self._context.clock() + timedelta(seconds=self._pause_s(attempts))
+    async def _later(self, channel: Channel, job: Job, error: AdapterError) -> Settled:
+        """The call took no effect, and the reply waits for the platform, however long that takes."""
+        until = await self._hold(channel, error)
         return Settled(
             job.comment_id, State.SENDING, State.READY, Reason.WAITING_FOR_PLATFORM, str(error),
-            due_at=due_at, attempts=attempts,
+            due_at=until, attempts=job.attempts,
         )  # fmt: skip
 
     async def _refused(self, channel: Channel, job: Job, error: AdapterError) -> Settled:
@@ -261,33 +288,36 @@ class Sender:
         if isinstance(error, RejectedContent):
             return Settled(job.comment_id, State.SENDING, State.REVIEW, Reason.REFUSED_BY_PLATFORM, detail)
         if isinstance(error, RateLimited | QuotaExhausted | ReauthRequired | AccountRestricted):
-            until = await self._hold(channel, error)
-            return Settled(
-                job.comment_id, State.SENDING, State.READY, Reason.WAITING_FOR_PLATFORM, detail,
-                due_at=until, attempts=job.attempts,
-            )  # fmt: skip
+            return await self._later(channel, job, error)
         return Settled(job.comment_id, State.SENDING, State.FAILED, Reason.REFUSED_BY_PLATFORM, detail)
 
     # --- keeping the books ---
 
     async def _each(
-        self, jobs: Sequence[Job], step: Callable[[Job], Awaitable[Settled | Wait | Go]]
+        self,
+        jobs: Sequence[Job],
+        step: Callable[[Job], Awaitable[Settled | Wait | Go]],
+        *,
+        source: State | None = None,
     ) -> list[Settled | Wait | Go]:
-        """Do `step` for all jobs at once. A defect in one is logged and leaves that job to its lease."""
+        """Do `step` for all jobs at once. A defect in one is logged; the job is shown to a person.
+
+        Without `source` (the reply may be out there) it is left to its lease instead, and asked about.
+        """
         results = await asyncio.gather(*(step(job) for job in jobs), return_exceptions=True)
         kept: list[Settled | Wait | Go] = []
         for job, result in zip(jobs, results, strict=True):
-            if isinstance(result, BaseException):
-                log.error(
-                    "adapter broke its contract", comment=job.comment_id, error=repr(result), exc_info=result
-                )
-            else:
+            if not isinstance(result, BaseException):
                 kept.append(result)
+                continue
+            log.error(
+                "adapter broke its contract", comment=job.comment_id, error=repr(result), exc_info=result
+            )
+            if source is not None:
+                kept.append(hopeless(job, source, Reason.DEFECT, repr(result)))
         return kept
 
-    async def _record(
-        self, channel: Channel, source: State, jobs: Sequence[Job], results: Sequence[Settled | Wait | Go]
-    ) -> None:
+    async def _record(self, channel: Channel, source: State, results: Sequence[Settled | Wait | Go]) -> None:
         now = self._context.clock()
         settled = [result for result in results if isinstance(result, Settled)]
         if settled:
@@ -307,14 +337,16 @@ class Sender:
                 detail=wait.detail,
             )
 
-    async def _wait(self, channel: Channel, job: Job, error: AdapterError) -> Wait:
-        if isinstance(error, Unsupported | Transient):
-            # Half as long again as it has waited already: the pauses grow without a count to keep.
-            now, settings = self._context.clock(), self._context.settings
-            waited = (now - job.waiting_since).total_seconds()
-            pause = min(max(settings.retry_s, waited / 2), settings.retry_max_s)
-            return Wait(job.comment_id, now + timedelta(seconds=pause), str(error))
-        return Wait(job.comment_id, await self._hold(channel, error), str(error))
+    async def _wait(self, channel: Channel, job: Job, error: AdapterError, source: State) -> Wait | Settled:
+        now, settings = self._context.clock(), self._context.settings
+        if isinstance(error, RateLimited | QuotaExhausted | ReauthRequired | AccountRestricted):
+            return Wait(job.comment_id, await self._hold(channel, error), str(error))
+        if not isinstance(error, Transient):
+            return hopeless(job, source, Reason.REFUSED_BY_PLATFORM, str(error))
+        # Half as long again as it has waited already: the pauses grow without a count to keep.
+        waited = (now - job.waiting_since).total_seconds()
+        pause = min(max(settings.retry_s, waited / 2), settings.retry_max_s)
+        return Wait(job.comment_id, now + timedelta(seconds=pause), str(error))
 
     async def _hold(self, channel: Channel, error: AdapterError) -> datetime:
         """Keep the channel from sending for as long as the error asks; returns until when."""
@@ -322,12 +354,13 @@ class Sender:
         if isinstance(error, ReauthRequired | AccountRestricted):
             await self._context.ledger.awrite(channels.restrict, channel.id or 0, error=message, now=now)
             log.error("channel stopped", channel=channel.name, error=message)
-            return now
+            return now + timedelta(seconds=self._context.settings.retry_s)
         until = now + timedelta(seconds=self._pause_s(channel.failures + 1))
         if isinstance(error, QuotaExhausted):
             until = error.resets_at
         elif isinstance(error, RateLimited):
             until = now + timedelta(seconds=error.retry_after)
+        until = max(until, now + SHORTEST_HOLD)
         await self._context.ledger.awrite(
             channels.hold_sending, channel.id or 0, until=until, error=message, now=now
         )
@@ -345,6 +378,28 @@ class Sender:
         elif task.result():
             # Replies that became ready while the last look was under way would else wait for the next beat.
             self._on_progress()
+
+
+def one_of_each_thread(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs in groups that hold no two of one thread: a reply found there may be claimed by one job only."""
+    groups: list[dict[tuple[str, str], Job]] = []
+    for job in jobs:
+        thread = (job.target.post_id, job.target.thread_id)
+        free = next((group for group in groups if thread not in group), None)
+        if free is None:
+            groups.append({thread: job})
+        else:
+            free[thread] = job
+    return [list(group.values()) for group in groups]
+
+
+def hopeless(job: Job, source: State, reason: Reason, detail: str) -> Settled:
+    """Trying again does not help: failed if nothing was sent, a person's to decide if something may have been."""
+    if source is State.UNKNOWN:
+        return Settled(
+            job.comment_id, source, State.REVIEW, Reason.SEND_UNCLEAR, detail, attempts=job.attempts
+        )
+    return Settled(job.comment_id, source, State.FAILED, reason, detail)
 
 
 def gap_s(rules: ChannelRulesSettings, capabilities: Capabilities) -> float:

@@ -73,12 +73,18 @@ class Desk:
 
     def ingest(self, *comments: Comment, thread_depth: bool = False) -> polling.Ingested | None:
         self.clock.forward(1)
-        self.ledger.write(polling.claim_channels, owner=self.owner, now=self.clock(), lease=LEASE)
+        [claimed] = self.ledger.write(
+            polling.claim_channels,
+            owner=self.owner,
+            now=self.clock(),
+            lease=LEASE,
+            only=frozenset({self.channel_id}),
+        )
         return self.ledger.write(
             polling.save_page,
             channel=self.channel,
             page=page(comments),
-            owner=self.owner,
+            owner=claimed.poll_owner or "",
             now=self.clock(),
             next_poll_at=self.clock(),
             thread_depth=thread_depth,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from adapters.base import Account
+from adapters.base import Account, Capabilities
 from adapters.registry import available
 from bot.backfill import backfill as read_back
 from bot.bootstrap import open_http, open_ledger, utc_now
@@ -106,13 +106,14 @@ def add(
             answer_since=start,
         )
         if found is not None:
-            account, longest = found
+            account, able = found
             ledger.write(
                 channels.known_as,
                 made.id or 0,
                 account_id=account.id,
                 account_name=account.name,
-                max_reply_chars=longest,
+                max_reply_chars=able.max_reply_chars,
+                flat_threads=able.reply_depth == "thread",
             )
             shell.tell("channel_account", name=account.name, id=account.id)
     shell.tell("channel_added", name=name)
@@ -194,8 +195,8 @@ def backfill(
 
 async def _log_in(
     settings: Settings, platform: str, options: dict[str, Any], now: datetime
-) -> tuple[Account, int]:
-    """Who we are on the platform, and its longest reply. Raises AdapterError."""
+) -> tuple[Account, Capabilities]:
+    """Who we are on the platform, and what it allows. Raises AdapterError."""
     probe = Channel(
         name="", platform=platform, options=options, created_at=now, answer_since=now, next_poll_at=now,
         next_send_at=now,
@@ -204,7 +205,7 @@ async def _log_in(
         connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
         try:
             connection = await connections.get(probe)
-            return connection.account, connection.capabilities.max_reply_chars
+            return connection.account, connection.capabilities
         finally:
             await connections.aclose()
 

@@ -80,7 +80,7 @@ def set_rules(session: Session, name: str, rules: Mapping[str, Any]) -> None:
 def set_options(session: Session, name: str, options: Mapping[str, Any], *, now: datetime) -> None:
     """Lead the channel to another place; it is polled at once. Raises NoSuchChannel."""
     channel = named(session, name)
-    channel.options, channel.next_poll_at, channel.failures = dict(options), now, 0
+    channel.options, channel.next_poll_at, channel.poll_owner, channel.failures = dict(options), now, None, 0
     session.add(channel)
 
 
@@ -91,6 +91,7 @@ def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channe
     if not paused:
         channel.last_error, channel.error_since, channel.failures = None, None, 0
         channel.next_poll_at = channel.next_send_at = now
+        channel.poll_owner = None
     session.add(channel)
     return channel
 
@@ -113,13 +114,24 @@ def rewind(session: Session, name: str, *, since: datetime, now: datetime) -> Ch
 
 
 def known_as(
-    session: Session, channel_id: int, *, account_id: str, account_name: str, max_reply_chars: int
+    session: Session,
+    channel_id: int,
+    *,
+    account_id: str,
+    account_name: str,
+    max_reply_chars: int,
+    flat_threads: bool,
 ) -> None:
-    """Remember who we are on the platform, and how long a reply it takes."""
+    """Remember who we are on the platform, and what replies are like there."""
     session.execute(
         update(Channel)
         .where(col(Channel.id) == channel_id)
-        .values(account_id=account_id, account_name=account_name, max_reply_chars=max_reply_chars)
+        .values(
+            account_id=account_id,
+            account_name=account_name,
+            max_reply_chars=max_reply_chars,
+            flat_threads=flat_threads,
+        )
     )
 
 
@@ -129,8 +141,10 @@ def restrict(session: Session, channel_id: int, *, error: str, now: datetime) ->
 
 
 def hold_sending(session: Session, channel_id: int, *, until: datetime, error: str, now: datetime) -> None:
-    """Send nothing before `until`."""
-    _note(session, channel_id, error=error, now=now, next_send_at=until)
+    """Send nothing before `until`, nor before what an earlier hold said."""
+    channel = session.get(Channel, channel_id)
+    if channel is not None:
+        _note(session, channel_id, error=error, now=now, next_send_at=max(until, channel.next_send_at))
 
 
 def _note(session: Session, channel_id: int, *, error: str, now: datetime, **values: object) -> None:

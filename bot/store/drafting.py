@@ -75,7 +75,9 @@ def claim_new(session: Session, *, owner: str, now: datetime, lease: timedelta, 
             posts[comment.post_id],
             channels[comment.channel_id],
             _earlier(session, comment),
-            (comment.channel_id, comment.platform_id) in answered,
+            # In a flat thread the answer may have been meant for another comment.
+            not channels[comment.channel_id].flat_threads
+            and (comment.channel_id, comment.platform_id) in answered,
         )
         for comment in comments
     ]
@@ -122,19 +124,19 @@ def order_replies(session: Session, orders: Iterable[Order], *, approved_by: str
     """Write down the one reply that each comment is to get, or change its text while nothing was sent yet."""
     wanted = {order.comment.id or 0: order for order in orders}
     connection = session.connection()
-    known = set(session.exec(select(Reply.comment_id).where(col(Reply.comment_id).in_(wanted))))
+    known = {
+        row.comment_id: row for row in session.exec(select(Reply).where(col(Reply.comment_id).in_(wanted)))
+    }
     fresh = [_reply_row(order, approved_by, now) for key, order in wanted.items() if key not in known]
     if fresh:
         connection.execute(insert(Reply), fresh)
-    for key in known:
+    for key, reply in known.items():
         order = wanted[key]
-        values = {
-            "draft_id": order.draft_id,
-            "text": order.text,
-            "approved_by": approved_by,
-            "ordered_at": now,
-        }
-        connection.execute(update(Reply).where(col(Reply.comment_id) == key).values(values))
+        if reply.attempted_at is not None and reply.text != order.text:
+            reply.earlier_texts = [*reply.earlier_texts, reply.text]
+        reply.draft_id, reply.text = order.draft_id, order.text
+        reply.approved_by, reply.ordered_at = approved_by, now
+        session.add(reply)
 
 
 def _reply_row(order: Order, approved_by: str, now: datetime) -> dict[str, object]:
@@ -147,6 +149,7 @@ def _reply_row(order: Order, approved_by: str, now: datetime) -> dict[str, objec
         "key": sha256(f"{comment.channel_id}:{comment.platform_id}".encode()).hexdigest()[:32],
         "approved_by": approved_by,
         "ordered_at": now,
+        "earlier_texts": [],
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +19,8 @@ from bot.reasons import Reason
 from bot.store.states import OPEN, Move, move
 from knowledge.language import detect
 
+CLOCKS_APART = timedelta(minutes=1)
+"""How far a platform's clock may be behind ours before a fresh comment counts as history."""
 LANGUAGE_SAMPLE = 2_000  # characters: enough to tell the language, whatever the length
 
 
@@ -34,13 +37,17 @@ class Ingested:
 def claim_channels(
     session: Session, *, owner: str, now: datetime, lease: timedelta, only: frozenset[int] | None = None
 ) -> list[Channel]:
-    """The channels due for a poll, now leased to `owner`. A lease that ran out is taken over."""
+    """The channels due for a poll, now leased to `owner`. A lease that ran out is taken over.
+
+    Each claim is named apart in `poll_owner`: a poll that lost its channel, even to another of the same process,
+    saves nothing.
+    """
     due = select(Channel).where(col(Channel.paused).is_(False), Channel.next_poll_at <= now)
     if only is not None:
         due = due.where(col(Channel.id).in_(only))
     channels = list(session.exec(due.order_by(col(Channel.next_poll_at)).with_for_update(skip_locked=True)))
     for channel in channels:
-        channel.poll_owner, channel.next_poll_at = owner, now + lease
+        channel.poll_owner, channel.next_poll_at = f"{owner}/{uuid4().hex[:8]}", now + lease
         session.add(channel)
     return channels
 
@@ -96,7 +103,7 @@ def poll_failed(
 
 def release_channels(session: Session, *, owner: str, now: datetime) -> None:
     """Give back what `owner` still holds, due at once."""
-    held = update(Channel).where(col(Channel.poll_owner) == owner)
+    held = update(Channel).where(col(Channel.poll_owner).startswith(f"{owner}/", autoescape=True))
     session.execute(held.values(poll_owner=None, next_poll_at=now))
 
 
@@ -168,7 +175,7 @@ def _save_comments(
 def _first_state(channel: Channel, comment: PlatformComment) -> tuple[State, str]:
     if comment.is_own:
         return State.SKIPPED, Reason.OWN_COMMENT
-    if comment.ref.created_at < channel.answer_since:
+    if comment.ref.created_at < channel.answer_since - CLOCKS_APART:
         return State.SKIPPED, Reason.BEFORE_BASELINE
     return State.NEW, ""
 
@@ -217,10 +224,10 @@ def _close_answered(
     for comment, reply in session.exec(waiting):
         answer = answers[comment.platform_id]
         late = reply is not None and reply.attempted_at is not None and same_text(reply.text, answer.text)
-        if late and comment.state is State.READY:
-            # An earlier attempt that the platform reported as refused arrived after all.
+        if late and comment.state in (State.READY, State.REVIEW):
+            # An earlier attempt, reported as refused or unclear, arrived after all.
             reply.platform_id, reply.sent_at = answer.ref.comment_id, now
-            moves.append(Move(comment.id or 0, State.READY, State.SENT, Reason.SENT))
+            moves.append(Move(comment.id or 0, State(comment.state), State.SENT, Reason.SENT))
         else:
             moves.append(Move(comment.id or 0, State(comment.state), State.SKIPPED, Reason.ANSWERED_BY_HUMAN))
     move(session, moves, now=now, actor="poller")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
 
-from adapters.base import CommentRef
+from adapters.base import CommentRef, ReplyRef
 from bot.models import Channel, Comment, Post, Reply, State
 from bot.reasons import Reason
 from bot.store.drafting import POLICY, take
@@ -33,8 +33,10 @@ class Job:
     attempts: int
     first_attempt_at: datetime | None
     """None when nothing was ever sent."""
-    approved_at: datetime | None
-    """When a person approved it; None when the policy did."""
+    seen_by_person: frozenset[str] | None
+    """Our comments in the thread that whoever approved the reply could see; None when the policy approved it."""
+    earlier_texts: tuple[str, ...]
+    """Other texts that were tried before."""
     waiting_since: datetime
     """When it came into its present state."""
 
@@ -65,18 +67,15 @@ class Thread:
 
 def channels_with_work(session: Session, *, now: datetime) -> list[int]:
     """Channels with replies to send or to ask about now."""
-    due = (
-        select(Comment.channel_id)
-        .join(Channel)
-        .where(
-            col(Comment.state).in_((State.READY, State.SENDING, State.UNKNOWN)),
-            col(Comment.due_at) <= now,
-            col(Channel.paused).is_(False),
-            col(Channel.next_send_at) <= now,
-        )
-        .distinct()
+    waiting = select(Comment.id).where(
+        col(Comment.channel_id) == col(Channel.id),
+        col(Comment.state).in_((State.READY, State.SENDING, State.UNKNOWN)),
+        col(Comment.due_at) <= now,
     )
-    return list(session.exec(due))
+    open_now = select(Channel.id).where(
+        col(Channel.paused).is_(False), col(Channel.next_send_at) <= now, waiting.exists()
+    )
+    return [channel_id for channel_id in session.exec(open_now) if channel_id is not None]
 
 
 def claim_ready(
@@ -91,13 +90,12 @@ def claim_ready(
     max_per_hour: int | None,
 ) -> list[Job]:
     """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`."""
-    row = session.exec(
-        select(Channel).where(Channel.id == channel_id).with_for_update(key_share=True)
-    ).first()
-    if row is None or row.paused or row.next_send_at > now:
+    row = _open_channel(session, channel_id, now)
+    if row is None:
         return []
     if max_per_hour is not None:
-        limit = min(limit, max_per_hour - _sent_since(session, channel_id, now - timedelta(hours=1)))
+        used = _sent_since(session, channel_id, now - timedelta(hours=1))
+        limit = min(limit, max_per_hour - used - _about_to_send(session, channel_id, now))
     if gap:
         limit = min(limit, 1)
     if limit <= 0:
@@ -140,7 +138,7 @@ def write_intents(
 
 def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime) -> set[int]:
     """Record what came of `owner`'s jobs; returns the ids that were still its own."""
-    wanted = list(outcomes)
+    wanted = _with_proof_of_their_own(session, list(outcomes))
     moves = [
         Move(o.comment_id, o.source, o.target, o.reason, o.detail, due_at=o.due_at, attempts=o.attempts)
         for o in wanted
@@ -154,6 +152,23 @@ def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: da
     if proofs:
         session.connection().execute(_PROOF, proofs)
     return done
+
+
+def _with_proof_of_their_own(session: Session, outcomes: list[Settled]) -> list[Settled]:
+    """Without those whose reply on the platform is another comment's already: they stay, and are asked about again."""
+    ids = [outcome.platform_id for outcome in outcomes if outcome.platform_id is not None]
+    if not ids:
+        return outcomes
+    held = (
+        select(Reply.platform_id, Reply.comment_id)
+        .join(Comment, col(Comment.channel_id) == col(Reply.channel_id))
+        .where(col(Comment.id) == outcomes[0].comment_id, col(Reply.platform_id).in_(ids))
+    )
+    holder = dict(session.exec(held).all())
+    for outcome in outcomes:
+        if outcome.platform_id is not None:
+            holder.setdefault(outcome.platform_id, outcome.comment_id)
+    return [o for o in outcomes if o.platform_id is None or holder[o.platform_id] == o.comment_id]
 
 
 _PROOF = (
@@ -196,6 +211,8 @@ def claim_unknown(
     session: Session, *, channel_id: int, owner: str, now: datetime, lease: timedelta, limit: int
 ) -> list[Job]:
     """Sends of unclear outcome that the platform may be asked about now, leased to `owner`."""
+    if _open_channel(session, channel_id, now) is None:
+        return []
     return _claim(
         session, State.UNKNOWN, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit
     )
@@ -221,6 +238,43 @@ def thread_of(session: Session, comment_id: int) -> Thread:
     )
 
 
+def own_answers(session: Session, comment_id: int) -> list[ReplyRef]:
+    """What the ledger itself knows of our account's comments that may answer this one and that it did not send."""
+    comment = session.get_one(Comment, comment_id)
+    flat = session.get_one(Channel, comment.channel_id).flat_threads
+    own = (
+        select(Comment)
+        .join(
+            Reply,
+            (col(Reply.platform_id) == col(Comment.platform_id))
+            & (col(Reply.channel_id) == col(Comment.channel_id)),
+            isouter=True,
+        )
+        .where(
+            Comment.channel_id == comment.channel_id,
+            Comment.thread_id == comment.thread_id,
+            col(Comment.is_own).is_(True),
+            Comment.created_at >= comment.created_at,
+            col(Reply.id).is_(None),
+        )
+    )
+    if not flat:
+        own = own.where(Comment.parent_id == comment.platform_id)
+    return [
+        ReplyRef(row.platform_id, row.parent_id or "", row.text, row.created_at) for row in session.exec(own)
+    ]
+
+
+def _seen_by_person(session: Session, comment: Comment, reply: Reply) -> frozenset[str]:
+    own = select(Comment.platform_id).where(
+        Comment.channel_id == comment.channel_id,
+        Comment.thread_id == comment.thread_id,
+        col(Comment.is_own).is_(True),
+        Comment.ingested_at <= reply.ordered_at,
+    )
+    return frozenset(session.exec(own))
+
+
 def release(session: Session, *, owner: str, now: datetime) -> None:
     """Give back every lease of `owner` but those on intents: these become unknown by themselves, in time."""
     session.execute(
@@ -229,6 +283,25 @@ def release(session: Session, *, owner: str, now: datetime) -> None:
         .values(lease_owner=None, due_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def _open_channel(session: Session, channel_id: int, now: datetime) -> Channel | None:
+    """The channel, locked; None while it is paused or told to wait."""
+    row = session.exec(
+        select(Channel).where(Channel.id == channel_id).with_for_update(key_share=True)
+    ).first()
+    return None if row is None or row.paused or row.next_send_at > now else row
+
+
+def _about_to_send(session: Session, channel_id: int, now: datetime) -> int:
+    """Ready replies that some process holds."""
+    held = select(func.count()).where(
+        Comment.channel_id == channel_id,
+        col(Comment.state) == State.READY,
+        col(Comment.lease_owner).is_not(None),
+        col(Comment.due_at) > now,
+    )
+    return session.exec(held).one()
 
 
 def _sent_since(session: Session, channel_id: int, since: datetime) -> int:
@@ -265,7 +338,10 @@ def _claim(
             reply.key,
             comments[reply.comment_id].attempts,
             reply.first_attempt_at,
-            None if reply.approved_by == POLICY else reply.ordered_at,
+            None
+            if reply.approved_by == POLICY
+            else _seen_by_person(session, comments[reply.comment_id], reply),
+            tuple(reply.earlier_texts),
             comments[reply.comment_id].updated_at,
         )
         for reply, post in rows

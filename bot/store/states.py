@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
+from adapters.text import clean
 from bot.models import Comment, Event, State
 
 MOVES: dict[State, frozenset[State]] = {
@@ -34,6 +35,9 @@ MOVES: dict[State, frozenset[State]] = {
 
 OPEN = (State.NEW, State.REVIEW, State.READY)
 """Nothing has been sent yet, nor may have been."""
+
+
+AT_ONCE = 5_000  # ids in one statement; databases limit the parameters
 
 
 class IllegalMove(Exception):
@@ -79,7 +83,13 @@ def _possible(session: Session, wanted: list[Move], owner: str | None) -> list[M
     """The wishes whose comment is where they say; these rows are locked until the transaction ends."""
     here = select(Comment.id, Comment.state, Comment.version, Comment.lease_owner)
     ids = [wish.comment_id for wish in wanted]
-    rows = {row[0]: row for row in session.exec(here.where(col(Comment.id).in_(ids)).with_for_update())}
+    rows = {
+        row[0]: row
+        for start in range(0, len(ids), AT_ONCE)
+        for row in session.exec(
+            here.where(col(Comment.id).in_(ids[start : start + AT_ONCE])).with_for_update()
+        )
+    }
 
     def possible(wish: Move) -> bool:
         if wish.comment_id not in rows:
@@ -109,7 +119,7 @@ def _values(wish: Move, now: datetime) -> dict[str, object]:
         "row_id": wish.comment_id,
         "to_state": wish.target,
         "to_reason": wish.reason,
-        "to_detail": wish.detail,
+        "to_detail": clean(wish.detail),
         "to_due_at": wish.due_at or now,
         "to_attempts": wish.attempts,
         "to_updated_at": now,
@@ -124,5 +134,5 @@ def _event(wish: Move, now: datetime, actor: str) -> dict[str, object]:
         "from_state": wish.source,
         "to_state": wish.target,
         "reason": wish.reason,
-        "detail": wish.detail,
+        "detail": clean(wish.detail),
     }

@@ -64,9 +64,9 @@ def test_two_channels_may_hold_the_same_platform_id(desk: Desk) -> None:
 
 def test_cursor_and_comments_are_saved_together_or_not_at_all(desk: Desk) -> None:
     def broken(session: Session) -> None:
-        polling.claim_channels(session, owner="me", now=START + LEASE, lease=LEASE)
+        [claimed] = polling.claim_channels(session, owner="me", now=START + LEASE, lease=LEASE)
         polling.save_page(
-            session, channel=desk.channel, page=page([comment(1)], cursor=7), owner="me",
+            session, channel=desk.channel, page=page([comment(1)], cursor=7), owner=claimed.poll_owner or "",
             now=START, next_poll_at=START, thread_depth=False,
         )  # fmt: skip
         raise ZeroDivisionError
@@ -267,6 +267,38 @@ def test_an_edit_answers_also_what_was_rejected(desk: Desk) -> None:
     assert one(desk.ledger, Reply).text == "Twelve."
 
 
+def test_a_poll_that_was_overtaken_by_a_backfill_saves_nothing(desk: Desk) -> None:
+    [old] = desk.ledger.write(polling.claim_channels, owner="me", now=desk.clock(), lease=LEASE)
+    desk.ledger.write(channels.rewind, "demo", since=START - timedelta(days=9), now=desk.clock())
+    [new] = desk.ledger.write(polling.claim_channels, owner="me", now=desk.clock.forward(1), lease=LEASE)
+
+    def save(holder: Channel) -> polling.Ingested | None:
+        return desk.ledger.write(
+            polling.save_page, channel=desk.channel, page=page([comment(1)], cursor=999), thread_depth=False,
+            owner=holder.poll_owner or "", now=desk.clock(), next_poll_at=desk.clock(),
+        )  # fmt: skip
+
+    assert save(old) is None
+    assert one(desk.ledger, Channel).cursor is None
+    assert save(new) is not None
+
+
+def test_the_hourly_limit_holds_between_the_claim_and_the_intent_of_another_process(desk: Desk) -> None:
+    desk.ready(1, 2, 3)
+    assert len(desk.claim_ready(owner="one", max_per_hour=2)) == 2
+    assert desk.claim_ready(owner="two", max_per_hour=2) == []
+
+
+def test_our_own_unclear_reply_that_the_poll_brings_is_the_proof(desk: Desk) -> None:
+    desk.ready(1)
+    [job] = desk.intend(desk.claim_ready())
+    back = sending.Settled(job.comment_id, State.SENDING, State.READY, "refused")
+    desk.ledger.write(sending.settle, [back], owner="me", now=desk.clock())
+    desk.ingest(comment(2, "Ten minutes.", is_own=True, parent_id="c1", thread_id="c1"))
+    assert states(desk.ledger)["c1"] == "sent"
+    assert one(desk.ledger, Reply).platform_id == "c2"
+
+
 @pytest.mark.parametrize("text", ["", "  \n"])
 def test_an_empty_edit_is_refused_and_changes_nothing(desk: Desk, text: str) -> None:
     desk.ingest(comment(1))
@@ -285,7 +317,12 @@ def test_a_reply_longer_than_the_platform_takes_is_refused_and_nothing_changes(
     [work] = desk.claim()
     desk.decide(work, State.REVIEW, "x" * 301)
     desk.ledger.write(
-        channels.known_as, desk.channel_id, account_id="us", account_name="Us", max_reply_chars=300
+        channels.known_as,
+        desk.channel_id,
+        account_id="us",
+        account_name="Us",
+        max_reply_chars=300,
+        flat_threads=False,
     )
     number = work.comment.id or 0
     work_on = partial(review.approve) if verdict == "approve" else partial(review.edit, text="y" * 301)

@@ -14,8 +14,9 @@ from bot.store.migrate import SCRIPTS, current, upgrade
 
 OLD_DATA = {
     "0001": [
-        "INSERT INTO channel (id, name, platform, options, rules, paused, created_at, answer_since, next_poll_at,"
-        " next_send_at, failures) VALUES (1, 'old', 'sandbox', '{}', '{\"send\": [\"question\"]}', FALSE,"
+        "INSERT INTO channel (id, name, platform, options, rules, flat_threads, paused, created_at, answer_since,"
+        " next_poll_at, next_send_at, failures)"
+        " VALUES (1, 'old', 'sandbox', '{}', '{\"send\": [\"question\"]}', FALSE, FALSE,"
         " '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 0)",
         "INSERT INTO post (id, channel_id, platform_id, title, text, url) VALUES (1, 1, 'p', 'Post 帖子', '', '')",
         "INSERT INTO comment (id, channel_id, post_id, platform_id, thread_id, extra, author_id, author_name, text,"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +60,7 @@ class Platform:
         self.look_error: AdapterError | None = None
         self.calls = 0
         self.looks = 0
+        self.whole_thread = False
         self.keys: list[str] = []
         self._clock = clock
 
@@ -79,6 +81,8 @@ class Platform:
             raise self.look_error
         if self.gone:
             raise TargetGone("the comment is gone")
+        if self.whole_thread:
+            return list(self.replies)
         return [reply for reply in self.replies if reply.parent_id == target.comment_id]
 
     async def refresh_auth(self) -> None:
@@ -309,13 +313,15 @@ async def test_a_revoked_account_stops_the_channel_and_loses_nothing(bench: Benc
     assert bench.platform.calls == 1
 
 
-async def test_a_call_refused_without_effect_is_repeated_a_few_times_only(bench: Bench) -> None:
+async def test_an_outage_costs_time_but_no_comment_however_long(bench: Bench) -> None:
     bench.desk.ready(1)
     bench.platform.answer = lambda: Transient("connection refused", ambiguous=False)
-    for _ in range(10):
+    for _ in range(30):
         await bench.round(later=1000)
-    assert bench.comment().state == State.FAILED
-    assert bench.platform.calls == SETTINGS.max_attempts
+    assert (bench.comment().state, bench.comment().detail) == (State.READY, "connection refused")
+    bench.platform.answer = lambda: None
+    await bench.round(later=1000)
+    assert bench.comment().state == State.SENT
 
 
 async def test_a_defect_in_an_adapter_counts_as_unclear_not_as_not_sent(bench: Bench) -> None:
@@ -351,11 +357,77 @@ async def test_an_answer_approved_after_the_hand_written_one_still_goes_out(benc
     bench.desk.ingest(comment(1))
     [work] = bench.desk.claim()
     bench.desk.decide(work, State.REVIEW)
-    bench.platform.replies.append(ReplyRef("h1", "c1", "See below", bench.clock()))
+    by_hand = comment(2, "See below", is_own=True, parent_id="c1", thread_id="c1")
+    bench.desk.ingest(by_hand, thread_depth=True)
+    bench.platform.replies.append(ReplyRef("c2", "c1", "See below", bench.clock()))
     bench.clock.forward(10)
     bench.desk.ledger.write(review.approve, work.comment.id or 0, by="ann", now=bench.clock())
     await bench.round()
     assert bench.comment().state == State.SENT
+
+
+async def test_an_answer_by_hand_that_the_approver_could_not_see_is_respected(bench: Bench) -> None:
+    bench.desk.ingest(comment(1))
+    [work] = bench.desk.claim()
+    bench.desk.decide(work, State.REVIEW)
+    bench.platform.replies.append(ReplyRef("h1", "c1", "By hand, not polled yet", bench.clock()))
+    bench.clock.forward(10)
+    bench.desk.ledger.write(review.approve, work.comment.id or 0, by="ann", now=bench.clock())
+    await bench.round()
+    assert (bench.comment().state, bench.platform.calls) == (State.SKIPPED, 0)
+
+
+async def test_a_platform_that_told_us_to_stop_is_not_asked_again_and_again(bench: Bench) -> None:
+    bench.desk.ready(1)
+    bench.platform.answer = lambda: Transient("500", ambiguous=True)
+    await bench.round()
+    bench.platform.look_error = AccountRestricted("blocked")
+    await bench.round(later=6)
+    looks = bench.platform.looks
+    await bench.round(later=1)
+    assert bench.channel().paused
+    assert bench.platform.looks == looks
+
+
+async def test_two_equal_replies_in_one_flat_thread_need_two_proofs(bench: Bench) -> None:
+    bench.platform.capabilities = replace(CAPABILITIES, reply_depth="thread")
+    bench.desk.ingest(*(comment(n, thread_id="c1", parent_id="c1" if n > 1 else None) for n in (1, 2, 3)))
+    for work in bench.desk.claim():
+        bench.desk.decide(work, State.SKIPPED if work.comment.platform_id == "c1" else State.READY)
+    failures = [Transient("500", ambiguous=True), Transient("500", ambiguous=True)]
+    bench.platform.answer = lambda: failures.pop() if failures else None
+    await bench.round()
+    # Of the two unclear sends only one arrived.
+    bench.platform.replies.append(ReplyRef("r9", "c1", "Ten minutes.", bench.clock()))
+    bench.platform.whole_thread = True
+    for _ in range(5):
+        await bench.round(later=10)
+    assert bench.comment("c2").state == bench.comment("c3").state == State.SENT
+    assert len(bench.platform.replies) == 2
+
+
+async def test_where_the_platform_cannot_be_asked_the_ledgers_own_knowledge_counts(bench: Bench) -> None:
+    bench.desk.ready(1)
+    bench.platform.capabilities = Capabilities(100, "any", True, False, 5, 0, 0)
+    bench.platform.answer = lambda: Transient("time-out", ambiguous=True)
+    await bench.round()
+    bench.desk.ingest(comment(2, "By hand", is_own=True, parent_id="c1", thread_id="c1"))
+    await bench.round(later=6)
+    assert (bench.comment().state, bench.platform.calls) == (State.SKIPPED, 1)
+
+
+async def test_a_text_that_a_person_replaced_is_still_known_when_it_arrives_late(bench: Bench) -> None:
+    bench.desk.ready(1)
+    bench.platform.answer = lambda: Transient("time-out", ambiguous=True)
+    for _ in range(10):
+        await bench.round(later=1000)
+    assert bench.comment().state == State.FAILED
+    bench.platform.replies.append(ReplyRef("r1", "c1", "Ten minutes.", bench.clock()))
+    bench.platform.answer = lambda: None
+    bench.desk.ledger.write(review.edit, 1, text="Twelve minutes.", by="ann", now=bench.clock.forward(10))
+    await bench.round(later=10)
+    assert bench.comment().state == State.SENT
+    assert len(bench.platform.replies) == 1
 
 
 async def test_two_senders_on_one_ledger_send_once(bench: Bench) -> None:
@@ -373,7 +445,7 @@ async def test_two_senders_on_one_ledger_send_once(bench: Bench) -> None:
 
 def job(*, tried: bool = True) -> Job:
     target = CommentRef("p1", "c1", "c1", START)
-    return Job(1, target, "Ten minutes.", "key", 1, START if tried else None, None, START)
+    return Job(1, target, "Ten minutes.", "key", 1, START if tried else None, None, (), START)
 
 
 def own(text: str, reply_id: str = "r1") -> ReplyRef:

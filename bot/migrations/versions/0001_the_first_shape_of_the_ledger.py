@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(), nullable=True),
         sa.Column("account_name", sa.String(), nullable=True),
         sa.Column("max_reply_chars", sa.Integer(), nullable=True),
+        sa.Column("flat_threads", sa.Boolean(), nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("answer_since", sa.DateTime(), nullable=False),
@@ -153,6 +154,7 @@ def upgrade() -> None:
         sa.Column("first_attempt_at", sa.DateTime(), nullable=True),
         sa.Column("attempted_at", sa.DateTime(), nullable=True),
         sa.Column("sent_at", sa.DateTime(), nullable=True),
+        sa.Column("earlier_texts", sa.JSON(), nullable=False),
         sa.Column("platform_id", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
@@ -164,11 +166,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("comment_id"),
+        sa.UniqueConstraint("channel_id", "platform_id"),
         sa.UniqueConstraint("key"),
     )
     with op.batch_alter_table("reply", schema=None) as batch_op:
         batch_op.create_index("ix_reply_channel_attempted", ["channel_id", "attempted_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_reply_platform_id"), ["platform_id"], unique=False)
 
     op.create_table(
         "verdict",
