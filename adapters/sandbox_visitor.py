@@ -147,10 +147,14 @@ class VisitorPages:
 
     def _check_source(self, request: web.Request) -> None:
         host = request.headers.get("Host", "")
-        if (urlsplit(f"//{host}").hostname or "") not in self._hosts:
-            raise web.HTTPForbidden(text="this site is not known by that host name")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        try:
+            name, source = urlsplit(f"//{host}").hostname, urlsplit(origin or "").netloc
+        except ValueError as error:
+            raise web.HTTPForbidden(text="Host or Origin is no address") from error
+        if (name or "") not in self._hosts:
+            raise web.HTTPForbidden(text="this site is not known by that host name")
+        if origin is not None and source != host:
             raise web.HTTPForbidden(text="comments are written on this site's own page")
 
 

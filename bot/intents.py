@@ -130,11 +130,20 @@ _PRAISE = re.compile(
     r"|终于|解决了|(?:很|非常|太|好)详细|没问题|没什么好说"
 )
 
+_SOLVED = re.compile(
+    r"\b(?:fixed|solved|thanks? (?:to|for)|helped|works now|no more)\b|解决了(?!.*(?:又|还|不过|但))|没问题了|谢"
+)
+
 # Kind words with a turn in them, or with bad luck: there is more to it than praise.
 _TURN = re.compile(
-    r"\b(?:but|though|although|however|except|unfortunately|sadly|burn(?:t|ed)|ruined|exploded|didn'?t|doesn'?t"
-    r"|couldn'?t(?! be)|can'?t(?! (?:wait|stop|get enough|thank)))\b|:['-]?\("
-    r"|但(?!愿)|可惜|不过|就是(?:有|太|没|不|价|声|字|画)|然而|糊了|炸了|失败了|有点(?:贵|小|快|慢|吵|短|长)"
+    r"\b(?:but|though|although|however|except|unfortunately|sadly|still (?:no|not|don'?t|can'?t|waiting|have)"
+    r"|burn(?:t|ed)|ruined|exploded|bitter|missing|refund|never (?:happen|get|got|arriv|receiv)\w*"
+    r"|didn'?t|doesn'?t|couldn'?t(?! be)|can'?t(?! (?:wait|stop|get enough|thank))|not (?:found|arrived|work\w*)"
+    r"|says|pls|plz|my order|to order|shipping|price|link|waiting for|best (?:\w+ )?(?:for|under)\b)"
+    r"|:['-]?\(|\b(?:no|without) (?:sound|audio|email|e-mail|reply|link|subtitles?)\b"
+    r"|但(?!愿)|可惜|不过|就是(?:有|太|没|不|价|声|字|画)|然而|糊了|炸了|发霉|裂|失败了|权限|拧不|装不|打不|没有?(?:声音|字幕|收到|画面)"
+    r"|少了|漏发|报错|链接|价格|运费|尺寸|尺码|身高|换成|到付|寄|想买|还是(?:不|没|装|打|报|有)"
+    r"|有点(?:贵|小|快|慢|吵|短|长)"
 )
 
 
@@ -146,7 +155,7 @@ def classify(text: str) -> Intent:
         return "complaint"
     if _REQUEST.search(asking):
         return "request"
-    if _QUESTION.search(asking) or (_TROUBLE.search(asking) and not _PRAISE.search(folded)):
+    if _QUESTION.search(asking) or (_TROUBLE.search(asking) and not _SOLVED.search(folded)):
         return "question"
     if _COMPLAINT.search(asking):
         return "complaint"

@@ -11,7 +11,7 @@ from bot.checks import Code, Finding
 from bot.generator import Completion
 from bot.intents import Intent, classify
 from bot.reasons import Reason
-from bot.triage import injection_sign, is_blank, is_emoji_only, solicits, spam_sign
+from bot.triage import injection_sign, is_blank, is_emoji_only, spam_sign
 from knowledge.base import ScoredPassage
 
 
@@ -94,11 +94,12 @@ def _triage_place(facts: CommentFacts) -> Decision | None:
 
 def _triage_text(facts: CommentFacts, rules: TriageRules) -> Decision | None:
     if is_emoji_only(facts.text):
-        return Decision("skip", Reason.EMOJI_ONLY)
+        asks = any(mark in facts.text for mark in "?？❓❔🆘") or "[疑问]" in facts.text
+        return Decision("review" if asks else "skip", Reason.EMOJI_ONLY)
     intent = classify(facts.text)
     if spam := spam_sign(facts.text, asks=intent == "question"):
-        doubtful = intent == "question" and not solicits(facts.text)
-        return Decision("review" if doubtful else "skip", Reason.SPAM, spam)
+        # A spammer who asks costs a person one look; a viewer's question that is skipped is never seen.
+        return Decision("skip" if intent in ("praise", "other") else "review", Reason.SPAM, spam)
     if injection := injection_sign(facts.text):
         return Decision("review", Reason.INJECTION, injection)
     if intent == "praise":

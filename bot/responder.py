@@ -187,7 +187,7 @@ class Responder:
         Only a comment that fails again and again while others succeed goes to a person.
         """
         self._trouble = trouble = self._worse(str(error))
-        others_succeed = self._worked_at is not None and self._worked_at > comment.updated_at
+        others_succeed = self._worked_at is not None and self._worked_at >= comment.updated_at
         attempts = comment.attempts + others_succeed
         if attempts >= self._context.settings.max_attempts:
             return [Outcome(comment.id or 0, State.REVIEW, Reason.GENERATOR_FAILED, str(error))]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -35,7 +36,7 @@ SecretReference = Annotated[str, AfterValidator(_reference)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class DatabaseSettings(_Section):
@@ -194,6 +195,8 @@ def load(path: Path | None = None, **given: Any) -> Settings:
     _refuse_unknown_variables(os.environ)
     try:
         return Settings(**{**data, **given})
+    except UnreadableVariable as error:
+        raise SettingsError(f"the environment: {error}; write REJOINDER__SECTION__KEY=value") from error
     except ValidationError as error:
         raise SettingsError(f"{_origin(error, file)}: {_first_problem(error)}") from error
 

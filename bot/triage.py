@@ -79,7 +79,6 @@ _OFFERS = (
     r"|\bpromo ?code\b.{0,20}\d",
 )
 _SPAM = re.compile("|".join((*_CONTACT, *_OFFERS)))
-_SOLICITING = re.compile("|".join(_CONTACT))
 _SQUASHED_SPAM = re.compile(
     r"加我?(?:微信|vx|薇信|威信)(?:领|免费|拉|进群|送|赚|[a-z]*\d[a-z0-9]{4,})|私聊我?领|私信我?领"
     r"|免费领取|日赚\d|刷单"
@@ -198,12 +197,6 @@ def spam_sign(text: str, *, asks: bool = False) -> str | None:
     if len(promo) > int(asks):
         return f"link with {', '.join(sorted(promo))}"
     return _repetition(folded)
-
-
-def solicits(text: str) -> bool:
-    """It draws people away to a number, an account or a group: no question mark makes that a question."""
-    folded = fold(text)
-    return bool(_SOLICITING.search(folded) or _SQUASHED_SPAM.search(squash(folded)))
 
 
 def injection_sign(text: str) -> str | None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import ipaddress
+import re
 import socket
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from knowledge.loaders import Content, title_from
 from knowledge.records import LoadError
@@ -129,27 +131,42 @@ async def _follow(
     """Each hop is checked like the first. The document keeps the name under which it was asked for."""
     here = address
     for _ in range(MAX_REDIRECTS + 1):
-        _check(address, here, allow_private)
-        async with session.get(here, allow_redirects=False) as response:
+        async with session.get(_checked(address, here, allow_private), allow_redirects=False) as response:
             if response.status not in _REDIRECTS:
                 return await _read(response, address, max_bytes)
             here = urljoin(here, response.headers.get("Location", ""))
     raise LoadError(address, f"redirects more than {MAX_REDIRECTS} times; give the address that it ends at")
 
 
-def _check(address: str, here: str, allow_private: bool) -> None:
-    """Numeric hosts never reach the resolver, so they are checked here."""
-    parts = urlsplit(here)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise LoadError(address, f"leads to {here[:100]!r}, which is no http or https address")
-    if allow_private:
-        return
+def _checked(address: str, here: str, allow_private: bool) -> URL:
+    """What is to be connected to, in the form that the client takes it: `①②⑦.⓪.⓪.①` is 127.0.0.1 there.
+
+    Numeric hosts never reach the resolver, so they are checked here.
+    """
     try:
-        host = ipaddress.ip_address(parts.hostname.partition("%")[0])
+        url = URL(here)
+    except ValueError as error:
+        raise LoadError(address, f"leads to {here[:100]!r}, which is no address ({error})") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise LoadError(address, f"leads to {here[:100]!r}, which is no http or https address")
+    if url.user or url.password:
+        raise LoadError(
+            without_login(address), "holds a name or password; leave it out, it would be shown as the source"
+        )
+    if allow_private:
+        return url
+    try:
+        host = ipaddress.ip_address(url.host.partition("%")[0])
     except ValueError:
-        return
+        return url
     if not is_public(host):
         raise _refused(address)
+    return url
+
+
+def without_login(address: str) -> str:
+    """`address` without `user:password@`."""
+    return re.sub(r"(?<=//)[^/@]*@", "", address)
 
 
 async def _read(response: aiohttp.ClientResponse, address: str, max_bytes: int) -> Content:

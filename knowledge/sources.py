@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -48,8 +49,16 @@ def plan(given: Sequence[str], own_folder: Path) -> Plan:
             _add_folder(made, source, str(own_folder))
         else:
             made.failed.append((source, "does not exist; check the name, or remove it from the library"))
-    made.sources = list(dict.fromkeys(made.sources))
+    made.sources = list(dict.fromkeys(filter(partial(_has_usable_name, made), made.sources)))
     return made
+
+
+def _has_usable_name(made: Plan, source: str) -> bool:
+    """A name that is not UTF-8, as after unpacking an old archive, can be neither stored nor shown."""
+    shown = source.encode("utf-8", "replace").decode()
+    if shown != source:
+        made.failed.append((shown, "has a name that is not UTF-8; rename it"))
+    return shown == source
 
 
 def _add_folder(made: Plan, folder: str, own_folder: str) -> None:

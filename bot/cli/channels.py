@@ -88,6 +88,8 @@ def add(
     ] = True,
 ) -> None:
     """Add a channel. Nothing is sent without a person unless --send opens it."""
+    if not 1 <= len(name) <= 60 or not name.isprintable() or name != name.strip():
+        raise Misuse(f"{name!r} is no good name for a channel; use 1 to 60 printable characters")
     shell, now = shell_of(context), utc_now()
     start = parse_since(since, now) if since is not None else None
     options = parse_options(platform, option or [])

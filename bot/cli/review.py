@@ -27,9 +27,17 @@ app = typer.Typer(
 )
 
 Ids = Annotated[
-    list[int], typer.Argument(metavar="ID...", help="Numbers of comments, as 'review list' shows them.")
+    list[int],
+    typer.Argument(
+        min=1, max=2**63 - 1, metavar="ID...", help="Numbers of comments, as 'review list' shows them."
+    ),
 ]
-Id = Annotated[int, typer.Argument(metavar="ID", help="Number of the comment, as 'review list' shows it.")]
+Id = Annotated[
+    int,
+    typer.Argument(
+        min=1, max=2**63 - 1, metavar="ID", help="Number of the comment, as 'review list' shows it."
+    ),
+]
 By = Annotated[str | None, typer.Option(help="Who decides; default: the login name.")]
 _COMMENT_KEYS = (
     "id", "platform_id", "author_name", "text", "url", "language", "is_own",

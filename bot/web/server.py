@@ -49,6 +49,14 @@ _HEADERS: Final = {
 _DATABASE_WAIT_S: Final = 5.0
 
 
+def host_name(header: str) -> str:
+    """The name in a Host header; empty for one that is no host."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
 class CannotListen(Exception):
     """The port is taken or the address is not ours; the message is one line with the cure."""
 
@@ -89,7 +97,7 @@ class StatusPages:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._private and not is_loopback(urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""):
+        if self._private and not is_loopback(host_name(request.headers.get("Host", ""))):
             raise web.HTTPForbidden(text="this page answers to its loopback address only")
         return await handler(request)
 

@@ -89,7 +89,7 @@ async def test_what_a_commenter_wrote_is_shown_as_text(page: Page) -> None:
     answered_and_waiting(page.running, "<script>alert(1)</script>\u202e\x1b how?")
     _, text = await page.get()
     assert "<script>alert" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e\\x1b how?" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e how?" in text
 
 
 async def test_nothing_foreign_may_run_or_frame_the_page(page: Page) -> None:

@@ -104,3 +104,23 @@ def test_an_address_has_one_spelling(given: str, expected: str) -> None:
 def test_a_path_is_made_absolute() -> None:
     assert canonical("/a/../b/./c.md") == "/b/c.md"
     assert not is_address("notes/about: things.md")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://①②⑦.⓪.⓪.①:9/",
+        "http://１２７.0.0.1:9/",
+        "http://127。0。0。1:9/",
+        "http://[::ffff:127.0.0.1]:9/",
+    ],
+)
+async def test_a_private_address_in_other_digits_is_still_private(address: str) -> None:
+    with pytest.raises(LoadError, match="private network"):
+        await fetch(address)
+
+
+async def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(LoadError, match="holds a name or password") as caught:
+        await fetch("http://ann:hunter2@example.org/")
+    assert "hunter2" not in str(caught.value)
