@@ -171,6 +171,7 @@ def evidence(passages: Sequence[ScoredPassage]) -> list[dict[str, Any]]:
     """The passages as JSON, to be kept with the draft."""
     return [
         asdict(scored.passage)
+        | {"tags": sorted(scored.passage.tags), "matched": list(scored.matched)}
         | {"score": round(scored.score, 4), "support": round(scored.support, 4), "quote": scored.quote}
         for scored in passages
     ]

@@ -99,6 +99,10 @@ class ChannelRulesSettings(_Section):
     """Seconds between two replies; None: what the platform asks for."""
     max_per_hour: int | None = Field(default=None, ge=0)
     """0 sends nothing; None: no limit."""
+    tags: list[str] = []
+    """Answer from documents with one of these tags only; empty: from all."""
+    post_tags: dict[str, list[str]] = {}
+    """The same for single posts, by the platform's number of the post; takes the place of `tags` there."""
 
 
 class PolicySettings(_Section):

@@ -16,6 +16,12 @@ class Document:
     """`en`, `zh`, another ISO 639-1 code, or `und`."""
     passages: int
     """How many passages it was split into."""
+    tags: frozenset[str] = frozenset()
+    """What its owner filed it under; channels and posts can be limited to tags."""
+    address: str = ""
+    """Where a reader finds it: the canonical address of a web page; empty for files."""
+    date: str = ""
+    """When it was published, as `2026-03-01`; empty where nothing says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,12 @@ class Passage:
     """Number of the passage within its document, from 0."""
     text: str
     language: str
+    time: str = ""
+    """Where a recording says it, as `12:34` or `1:02:03`; empty elsewhere."""
+    answer: str = ""
+    """Set where the passage is a question with its answer: the answer, to be given word for word."""
+    tags: frozenset[str] = frozenset()
+    """The document's tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +57,24 @@ class ScoredPassage:
     score: float
     """Rank score in this result; comparable within one result only."""
     support: float
-    """How far the passage covers what the query asks, from 0 (not at all) to 1 (all of it)."""
+    """Calibrated probability, from 0 to 1, that the passage answers the query."""
     quote: str
-    """The one or two neighbouring sentences of the passage that answer best, word for word."""
+    """The one or two neighbouring sentences of the passage that answer best, word for word; of a passage with an
+    `answer`, that."""
+    matched: tuple[str, ...] = ()
+    """Words of the query that were found in the passage, as the passage writes them; for showing."""
 
 
 class Retriever(Protocol):
     """Finds passages. Safe to call from several threads."""
 
     def retrieve(
-        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None
+        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
     ) -> list[ScoredPassage]:
-        """The `top_k` best passages, best first; fewer when fewer share anything with the query.
+        """The `top_k` best passages, best first; fewer when fewer have anything to do with the query.
 
-        `scope` limits the search to documents under one of these sources (a path, a folder or an address prefix).
+        `scope` limits the search to documents that carry at least one of these tags; None searches them all.
+        `context` is what the query stands under (a post's title and text): it helps a short question to be
+        understood, and is never itself what is asked.
         """
         ...

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from knowledge.base import Document
 from knowledge.fetch import fetch
 from knowledge.language import detect
 from knowledge.lock import WriterLock
-from knowledge.records import HEADING_JOINT, Loaded, LoadError
+from knowledge.records import HEADING_JOINT, Loaded, LoadError, Section
 from knowledge.retriever import SparseRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
@@ -85,10 +85,16 @@ class Library:
         self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}"
 
     async def ingest(
-        self, given: Sequence[str], *, progress: Progress | None = None, allow_private: bool = False
+        self,
+        given: Sequence[str],
+        *,
+        tags: frozenset[str] | None = None,
+        progress: Progress | None = None,
+        allow_private: bool = False,
     ) -> IngestReport:
         """Bring files, folders and addresses into the library; what is unchanged is not read again.
 
+        `tags` are what the documents are filed under from now on; None leaves the tags of known ones as they are.
         A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
         lead to private networks. Raises LibraryError when another process keeps the library locked.
         """
@@ -98,7 +104,7 @@ class Library:
             report.ignored.extend(plan.ignored)
             report.failed.extend(plan.failed)
             try:
-                await self._ingest_all(plan.sources, report, progress, allow_private)
+                await self._ingest_all(plan.sources, tags, report, progress, allow_private)
                 await asyncio.to_thread(self._remove_vanished, plan.folders, report)
             finally:
                 # Here on Ctrl-C too: what is finished stays and can be found.
@@ -119,12 +125,17 @@ class Library:
             await asyncio.sleep(_LOCK_STEP_S)
 
     async def _ingest_all(
-        self, planned: Sequence[str], report: IngestReport, progress: Progress | None, allow_private: bool
+        self,
+        planned: Sequence[str],
+        tags: frozenset[str] | None,
+        report: IngestReport,
+        progress: Progress | None,
+        allow_private: bool,
     ) -> None:
         searchable = monotonic()
         for done, source in enumerate(planned, 1):
             try:
-                outcome = await self._ingest_one(source, allow_private)
+                outcome = await self._ingest_one(source, tags, allow_private)
             except LoadError as error:
                 report.failed.append((source, error.message))
             else:
@@ -135,39 +146,56 @@ class Library:
             if progress is not None:
                 progress(source, done, len(planned))
 
-    async def _ingest_one(self, source: str, allow_private: bool) -> Callable[[IngestReport], list[str]]:
+    async def _ingest_one(
+        self, source: str, tags: frozenset[str] | None, allow_private: bool
+    ) -> Callable[[IngestReport], list[str]]:
         if sources.is_address(source):
             content = await fetch(source, allow_private=allow_private)
-            return await asyncio.to_thread(self._take, content, 0)
-        return await asyncio.to_thread(self._ingest_file, Path(source))
+            return await asyncio.to_thread(self._take, content, tags, 0)
+        return await asyncio.to_thread(self._ingest_file, Path(source), tags)
 
-    def _ingest_file(self, path: Path) -> Callable[[IngestReport], list[str]]:
+    def _ingest_file(self, path: Path, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
         stat = loaders.stat(path)
         known = self._store.fingerprint(str(path))
         if known is not None and known == replace(
             known, size=stat.st_size, modified_ns=stat.st_mtime_ns, made_by=self._made_by
         ):
-            return _unchanged
-        return self._take(loaders.read_file(path), stat.st_mtime_ns)
+            return self._retagged(str(path), tags)
+        return self._take(loaders.read_file(path), tags, stat.st_mtime_ns)
 
-    def _take(self, content: loaders.Content, modified_ns: int) -> Callable[[IngestReport], list[str]]:
+    def _take(
+        self, content: loaders.Content, tags: frozenset[str] | None, modified_ns: int
+    ) -> Callable[[IngestReport], list[str]]:
         """Store what `content` holds, unless it is what the store has; says which list the source belongs to."""
         digest = hashlib.sha256(content.data).hexdigest()
         new = Fingerprint(len(content.data), modified_ns, digest, self._made_by)
-        known = self._store.fingerprint(content.source)
-        if known is not None and (known.digest, known.made_by) == (new.digest, new.made_by):
+        known = self._store.document(content.source)
+        before = self._store.fingerprint(content.source)
+        if before is not None and (before.digest, before.made_by) == (new.digest, new.made_by):
             self._store.touch(content.source, new)
-            return _unchanged
+            return self._retagged(content.source, tags)
         loaded = loaders.load(content)
         passages = to_passages(loaded, self._size, self._overlap)
+        if tags is None:
+            tags = known.tags if known is not None else frozenset()
         self._store.put(
             source=content.source,
             title=loaded.title,
             language=_main_language(passages),
             fingerprint=new,
             passages=passages,
+            tags=tags,
+            address=loaded.address,
+            date=loaded.date,
         )
         return _added if known is None else _updated
+
+    def _retagged(self, source: str, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
+        known = self._store.document(source)
+        if tags is None or known is None or known.tags == tags:
+            return _unchanged
+        self._store.tag(source, tags)
+        return _updated
 
     def _remove_vanished(self, folders: Iterable[str], report: IngestReport) -> None:
         """Drop documents of these folders whose files are no longer there."""
@@ -218,11 +246,25 @@ class Library:
 def to_passages(loaded: Loaded, size: int, overlap: int) -> list[NewPassage]:
     """The passages of a document, in order."""
     return [
-        NewPassage(HEADING_JOINT.join(section.headings), section.page, text, detect(text))
+        NewPassage(
+            HEADING_JOINT.join(section.headings),
+            section.page,
+            text,
+            detect(text),
+            section.time,
+            section.answer,
+        )
         for section in loaded.sections
-        for paragraph in section.paragraphs
-        for text in split(paragraph, size, overlap)
+        for text in _texts(section, size, overlap)
     ]
+
+
+def _texts(section: Section, size: int, overlap: int) -> Iterator[str]:
+    if section.answer:
+        yield "\n".join(section.paragraphs)
+        return
+    for paragraph in section.paragraphs:
+        yield from split(paragraph, size, overlap)
 
 
 def _main_language(passages: Sequence[NewPassage]) -> str:

@@ -26,6 +26,11 @@ class Section:
     paragraphs: tuple[str, ...]
     """Text without line wrapping; a line break that is left separates list items, rows or verses."""
     page: int | None = None
+    time: str = ""
+    """Where a recording says it, as `12:34` or `1:02:03`."""
+    answer: str = ""
+    """Set for a question with its answer, which `paragraphs` then hold both: the answer, word for word. Such a
+    section becomes one passage, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,10 @@ class Loaded:
 
     title: str
     sections: tuple[Section, ...]
+    address: str = ""
+    """The page's own canonical address; empty where it has none."""
+    date: str = ""
+    """When it was published, as `2026-03-01`; empty where nothing says."""
 
 
 class Outline:

@@ -10,7 +10,6 @@ from itertools import pairwise
 from knowledge import analysis
 from knowledge.base import Passage, ScoredPassage
 from knowledge.question import Question, parse
-from knowledge.sources import canonical
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import Span, sentence_spans
 from knowledge.store import Store
@@ -75,11 +74,10 @@ class SparseRetriever:
         self._weights = weights or Weights()
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
-        self._sources: dict[int, str] = {}
         self._cache: OrderedDict[int, _Analysed] = OrderedDict()
 
     def retrieve(
-        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None
+        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
     ) -> list[ScoredPassage]:
         """See `knowledge.base.Retriever`. Raises LibraryError when the store cannot be read."""
         question = parse(query)
@@ -107,15 +105,11 @@ class SparseRetriever:
             self._index.refresh()
             if self._index.generation != version[1]:
                 self._catch_up()
-            self._sources = {document.id: document.source for document in self._store.documents()}
             # While another process is still writing the index, look again at the next query.
             self._seen = version if self._index.generation == version[1] else None
 
     def _in_scope(self, scope: frozenset[str] | None) -> frozenset[int] | None:
-        if scope is None:
-            return None
-        roots = [canonical(root) for root in scope]
-        return frozenset(number for number, source in self._sources.items() if _under(source, roots))
+        return None if scope is None else self._store.tagged(scope)
 
     def _idf(self, terms: Sequence[str]) -> dict[str, float]:
         """Weight of each term; one that no passage holds gets the highest."""
@@ -138,10 +132,6 @@ class SparseRetriever:
             while len(self._cache) > _CACHED_PASSAGES:
                 self._cache.popitem(last=False)
         return found
-
-
-def _under(source: str, roots: Sequence[str]) -> bool:
-    return any(source == root or source.startswith(root.rstrip("/") + "/") for root in roots)
 
 
 def _analyse(passage: Passage) -> _Analysed:

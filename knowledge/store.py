@@ -7,12 +7,13 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from knowledge.base import Document, Passage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 10.0
 _MANY = 500
 """Numbers per query; SQLite allows a limited count of parameters."""
@@ -28,7 +29,10 @@ CREATE TABLE documents (
     digest TEXT NOT NULL,
     made_by TEXT NOT NULL,
     passages INTEGER NOT NULL,
-    generation INTEGER NOT NULL
+    generation INTEGER NOT NULL,
+    tags TEXT NOT NULL DEFAULT '',
+    address TEXT NOT NULL DEFAULT '',
+    date TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX documents_by_generation ON documents (generation);
 CREATE TABLE passages (
@@ -38,17 +42,29 @@ CREATE TABLE passages (
     heading TEXT NOT NULL,
     page INTEGER,
     text TEXT NOT NULL,
-    language TEXT NOT NULL
+    language TEXT NOT NULL,
+    time TEXT NOT NULL DEFAULT '',
+    answer TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX passages_by_document ON passages (document_id, position);
 CREATE TABLE removed (document_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO state VALUES ('generation', 0);
 """
+_TO_2 = """
+ALTER TABLE documents ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+ALTER TABLE documents ADD COLUMN address TEXT NOT NULL DEFAULT '';
+ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT '';
+ALTER TABLE passages ADD COLUMN time TEXT NOT NULL DEFAULT '';
+ALTER TABLE passages ADD COLUMN answer TEXT NOT NULL DEFAULT '';
+"""
 _PASSAGES = """
-SELECT p.id, p.document_id, d.source, d.title, p.heading, p.page, p.position, p.text, p.language
+SELECT p.id, p.document_id, d.source, d.title, p.heading, p.page, p.position, p.text, p.language, p.time, p.answer,
+    d.tags
 FROM passages p JOIN documents d ON d.id = p.document_id
 """
+_DOCUMENTS = "SELECT id, source, title, language, passages, tags, address, date FROM documents"
+_TAG_JOINT = "\n"
 
 
 class LibraryError(Exception):
@@ -77,6 +93,8 @@ class NewPassage:
     page: int | None
     text: str
     language: str
+    time: str = ""
+    answer: str = ""
 
 
 class Store:
@@ -105,8 +123,8 @@ class Store:
                     f"{self._path} was made by a newer version (schema {version}, known here: {SCHEMA_VERSION}); "
                     "update the program, or point it at another library"
                 )
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
+            if version < SCHEMA_VERSION:
+                for statement in (_TO_2 if version else _SCHEMA).split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -155,16 +173,21 @@ class Store:
         language: str,
         fingerprint: Fingerprint,
         passages: Sequence[NewPassage],
+        tags: frozenset[str] = frozenset(),
+        address: str = "",
+        date: str = "",
     ) -> int:
         """Add the document, or put it in the place of what `source` held before; returns its number."""
         with self._translated(), self._writing():
             generation = self._next_generation()
             row = self._db.execute(
                 "INSERT INTO documents (source, title, language, size, modified_ns, digest, made_by, passages,"
-                " generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET"
-                " title = excluded.title, language = excluded.language, size = excluded.size,"
+                " generation, tags, address, date) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (source) DO UPDATE SET title = excluded.title, language = excluded.language,"
+                " size = excluded.size,"
                 " modified_ns = excluded.modified_ns, digest = excluded.digest, made_by = excluded.made_by,"
-                " passages = excluded.passages, generation = excluded.generation RETURNING id",
+                " passages = excluded.passages, generation = excluded.generation,"
+                " tags = excluded.tags, address = excluded.address, date = excluded.date RETURNING id",
                 (
                     source,
                     title,
@@ -175,15 +198,27 @@ class Store:
                     fingerprint.made_by,
                     len(passages),
                     generation,
+                    _joined(tags),
+                    address,
+                    date,
                 ),
             ).fetchone()
             document_id = int(row[0])
             self._db.execute("DELETE FROM passages WHERE document_id = ?", (document_id,))
             self._db.executemany(
-                "INSERT INTO passages (document_id, position, heading, page, text, language)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO passages (document_id, position, heading, page, text, language, time, answer)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (document_id, position, passage.heading, passage.page, passage.text, passage.language)
+                    (
+                        document_id,
+                        position,
+                        passage.heading,
+                        passage.page,
+                        passage.text,
+                        passage.language,
+                        passage.time,
+                        passage.answer,
+                    )
                     for position, passage in enumerate(passages)
                 ],
             )
@@ -196,6 +231,11 @@ class Store:
                 "UPDATE documents SET size = ?, modified_ns = ? WHERE source = ?",
                 (fingerprint.size, fingerprint.modified_ns, source),
             )
+
+    def tag(self, source: str, tags: frozenset[str]) -> None:
+        """File the document under `tags` in place of those it had; what it holds stays as it is."""
+        with self._translated(), self._writing():
+            self._db.execute("UPDATE documents SET tags = ? WHERE source = ?", (_joined(tags), source))
 
     def remove(self, source: str) -> bool:
         """Remove one document; False when there is none."""
@@ -218,10 +258,20 @@ class Store:
     def documents(self) -> list[Document]:
         """All documents, by source."""
         with self._lock, self._translated():
-            rows = self._db.execute(
-                "SELECT id, source, title, language, passages FROM documents ORDER BY source"
-            )
-            return [Document(*row) for row in rows]
+            rows = self._db.execute(f"{_DOCUMENTS} ORDER BY source")
+            return [_document(row) for row in rows]
+
+    def document(self, source: str) -> Document | None:
+        """The document that `source` holds, None when it is not in the library."""
+        with self._lock, self._translated():
+            row = self._db.execute(f"{_DOCUMENTS} WHERE source = ?", (source,)).fetchone()
+        return None if row is None else _document(row)
+
+    def tagged(self, tags: frozenset[str]) -> frozenset[int]:
+        """Numbers of the documents that carry at least one of `tags`."""
+        with self._lock, self._translated():
+            rows = self._db.execute("SELECT id, tags FROM documents WHERE tags != ''")
+            return frozenset(number for number, joined in rows if not tags.isdisjoint(_parted(joined)))
 
     def changed_since(self, generation: int) -> list[int]:
         """Numbers of the documents that were added, replaced or removed after `generation`."""
@@ -239,7 +289,7 @@ class Store:
             rows = self._db.execute(
                 f"{_PASSAGES} WHERE p.document_id = ? ORDER BY p.position", (document_id,)
             )
-            return [Passage(*row) for row in rows]
+            return [_passage(row) for row in rows]
 
     def passages(self, ids: Iterable[int]) -> dict[int, Passage]:
         """The passages with these numbers; those that are gone are left out."""
@@ -250,7 +300,7 @@ class Store:
                 part = wanted[start : start + _MANY]
                 marks = ",".join("?" * len(part))
                 rows = self._db.execute(f"{_PASSAGES} WHERE p.id IN ({marks})", part)
-                found.update((row[0], Passage(*row)) for row in rows)
+                found.update((row[0], _passage(row)) for row in rows)
         return found
 
     def counts(self) -> tuple[int, int]:
@@ -261,6 +311,23 @@ class Store:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _joined(tags: frozenset[str]) -> str:
+    return _TAG_JOINT.join(sorted(tags))
+
+
+def _parted(joined: str) -> frozenset[str]:
+    return frozenset(joined.split(_TAG_JOINT)) if joined else frozenset()
+
+
+def _document(row: tuple[Any, ...]) -> Document:
+    number, source, title, language, passages, tags, address, date = row
+    return Document(number, source, title, language, passages, _parted(tags), address, date)
+
+
+def _passage(row: tuple[Any, ...]) -> Passage:
+    return replace(Passage(*row[:-1]), tags=_parted(row[-1]))
 
 
 def _cure(path: Path, error: sqlite3.DatabaseError) -> str:

@@ -196,6 +196,7 @@ def test_the_demo_keeps_the_users_own_intervals(tmp_path: Path) -> None:
 def test_an_explicit_zero_is_kept_in_the_rules() -> None:
     assert checked_rules({"send": ["question"]}, None, 0.0, 0.0, 0) == {
         "send": ["question"], "min_support": 0.0, "min_gap_s": 0.0, "max_per_hour": 0,
+        "tags": [], "post_tags": {},
     }  # fmt: skip
 
 

@@ -9,6 +9,35 @@ from knowledge.lock import WriterLock
 from knowledge.sparse import SparseIndex
 from knowledge.store import SCHEMA_VERSION, Fingerprint, LibraryError, NewPassage, Store
 
+SCHEMA_1 = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    language TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    passages INTEGER NOT NULL,
+    generation INTEGER NOT NULL
+);
+CREATE INDEX documents_by_generation ON documents (generation);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    heading TEXT NOT NULL,
+    page INTEGER,
+    text TEXT NOT NULL,
+    language TEXT NOT NULL
+);
+CREATE UNIQUE INDEX passages_by_document ON passages (document_id, position);
+CREATE TABLE removed (document_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO state VALUES ('generation', 0);
+"""
+
 PRINT = Fingerprint(size=1, modified_ns=2, digest="d", made_by="m")
 
 
@@ -180,3 +209,28 @@ def test_only_one_holds_the_writer_lock(tmp_path: Path) -> None:
         assert (got, also) == (True, False)
     with second.held(0) as got:
         assert got
+
+
+def test_a_library_of_the_first_schema_is_brought_up_to_date_with_its_documents(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    old = sqlite3.connect(path)
+    for statement in SCHEMA_1.split(";\n"):
+        old.execute(statement)
+    old.execute("INSERT INTO documents VALUES (7, '/a', 'Shop', 'en', 1, 2, 'd', 'm', 1, 3)")
+    old.execute("INSERT INTO passages VALUES (9, 7, 0, 'Prices', NULL, 'Twelve dollars.', 'en')")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    store = Store(path)
+    [document] = store.documents()
+    [passage] = store.passages_of(7)
+    assert (document.source, document.tags, document.address) == ("/a", frozenset(), "")
+    assert (passage.text, passage.time, passage.answer, passage.tags) == (
+        "Twelve dollars.",
+        "",
+        "",
+        frozenset(),
+    )
+    store.tag("/a", frozenset({"shop"}))
+    assert store.tagged(frozenset({"shop", "other"})) == {7}
+    store.close()

@@ -35,7 +35,7 @@ PASSAGE = Passage(1, 1, "notes.md", "Notes", "", None, 0, "Roast the beans for t
 
 class OneRetriever:
     def retrieve(
-        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None
+        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
     ) -> list[ScoredPassage]:
         return [ScoredPassage(PASSAGE, 3.0, 0.9, PASSAGE.text)]
 
