@@ -204,10 +204,11 @@ class DenseIndex:
         return {digest: rows[[where[text] for text in parts]] for digest, parts in texts.items()}
 
     def _texts(self, passage: Passage) -> tuple[str, ...]:
-        """The passage under its title and headings, then each sentence; empty where the model does not speak it."""
+        """The passage under its title and headings, then each sentence; what the model does not speak is empty."""
         heads = [head for head in (passage.title, passage.heading) if head and self.speaks(detect(head))]
-        whole = embedded_text(heads, passage.text)
-        return whole, *(part if self.speaks(detect(part)) else "" for part in sentences(passage.text))
+        parts = [part if self.speaks(detect(part)) else "" for part in sentences(passage.text)]
+        text = passage.text if all(parts) else " ".join(filter(None, parts))
+        return embedded_text(heads, text), *parts
 
     def encode(self, query: str) -> Vectors:
         """(1, dimension), kept for when the query comes again; only for a query in a language that it `speaks`.
@@ -252,7 +253,7 @@ class DenseIndex:
 
 def embedded_text(heads: Sequence[str], text: str) -> str:
     """What is embedded for a passage: a vector of the text alone misses what only its title and headings name."""
-    return ". ".join([*heads, text])
+    return ". ".join(filter(None, [*heads, text]))
 
 
 def _digest(texts: Sequence[str]) -> bytes:

@@ -70,10 +70,14 @@ class Endpoint:
                 path, body=dict(body), cast_to=object, options={"timeout": timeout_s, "max_retries": 0}
             )
         except openai.APITimeoutError as error:
-            raise _Unavailable(f"{self.base_url} did not answer within {self._deadline_s:g} s; try again") from error
+            raise _Unavailable(
+                f"{self.base_url} did not answer within {self._deadline_s:g} s; try again"
+            ) from error
         except openai.APIConnectionError as error:
             cause = error.__cause__ if error.__cause__ is not None else error
-            raise _Unavailable(f"{self.base_url} cannot be reached ({cause}); is the server running?") from error
+            raise _Unavailable(
+                f"{self.base_url} cannot be reached ({cause}); is the server running?"
+            ) from error
         except openai.APIStatusError as error:
             raise self._from_status(error) from error
         except (openai.OpenAIError, ValueError) as error:
@@ -88,7 +92,9 @@ class Endpoint:
             said = said.replace(self._key, "***")
         told = f"{self.base_url} answered {status} ({said})"
         if status in _AGAIN or status >= 500:
-            return _Unavailable(f"{told}; try again later", _seconds(error.response.headers.get("retry-after")))
+            return _Unavailable(
+                f"{told}; try again later", _seconds(error.response.headers.get("retry-after"))
+            )
         cures = {
             401: f"check {self._setting}.api_key",
             403: f"check {self._setting}.api_key and what it may use",

@@ -86,9 +86,7 @@ def read(path: Path) -> tuple[Any, Stamp] | None:
 
 
 def _stamp(trailer: dict[str, Any]) -> Stamp:
-    return Stamp(
-        str(trailer["identity"]), trailer["dimension"], trailer["generation"], trailer["trained_on"]
-    )
+    return Stamp(str(trailer["identity"]), trailer["dimension"], trailer["generation"], trailer["trained_on"])
 
 
 def _trailer(file: BinaryIO) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ A vector's number in faiss is its document's number above its passage's: what be
 the numbers alone, and nothing has to be kept beside the file.
 """
 
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -222,7 +223,7 @@ def _lists(source: Any, dimension: int, size: int) -> Any:
 
 def list_count(size: int) -> int:
     """How many lists `size` vectors are spread over."""
-    return max(1, round(2 * size**0.5))
+    return max(1, round(2 * math.sqrt(size)))
 
 
 def _probes(lists: int) -> int:

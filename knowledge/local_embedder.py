@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from knowledge.embedder import EmbedProgress, ModelError, known_languages
+from knowledge.local_model import load_model
 from knowledge.vectors import Vectors
 
 BATCH = 32
 _CHUNK = 512
 """Texts between two reports of progress."""
 _CARD_LANGUAGE = re.compile(r"\A---\n(?:.*\n)*?language:[ \t]*['\"]?([a-z]{2})['\"]?[ \t]*\n", re.MULTILINE)
-_CURE_EXTRA = "sentence-transformers is not installed; run: pip install 'rejoinder[dense]'"
 
 
 class LocalEmbedder:
@@ -73,7 +73,9 @@ class LocalEmbedder:
             if progress is not None:
                 progress(start + len(part), len(order))
         if not np.isfinite(rows).all():
-            raise ModelError(f"the model {self._model} gives vectors that are no numbers; choose another model")
+            raise ModelError(
+                f"the model {self._model} gives vectors that are no numbers; choose another model"
+            )
         return rows
 
     def _encode(self, texts: list[str], query: bool) -> Vectors:
@@ -87,36 +89,12 @@ class LocalEmbedder:
 
     def _transformer(self) -> Any:
         if self._loaded is None:
-            self._loaded = load_quietly("SentenceTransformer", self._model, self._device, self._download)
+            self._loaded = load_model("SentenceTransformer", self._model, self._device, self._download)
         return self._loaded
 
     def close(self) -> None:
         with self._lock:
             self._loaded = None
-
-
-def load_quietly(kind: str, model: str, device: str, download: bool) -> Any:
-    """A model of sentence-transformers: `kind` is the name of its class. Raises ModelError with the cure."""
-    try:
-        import sentence_transformers  # noqa: PLC0415 - seconds, and only in the extra
-        from transformers.utils import logging  # noqa: PLC0415
-    except ImportError as error:
-        raise ModelError(_CURE_EXTRA) from error
-    logging.disable_progress_bar()
-    try:
-        return getattr(sentence_transformers, kind)(model, device=device, local_files_only=not download)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(_cure(model, error)) from error
-
-
-def _cure(model: str, error: Exception) -> str:
-    said = " ".join(str(error).split())[:200]
-    if Path(model).exists():
-        return f"the model in {model} cannot be loaded ({said}); point to a complete sentence-transformers folder"
-    return (
-        f"the model {model!r} is not on this machine ({said}); fetch it with `hf download {model}`, "
-        "or give the path of its folder"
-    )
 
 
 def _languages(model: str, folder: Path | None) -> frozenset[str] | None:

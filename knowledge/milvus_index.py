@@ -28,7 +28,9 @@ class MilvusIndex:
 
     shared = True
 
-    def __init__(self, uri: str, dimension: int, identity: str, *, token: str = "", timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, uri: str, dimension: int, identity: str, *, token: str = "", timeout_s: float = 30.0
+    ) -> None:
         """`uri` is the path of a file that ends in `.db`, or a server's address; `token` is its `user:password` or key.
 
         Raises LibraryError when it cannot be opened.
@@ -76,9 +78,7 @@ class MilvusIndex:
     @property
     def size(self) -> int:
         with self._translated():
-            counted = self._client.query(
-                self._collection, filter="document >= 0", output_fields=["count(*)"]
-            )
+            counted = self._client.query(self._collection, filter="document >= 0", output_fields=["count(*)"])
         return int(counted[0]["count(*)"])
 
     def replace(self, documents: frozenset[int], rows: Rows) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from knowledge.embedder import ModelError
 from knowledge.endpoint import Endpoint
-from knowledge.local_embedder import load_quietly
+from knowledge.local_model import load_model
 
 _SLACK = 1e-3
 """How far beyond 0 and 1 rounding may carry a probability."""
@@ -50,7 +50,7 @@ class LocalReranker:
 
     def _cross_encoder(self) -> Any:
         if self._loaded is None:
-            model = load_quietly("CrossEncoder", self._model, self._device, self._download)
+            model = load_model("CrossEncoder", self._model, self._device, self._download)
             if model.num_labels != 1:
                 raise ModelError(
                     f"the model {self._model} tells {model.num_labels} classes apart and ranks nothing; "

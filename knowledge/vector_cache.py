@@ -18,8 +18,11 @@ from knowledge.vectors import Rows, Vectors
 
 _MANY = 500
 """Numbers per query; SQLite allows a limited count of parameters."""
+_TINY = np.float32(1e-12)
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, directions BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS vectors (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, directions BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS entries (
     passage INTEGER PRIMARY KEY, document INTEGER NOT NULL, vector INTEGER NOT NULL
 );
@@ -32,6 +35,13 @@ CREATE TABLE IF NOT EXISTS origin (
 );
 INSERT OR IGNORE INTO generation VALUES (1, 0);
 """
+
+_DIGESTS = "SELECT digest FROM vectors WHERE digest"
+_FIRST_ROWS = (
+    "SELECT passage, document, substr(directions, 1, ?) FROM entries JOIN vectors ON id = vector "
+    "WHERE document"
+)
+_ALL_ROWS = "SELECT passage, directions FROM entries JOIN vectors ON id = vector WHERE passage"
 
 Entry = tuple[int, int, bytes]
 """Passage, document, and the digest of what was embedded."""
@@ -114,7 +124,7 @@ class VectorCache:
         left = set(digests)
         with self._translated():
             for part in _parts(list(left)):
-                rows = self._db.execute(f"SELECT digest FROM vectors WHERE digest IN ({_marks(part)})", part)
+                rows = self._db.execute(f"{_DIGESTS} IN ({_marks(part)})", part)
                 left.difference_update([row[0] for row in rows])
         return left
 
@@ -132,9 +142,7 @@ class VectorCache:
             for document in documents:
                 self._db.execute("DELETE FROM entries WHERE document = ?", (document,))
                 self._db.execute("INSERT OR REPLACE INTO changes VALUES (?, ?)", (document, generation))
-            self._db.executemany(
-                "INSERT INTO entries SELECT ?, ?, id FROM vectors WHERE digest = ?", entries
-            )
+            self._db.executemany("INSERT INTO entries SELECT ?, ?, id FROM vectors WHERE digest = ?", entries)
             self._db.execute("UPDATE generation SET number = ?", (generation,))
 
     def forget_entries(self, identity: str) -> None:
@@ -168,8 +176,7 @@ class VectorCache:
         with self._translated():
             for part in _parts(documents):
                 found += self._db.execute(
-                    "SELECT passage, document, substr(directions, 1, ?) FROM entries "
-                    f"JOIN vectors ON id = vector WHERE document IN ({_marks(part)})",
+                    f"{_FIRST_ROWS} IN ({_marks(part)})",
                     (dimension, *part),
                 )
         directions = np.frombuffer(b"".join(row[2] for row in found), np.int8).reshape(-1, dimension)
@@ -182,8 +189,7 @@ class VectorCache:
         with self._translated():
             for part in _parts(passages):
                 found += self._db.execute(
-                    f"SELECT passage, directions FROM entries JOIN vectors ON id = vector "
-                    f"WHERE passage IN ({_marks(part)})",
+                    f"{_ALL_ROWS} IN ({_marks(part)})",
                     part,
                 )
         row = np.asarray(vector, np.float32).reshape(-1)
@@ -202,8 +208,8 @@ class VectorCache:
 
 def to_bytes(vectors: Vectors) -> bytes:
     """Directions of (n, dimension) as signed bytes; a row of zeros stays one."""
-    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=np.finfo(np.float32).tiny)
-    return np.rint(vectors * (127 / largest)).astype(np.int8).tobytes()
+    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=_TINY)
+    return bytes(np.rint(vectors * (127 / largest)).astype(np.int8).tobytes())
 
 
 def to_vectors(directions: "np.ndarray[tuple[int, int], np.dtype[np.int8]]") -> Vectors:

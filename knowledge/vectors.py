@@ -30,7 +30,9 @@ class Rows:
     def check(self, documents: frozenset[int], dimension: int) -> None:
         """Raises ValueError when a vector has another dimension, or a row belongs to none of `documents`."""
         if len(self) and self.vectors.shape != (len(self), dimension):
-            raise ValueError(f"vectors of {self.vectors.shape} do not fit {len(self)} rows of {dimension} dimensions")
+            raise ValueError(
+                f"vectors of {self.vectors.shape} do not fit {len(self)} rows of {dimension} dimensions"
+            )
         if not documents.issuperset(self.documents.tolist()):
             raise ValueError("a row belongs to a document that is not among those to be replaced")
 

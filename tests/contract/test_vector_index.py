@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from knowledge.vectors import VectorIndex
+from tests.conftest import require_module
 
-np = pytest.importorskip("numpy")
-faiss = pytest.importorskip("faiss")
+np = require_module("numpy")
+faiss = require_module("faiss")
 if TYPE_CHECKING:
     from knowledge.vectors import Rows, Vectors
 
@@ -27,7 +28,7 @@ def _faiss(folder: Path, **options: int) -> Opener:
 
 
 def _milvus(folder: Path) -> Opener:
-    pytest.importorskip("milvus_lite")
+    require_module("milvus_lite")
     from knowledge.milvus_index import MilvusIndex
 
     def opened(dimension: int = DIMENSION, identity: str = "one") -> VectorIndex:
@@ -104,7 +105,9 @@ def test_no_more_is_found_than_there_is(index: VectorIndex) -> None:
 
 
 @pytest.mark.parametrize("scope", [{1}, {2, 19}, set(range(1, 15)), {99}, set()])
-def test_a_search_within_documents_finds_all_that_belongs_to_them(index: VectorIndex, scope: set[int]) -> None:
+def test_a_search_within_documents_finds_all_that_belongs_to_them(
+    index: VectorIndex, scope: set[int]
+) -> None:
     fill(index, directions(100))
     expected = [number for number in range(1, 101) if (number - 1) // 5 + 1 in scope]
     assert sorted(numbers(index.search(directions(1, seed=2), 100, frozenset(scope)))) == expected
