@@ -205,10 +205,15 @@ class DenseIndex:
 
     def _texts(self, passage: Passage) -> tuple[str, ...]:
         """The passage under its title and headings, then each sentence; what the model does not speak is empty."""
-        heads = [head for head in (passage.title, passage.heading) if head and self.speaks(detect(head))]
-        parts = [part if self.speaks(detect(part)) else "" for part in sentences(passage.text)]
+        heads = [head for head in (passage.title, passage.heading) if head and self._understands(head)]
+        parts = [
+            part if part.isascii() or self._understands(part) else "" for part in sentences(passage.text)
+        ]
         text = passage.text if all(parts) else " ".join(filter(None, parts))
         return embedded_text(heads, text), *parts
+
+    def _understands(self, text: str) -> bool:
+        return self._embedder.languages is None or self.speaks(_detect(text))
 
     def encode(self, query: str) -> Vectors:
         """(1, dimension), kept for when the query comes again; only for a query in a language that it `speaks`.
@@ -249,6 +254,9 @@ class DenseIndex:
             if self._index is not None:
                 self._index.close()
             self._cache.close()
+
+
+_detect = lru_cache(4096)(detect)  # a title stands above every passage of its document
 
 
 def embedded_text(heads: Sequence[str], text: str) -> str:

@@ -242,13 +242,10 @@ def _blocks(index: Any) -> Iterator[tuple[Numbers, Vectors]]:
     for number in range(index.nlist):
         size = index.invlists.list_size(number)
         if size:
-            vectors = np.empty((size, index.d), np.float32)
-            index.decode_vectors(
-                size,
-                index.invlists.get_codes(number),
-                faiss.swig_ptr(np.full(size, number, np.int64)),
-                faiss.swig_ptr(vectors),
-            )
+            # Both have a name because a pointer does not keep its array alive.
+            vectors, lists = np.empty((size, index.d), np.float32), np.full(size, number, np.int64)
+            codes = index.invlists.get_codes(number)
+            index.decode_vectors(size, codes, faiss.swig_ptr(lists), faiss.swig_ptr(vectors))
             yield _list_ids(index, number, size), vectors
 
 

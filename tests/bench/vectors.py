@@ -63,7 +63,7 @@ def build(folder: Path, total: int) -> float:
     index, seconds = FaissIndex(folder, DIMENSION, IDENTITY), 0.0
     for first, rows in blocks(total):
         passages = np.arange(first, first + len(rows))
-        documents = passages // PER_DOCUMENT
+        documents = (passages - 1) // PER_DOCUMENT + 1
         started = time.perf_counter()
         index.replace(frozenset(documents.tolist()), Rows(passages, documents, rows))
         seconds += time.perf_counter() - started
