@@ -50,9 +50,11 @@ class Endpoint:
             http_client=openai.DefaultHttpxClient(trust_env=False),
         )
 
-    def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+    def post(
+        self, path: str, body: Mapping[str, object], *, deadline_s: float | None = None
+    ) -> dict[str, Any]:
         """The answer to `body`. Raises RequestRefused, or ModelError when there is none before the deadline."""
-        deadline = time.monotonic() + self._deadline_s
+        deadline = time.monotonic() + (self._deadline_s if deadline_s is None else deadline_s)
         pause = FIRST_PAUSE_S
         while True:
             try:
@@ -71,7 +73,7 @@ class Endpoint:
             )
         except openai.APITimeoutError as error:
             raise _Unavailable(
-                f"{self.base_url} did not answer within {self._deadline_s:g} s; try again"
+                f"{self.base_url} did not answer within {timeout_s:.1f} s; try again"
             ) from error
         except openai.APIConnectionError as error:
             cause = error.__cause__ if error.__cause__ is not None else error

@@ -12,6 +12,8 @@ from knowledge.endpoint import Endpoint, RequestRefused
 from knowledge.vectors import Vectors
 
 BATCH = 64
+QUERY_DEADLINE_S = 10.0
+"""A query has somebody waiting for it, documents have not."""
 _PROBE = "dimension"
 
 
@@ -32,7 +34,8 @@ class HttpEmbedder:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`languages` is what the model speaks; None takes what its name says. Prefixes are put before each text,
-        for models that were trained with them. Raises ModelError when `base_url` is no HTTP address.
+        for models that were trained with them. A request is repeated for up to `deadline_s` seconds, one for a query
+        for at most `QUERY_DEADLINE_S`. Raises ModelError when `base_url` is no HTTP address.
         """
         self._endpoint = Endpoint(
             base_url, setting="embedder", api_key=api_key, deadline_s=deadline_s, sleep=sleep
@@ -40,6 +43,7 @@ class HttpEmbedder:
         self._model, self._batch = model, batch
         self._languages = languages if languages is not None else known_languages(model)
         self._prefixes = {True: query_prefix, False: passage_prefix}
+        self._deadlines = {True: min(deadline_s, QUERY_DEADLINE_S), False: deadline_s}
         self._lock = threading.Lock()
         self._dimension: int | None = None
         # vLLM refuses texts longer than the model's window unless it is told to cut them.
@@ -56,7 +60,7 @@ class HttpEmbedder:
     @property
     def dimension(self) -> int:
         if self._dimension is None:
-            self._ask([_PROBE])
+            self._ask([_PROBE], self._deadlines[True])
         assert self._dimension is not None  # noqa: S101 - set by the answer
         return self._dimension
 
@@ -67,20 +71,20 @@ class HttpEmbedder:
         prefixed = [self._prefixes[query] + text for text in texts]
         parts = []
         for start in range(0, len(prefixed), self._batch):
-            parts.append(self._ask(prefixed[start : start + self._batch]))
+            parts.append(self._ask(prefixed[start : start + self._batch], self._deadlines[query]))
             if progress is not None:
                 progress(min(start + self._batch, len(prefixed)), len(prefixed))
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
-    def _ask(self, texts: Sequence[str]) -> Vectors:
+    def _ask(self, texts: Sequence[str], deadline_s: float) -> Vectors:
         body = {"model": self._model, "input": list(texts), "encoding_format": "float"}
         try:
-            answer = self._endpoint.post("/embeddings", body | self._extra)
+            answer = self._endpoint.post("/embeddings", body | self._extra, deadline_s=deadline_s)
         except RequestRefused:
             if not self._extra:
                 raise
             # A server that knows no such field; if it had another reason, it will say so again.
-            answer = self._endpoint.post("/embeddings", body)
+            answer = self._endpoint.post("/embeddings", body, deadline_s=deadline_s)
             self._extra = {}
         return self._checked(answer, len(texts))
 

@@ -36,6 +36,7 @@ class MilvusIndex:
         Raises LibraryError when it cannot be opened.
         """
         self._uri, self._dimension = uri, dimension
+        self._timeout_s = timeout_s
         self._collection = f"rejoinder_{identity}"
         # The client logs each error with its traceback before it raises it.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -78,7 +79,9 @@ class MilvusIndex:
     @property
     def size(self) -> int:
         with self._translated():
-            counted = self._client.query(self._collection, filter="document >= 0", output_fields=["count(*)"])
+            counted = self._client.query(
+                self._collection, filter="document >= 0", output_fields=["count(*)"], timeout=self._timeout_s
+            )
         return int(counted[0]["count(*)"])
 
     def replace(self, documents: frozenset[int], rows: Rows) -> None:
@@ -93,9 +96,13 @@ class MilvusIndex:
             )
         ]
         with self._translated():
-            self._client.delete(self._collection, filter=f"document in {sorted(documents)}")
+            self._client.delete(
+                self._collection, filter=f"document in {sorted(documents)}", timeout=self._timeout_s
+            )
             for start in range(0, len(records), _BATCH):
-                self._client.upsert(self._collection, records[start : start + _BATCH])
+                self._client.upsert(
+                    self._collection, records[start : start + _BATCH], timeout=self._timeout_s
+                )
 
     def commit(self, generation: int) -> None:
         """See `knowledge.vectors.VectorIndex`. Written after the rows: a kill in between has them written again."""
@@ -103,19 +110,22 @@ class MilvusIndex:
         vector[0] = 1
         marker = {"passage": _MARKER, "document": -generation - 1, "vector": vector}
         with self._translated():
-            self._client.upsert(self._collection, [marker])
+            self._client.upsert(self._collection, [marker], timeout=self._timeout_s)
         self._generation = generation
 
     def save(self) -> None:
         """See `knowledge.vectors.VectorIndex`. Milvus keeps what it is given; sealing it makes it quick to load."""
         with self._translated():
-            self._client.flush(self._collection)
+            self._client.flush(self._collection, timeout=self._timeout_s)
 
     def refresh(self) -> None:
         """See `knowledge.vectors.VectorIndex`."""
         with self._translated():
             found = self._client.query(
-                self._collection, filter=f"passage == {_MARKER}", output_fields=["document"]
+                self._collection,
+                filter=f"passage == {_MARKER}",
+                output_fields=["document"],
+                timeout=self._timeout_s,
             )
         self._generation = -int(found[0]["document"]) - 1 if found else 0
 
@@ -133,6 +143,7 @@ class MilvusIndex:
                 filter=wanted,
                 limit=min(limit, _MOST),
                 output_fields=["passage"],
+                timeout=self._timeout_s,
             )
         return [(int(hit["passage"]), float(hit["distance"])) for hit in found[0]]
 

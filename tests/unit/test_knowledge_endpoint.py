@@ -146,6 +146,17 @@ async def test_a_server_that_stays_busy_is_given_up_at_the_deadline(model: Model
     assert len(model.requests) == 1
 
 
+async def test_a_query_is_given_up_sooner_than_documents(model: Model) -> None:
+    pauses: list[float] = []
+    model.failures = [status(503, **{"Retry-After": "15"})] * 2
+    embedder = HttpEmbedder(model.url, "minilm", sleep=pauses.append)
+    with pytest.raises(ModelError, match="answered 503"):
+        await asyncio.to_thread(lambda: embedder.embed(["a"], query=True))
+    assert (await asyncio.to_thread(embedder.embed, ["a"])).shape == (1, 4)
+    assert pauses == [15.0]
+    embedder.close()
+
+
 async def test_a_refusal_is_not_repeated_but_for_the_field_that_only_vllm_knows(model: Model) -> None:
     model.failures = [status(400, "unknown field")]
     assert (await embed(model, ["a"])).shape == (1, 4)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,6 +96,14 @@ def test_weights_that_are_cut_short_are_told_of(minilm: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:100_000])
     with pytest.raises(ModelError, match="cannot be loaded"):
         LocalEmbedder(str(minilm)).embed(["a"])
+
+
+def test_protocols_and_the_endpoints_need_no_extra() -> None:
+    blocked = (
+        "import sys; sys.modules.update(dict.fromkeys(['numpy', 'faiss', 'torch', 'sentence_transformers']))"
+    )
+    wanted = "knowledge.vectors, knowledge.embedder, knowledge.endpoint, knowledge.reranker"
+    subprocess.run([sys.executable, "-c", f"{blocked}; import {wanted}"], check=True)
 
 
 def test_a_missing_extra_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
