@@ -31,6 +31,8 @@ Progress = Callable[[int, int], None]
 _PROBE = "A short text by which one embedding model can be told from another."
 _SAME_MODEL = 0.99
 """Cosine of the probe's vectors; another machine or number format moves it by less than 0.001."""
+_SIGNATURE = 16
+"""Components of the probe's vector."""
 _CACHED_QUERIES = 256
 _EMBED_PASSAGES = 64
 """Passages embedded at a time: what Ctrl-C can cost."""
@@ -45,6 +47,8 @@ class Similarity:
     passage: float
     sentences: tuple[float, ...]
     """One for each of `splitter.sentence_spans(passage.text)`, in order; 0 where the model does not speak it."""
+    pairs: tuple[float, ...] = ()
+    """One for each two neighbouring sentences: of the direction between theirs."""
 
 
 class DenseIndex:
@@ -75,6 +79,12 @@ class DenseIndex:
     def size(self) -> int:
         """How many passages can be found."""
         return 0 if self._index is None else self._index.size
+
+    @property
+    def signature(self) -> tuple[float, ...]:
+        """The beginning of a known text's vector, by which a model is known under any name; empty before the first."""
+        origin = self._cache.origin()
+        return () if origin is None else tuple(map(float, origin.probe[0][:_SIGNATURE]))
 
     def speaks(self, language: str) -> bool:
         """Whether the model speaks `language`; text without letters is for every model."""
@@ -242,7 +252,10 @@ class DenseIndex:
     def similarities(self, vector: Vectors, passages: Sequence[int]) -> dict[int, Similarity]:
         """For each passage, all its cosines with `vector`; those that are not embedded are left out."""
         cosines = self._cache.cosines(vector, passages)
-        return {number: Similarity(held[0], tuple(held[1:])) for number, held in cosines.items()}
+        return {
+            number: Similarity(single[0], tuple(single[1:]), tuple(double[1:]))
+            for number, (single, double) in cosines.items()
+        }
 
     def prune(self) -> int:
         """Drop the vectors of passages that are gone, once they outnumber the others; returns how many."""

@@ -11,11 +11,12 @@ from time import monotonic
 
 from knowledge import loaders, sources
 from knowledge.base import Document
+from knowledge.calibration import shipped
 from knowledge.fetch import fetch
 from knowledge.language import detect
 from knowledge.lock import WriterLock
 from knowledge.records import HEADING_JOINT, Loaded, LoadError, Section
-from knowledge.retriever import SparseRetriever
+from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
 from knowledge.store import Fingerprint, LibraryError, NewPassage, Store
@@ -228,9 +229,11 @@ class Library:
         size = sum(_size_of(file) for file in self._path.rglob("*"))
         return Stats(documents, passages, dict(languages), size)
 
-    def retriever(self) -> SparseRetriever:
+    def retriever(self) -> LibraryRetriever:
         """A retriever that follows the library, whichever process changes it. Closed with the library."""
-        return SparseRetriever(self._store, self._index, catch_up=self._catch_up_if_free)
+        return LibraryRetriever(
+            self._store, self._index, catch_up=self._catch_up_if_free, calibration=shipped()
+        )
 
     def _catch_up_if_free(self) -> None:
         """Whoever holds the lock is writing, and brings the index up to date at its end."""

@@ -129,11 +129,19 @@ class SparseIndex:
         """Passage numbers with BM25 scores, best first, for weighted terms; `documents` limits the search."""
         if not terms or documents == frozenset():
             return []
+        return self._hits(self._query(terms, documents), limit)
+
+    def _hits(self, query: tantivy.Query, limit: int) -> list[tuple[int, float]]:
         searcher = self._searcher
-        hits = searcher.search(self._query(terms, documents), limit=limit, count=False).hits
+        hits = searcher.search(query, limit=limit, count=False).hits
         addresses = [address for _, address in hits]
         numbers = searcher.fast_field_values("passage", addresses)
         return [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
+
+    def similar(self, term: str, limit: int) -> list[tuple[int, float]]:
+        """Passages with a word that is one slip (a letter more, less, other, or two swapped) away from `term`."""
+        query = tantivy.Query.fuzzy_term_query(self._index.schema, "body", term, distance=1)
+        return self._hits(query, limit)
 
     def _query(self, terms: Mapping[str, float], documents: frozenset[int] | None) -> tantivy.Query:
         schema, query = self._index.schema, tantivy.Query

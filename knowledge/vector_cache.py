@@ -183,8 +183,11 @@ class VectorCache:
         passages, documents_of = (np.array([row[column] for row in found], np.int64) for column in (0, 1))
         return Rows(passages, documents_of, to_vectors(directions))
 
-    def cosines(self, vector: Vectors, passages: Sequence[int]) -> dict[int, list[float]]:
-        """The cosines of `vector` with the rows kept for each passage; passages without any are left out."""
+    def cosines(self, vector: Vectors, passages: Sequence[int]) -> dict[int, tuple[list[float], list[float]]]:
+        """For each passage the cosines of `vector` with its rows, and with the directions between each two neighbours.
+
+        Passages without any are left out.
+        """
         found: list[tuple[int, bytes]] = []
         with self._translated():
             for part in _parts(passages):
@@ -193,11 +196,13 @@ class VectorCache:
                     part,
                 )
         row = np.asarray(vector, np.float32).reshape(-1)
-        directions = np.frombuffer(b"".join(held for _, held in found), np.int8).reshape(-1, len(row))
-        cosines = (to_vectors(directions) @ row).tolist()
+        rows = to_vectors(np.frombuffer(b"".join(held for _, held in found), np.int8).reshape(-1, len(row)))
+        cosines = rows @ row
+        lengths = np.sqrt(np.maximum(2 + 2 * np.einsum("ij,ij->i", rows[:-1], rows[1:]), _TINY))
+        single, double = cosines.tolist(), ((cosines[:-1] + cosines[1:]) / lengths).tolist()
         ends = np.cumsum([len(held) // len(row) for _, held in found]).tolist()
         return {
-            number: cosines[start:end]
+            number: (single[start:end], double[start : end - 1])
             for (number, _), start, end in zip(found, [0, *ends], ends, strict=False)
         }
 
