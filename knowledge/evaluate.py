@@ -12,7 +12,7 @@ from knowledge.evaluate_data import Dataset
 from knowledge.evaluate_figures import Ranking, Separation, mean, ranking, separation
 from knowledge.evaluate_run import (
     Asked,
-    Mode,
+    MakeLibrary,
     OnStep,
     Outcome,
     ask,
@@ -21,6 +21,7 @@ from knowledge.evaluate_run import (
     grouped,
     resident_mb,
 )
+from knowledge.ingest import Library
 
 SEEDS = 3
 
@@ -29,7 +30,6 @@ SEEDS = 3
 class RetrievalReport:
     """Whether the right document is found, and at what cost."""
 
-    mode: Mode
     documents: int
     passages: int
     build_s: float
@@ -58,7 +58,6 @@ class Quotes:
 class AnswersReport:
     """What is quoted, and whether it is known when there is nothing to quote. By name of the dataset, and `ALL`."""
 
-    mode: Mode
     seeds: int
     quotes: dict[str, Quotes]
     in_documents: dict[str, Separation]
@@ -70,23 +69,21 @@ class AnswersReport:
 def evaluate_retrieval(
     datasets: Sequence[Dataset],
     *,
-    mode: Mode = "sparse",
-    embedder: str = "",
+    make: MakeLibrary = Library,
     limit: int | None = None,
     on_step: OnStep | None = None,
 ) -> RetrievalReport:
     """Ask the answerable questions (`limit` of each dataset, drawn the same way every time) of one mixed corpus.
 
-    Raises DatasetError when no question is answerable or the mode cannot be had, LibraryError.
+    Raises DatasetError when no question is answerable, LibraryError.
     """
     asked = drawn_questions(datasets, limit, answerable=True)
     before = resident_mb()
-    with built(datasets, mode, embedder, on_step=on_step) as (library, build_s):
+    with built(datasets, make, on_step=on_step) as (library, build_s):
         outcomes = ask(library.retriever(), asked, on_step)
         after, stats = resident_mb(), library.stats()
     seconds = [outcome.seconds for outcome in outcomes]
     return RetrievalReport(
-        mode,
         stats.documents,
         stats.passages,
         build_s,
@@ -100,8 +97,7 @@ def evaluate_retrieval(
 def evaluate_answers(
     datasets: Sequence[Dataset],
     *,
-    mode: Mode = "sparse",
-    embedder: str = "",
+    make: MakeLibrary = Library,
     limit: int | None = None,
     seeds: int = SEEDS,
     on_step: OnStep | None = None,
@@ -112,15 +108,11 @@ def evaluate_answers(
     """
     asked = drawn_questions(datasets, limit, answerable=True)
     tricky = drawn_questions(datasets, limit, answerable=False)
-    with built(datasets, mode, embedder, on_step=on_step) as (library, _):
+    with built(datasets, make, on_step=on_step) as (library, _):
         right = grouped(ask(library.retriever(), asked, on_step))
         wrong = grouped(ask(library.retriever(), tricky, on_step))
-    halves = [
-        _half_left_out(datasets, asked, seed, mode=mode, embedder=embedder, on_step=on_step)
-        for seed in range(seeds)
-    ]
+    halves = [_half_left_out(datasets, asked, seed, make, on_step) for seed in range(seeds)]
     return AnswersReport(
-        mode,
         seeds,
         {name: _quotes(group) for name, group in right.items()},
         {name: _mean_separation([half[name] for half in halves]) for name in halves[0]} if halves else {},
@@ -144,13 +136,11 @@ def _half_left_out(
     datasets: Sequence[Dataset],
     asked: Asked,
     seed: int,
-    *,
-    mode: Mode,
-    embedder: str,
+    make: MakeLibrary,
     on_step: OnStep | None,
 ) -> dict[str, Separation]:
     gone = frozenset[str]().union(*(left_out(dataset, seed) for dataset in datasets))
-    with built(datasets, mode, embedder, without=gone, on_step=on_step) as (library, _):
+    with built(datasets, make, without=gone, on_step=on_step) as (library, _):
         outcomes = ask(library.retriever(), asked, on_step)
     absent = [dataset.source(question.doc_id or "") in gone for dataset, question in asked]
     there = grouped([one for one, out in zip(outcomes, absent, strict=True) if not out])

@@ -22,6 +22,9 @@ Phase = Literal["index", "ask"]
 OnStep = Callable[[Phase, int, int], None]
 """Called with the phase, how many of its steps are done, and how many there are."""
 
+MakeLibrary = Callable[[Path], Library]
+"""Makes an empty library in a folder."""
+
 PASSAGES = 15
 """Asked for per question: as several may be of one document, more than the ten documents that count."""
 
@@ -42,25 +45,24 @@ class Outcome:
     seconds: float
 
 
-def make_library(path: Path, mode: Mode, embedder: str) -> Library:
-    """The library that is measured. Raises DatasetError where `mode` or `embedder` cannot be had."""
+def library_maker(mode: Mode, embedder: str) -> MakeLibrary:
+    """Makes the library that is measured. Raises DatasetError where `mode` or `embedder` cannot be had."""
     if mode != "sparse" or embedder:
         raise DatasetError("this library searches by words alone; use mode sparse, without an embedder")
-    return Library(path)
+    return Library
 
 
 @contextmanager
 def built(
     datasets: Sequence[Dataset],
-    mode: Mode,
-    embedder: str = "",
+    make: MakeLibrary = Library,
     *,
     without: Collection[str] = (),
     on_step: OnStep | None = None,
 ) -> Iterator[tuple[Library, float]]:
     """A library of all documents but those whose sources are in `without`, and the seconds that it took to build."""
     with tempfile.TemporaryDirectory(prefix="rejoinder-eval-") as folder:
-        library = make_library(Path(folder), mode, embedder)
+        library = make(Path(folder))
         try:
             started = perf_counter()
             library.add_loaded(_documents(datasets, without, on_step))

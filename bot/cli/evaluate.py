@@ -20,7 +20,7 @@ from knowledge.evaluate import (
 )
 from knowledge.evaluate_data import DatasetError, read_datasets
 from knowledge.evaluate_figures import Separation
-from knowledge.evaluate_run import Mode, OnStep, Phase
+from knowledge.evaluate_run import Mode, OnStep, Phase, library_maker
 
 app = typer.Typer(help="Measure retrieval on documents and questions of your own.", add_completion=False)
 
@@ -55,11 +55,10 @@ def retrieval(
     shell = shell_of(context)
     shell.log()
     with _refused(), _progress(shell) as on_step:
-        report = evaluate_retrieval(
-            read_datasets(folders), mode=_mode(mode), embedder=embedder, limit=limit, on_step=on_step
-        )
+        make = library_maker(_mode(mode), embedder)
+        report = evaluate_retrieval(read_datasets(folders), make=make, limit=limit, on_step=on_step)
     if as_json:
-        print_json(rounded(asdict(report)))
+        print_json({"mode": mode, "embedder": embedder, **rounded(asdict(report))})
     else:
         _tell_retrieval(shell, report)
 
@@ -81,16 +80,16 @@ def answers(
     shell = shell_of(context)
     shell.log()
     with _refused(), _progress(shell) as on_step:
+        make = library_maker(_mode(mode), embedder)
         report = evaluate_answers(
             read_datasets(folders),
-            mode=_mode(mode),
-            embedder=embedder,
+            make=make,
             limit=limit,
             seeds=seeds,
             on_step=on_step,
         )
     if as_json:
-        print_json(rounded(asdict(report)))
+        print_json({"mode": mode, "embedder": embedder, **rounded(asdict(report))})
     else:
         _tell_answers(shell, report)
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli import main
 from knowledge.evaluate import evaluate_answers, evaluate_retrieval
-from knowledge.evaluate_data import Dataset, DatasetError, read_dataset, read_datasets
+from knowledge.evaluate_data import Dataset, read_dataset, read_datasets
 from knowledge.ingest import Library
 from knowledge.lock import WriterLock
 from knowledge.records import Loaded, Section
@@ -72,11 +72,6 @@ def test_a_document_that_was_left_out_lends_its_questions_no_support(data: Path)
     assert evaluate_answers([english(data)], seeds=0).in_documents == {}
 
 
-def test_dense_search_that_is_not_there_is_refused(data: Path) -> None:
-    with pytest.raises(DatasetError, match="use mode sparse"):
-        evaluate_retrieval([english(data)], mode="both", embedder="some-model")
-
-
 def test_documents_that_were_read_elsewhere_become_searchable_and_replace_each_other(tmp_path: Path) -> None:
     library = Library(tmp_path / "library")
     sections = (Section(("Prices",), ("A bag costs 12 dollars.",)),)
@@ -131,6 +126,7 @@ def test_the_answers_are_printed_in_english_and_chinese(run: Any, data: Path) ->
     [
         (["--mode", "clever"], "--mode 'clever' is not known; use sparse, dense or both"),
         (["--mode", "dense"], "use mode sparse"),
+        (["--embedder", "some-model"], "without an embedder"),
         (["--limit", "0"], "--limit"),
     ],
 )
