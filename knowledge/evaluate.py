@@ -45,13 +45,17 @@ class RetrievalReport:
 
 @dataclass(frozen=True, slots=True)
 class Quotes:
-    """Whether a right answer stands, word for word, in what is quoted for a question."""
+    """The share of questions for which a right answer stands, word for word, in what is quoted."""
 
     questions: int
     quote1: float
     """In the one sentence that is closest to the question."""
     quote2: float
     """In the one or two sentences of the best passage's quote."""
+    found1: float
+    """As `quote1`, of the questions whose document came first: the quoting judged apart from the finding."""
+    found2: float
+    """As `quote2`, of the same questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +156,14 @@ def _half_left_out(
 
 
 def _quotes(outcomes: Sequence[Outcome]) -> Quotes:
+    found = [one for one in outcomes if one.rank == 1]
     return Quotes(
-        len(outcomes),
-        mean([one.quoted[0] for one in outcomes]),
-        mean([one.quoted[1] for one in outcomes]),
+        len(outcomes), _quoted(outcomes, 0), _quoted(outcomes, 1), _quoted(found, 0), _quoted(found, 1)
     )
+
+
+def _quoted(outcomes: Sequence[Outcome], kind: int) -> float:
+    return mean([one.quoted[kind] for one in outcomes])
 
 
 def _supports(outcomes: Sequence[Outcome]) -> list[float]:

@@ -163,9 +163,9 @@ def _tell_retrieval(shell: Shell, report: RetrievalReport) -> None:
 
 def _tell_answers(shell: Shell, report: AnswersReport) -> None:
     shell.table(
-        ("eval_dataset", "eval_questions", "eval_quote1", "eval_quote2"),
+        ("eval_dataset", "eval_questions", "eval_quote1", "eval_quote2", "eval_found1", "eval_found2"),
         [
-            (name, found.questions, *_shares(found.quote1, found.quote2))
+            (name, found.questions, *_shares(found.quote1, found.quote2, found.found1, found.found2))
             for name, found in report.quotes.items()
         ],
     )

@@ -114,6 +114,8 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "eval_quote1": ("Answer in 1 sentence", "一句引文含答案"),
     "eval_quote2": ("Answer in 2 sentences", "两句引文含答案"),
+    "eval_found1": ("in 1 where found", "找到资料时一句"),
+    "eval_found2": ("in 2 where found", "找到资料时两句"),
     "eval_in_documents": (
         "Questions of documents that are there against those of documents left out (half of them, {seeds} times):",
         "资料在库的问题与资料被移除的问题之间的区分（随机移除一半，共 {seeds} 次）：",

@@ -182,8 +182,11 @@ def answers(setting: Setting) -> Figures:
         )
         quotes, known = report.quotes[name], report.in_documents[name]
         found |= {
-            f"quote1_{short}": round(quotes.quote1, 4),
-            f"quote2_{short}": round(quotes.quote2, 4),
+            # Judged apart from the finding, as in the measurements that the target comes from.
+            f"quote1_{short}": round(quotes.found1, 4),
+            f"quote2_{short}": round(quotes.found2, 4),
+            f"quote1_{short}_of_all": round(quotes.quote1, 4),
+            f"quote2_{short}_of_all": round(quotes.quote2, 4),
             f"{promised}auc": round(known.auc, 4),
             f"{promised}answered_at_1pct": round(known.at_1pct, 4),
             f"{promised}answered_at_5pct": round(known.at_5pct, 4),

@@ -65,11 +65,18 @@ def test_a_document_that_was_left_out_lends_its_questions_no_support(data: Path)
     quotes, found = report.quotes["squad2-en"], report.in_documents["squad2-en"]
     assert quotes.questions == 8
     assert quotes.quote1 <= quotes.quote2
-    assert quotes.quote2 == 1.0
+    assert quotes.quote2 == quotes.found2 == 1.0
     assert found.auc > 0.9
     assert report.seeds == 4
     assert set(report.adversarial) == {"squad2-en"}
     assert evaluate_answers([english(data)], seeds=0).in_documents == {}
+
+
+def test_the_quoting_is_also_judged_apart_from_the_finding(data: Path) -> None:
+    first, *others = english(data).questions
+    asked = replace(english(data), questions=(replace(first, text="zyx"), *others))
+    quotes = evaluate_answers([asked], seeds=0).quotes["squad2-en"]
+    assert (quotes.quote2, quotes.found2) == (7 / 8, 1.0)
 
 
 def test_documents_that_were_read_elsewhere_become_searchable_and_replace_each_other(tmp_path: Path) -> None:
