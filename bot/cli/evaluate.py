@@ -162,6 +162,7 @@ def _tell_retrieval(shell: Shell, report: RetrievalReport) -> None:
 
 
 def _tell_answers(shell: Shell, report: AnswersReport) -> None:
+    shell.tell("eval_quotes")
     shell.table(
         ("eval_dataset", "eval_questions", "eval_quote1", "eval_quote2", "eval_found1", "eval_found2"),
         [

@@ -112,10 +112,14 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "{documents} 份资料，{passages} 个段落，建立索引用时 {build} 秒；每秒 {speed} 个问题，"
         "半数在 {p50} 毫秒内；内存 {memory} MB",
     ),
-    "eval_quote1": ("Answer in 1 sentence", "一句引文含答案"),
-    "eval_quote2": ("Answer in 2 sentences", "两句引文含答案"),
-    "eval_found1": ("in 1 where found", "找到资料时一句"),
-    "eval_found2": ("in 2 where found", "找到资料时两句"),
+    "eval_quotes": (
+        "Questions whose quote of one or two sentences holds a right answer; found: of those whose document came first:",
+        "一句或两句引文中含有正确答案的比例；“找到”一列只计正确资料排在首位的问题：",
+    ),
+    "eval_quote1": ("1 sentence", "一句"),
+    "eval_quote2": ("2 sentences", "两句"),
+    "eval_found1": ("1, found", "一句，找到"),
+    "eval_found2": ("2, found", "两句，找到"),
     "eval_in_documents": (
         "Questions of documents that are there against those of documents left out (half of them, {seeds} times):",
         "资料在库的问题与资料被移除的问题之间的区分（随机移除一半，共 {seeds} 次）：",

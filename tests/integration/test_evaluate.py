@@ -117,11 +117,11 @@ def test_the_figures_are_printed_as_a_table_and_as_json(run: Any, data: Path) ->
 def test_the_answers_are_printed_in_english_and_chinese(run: Any, data: Path) -> None:
     code, out, _ = run("eval", "answers", data / "squad2-en", "--seeds", "1")
     assert code == 0
-    assert "Answer in 2 sentences" in out
+    assert "squad2-en  8          1.000       1.000        1.000     1.000" in out
     assert "Questions of documents that are there" in out
     assert "that only look answerable" in out
     code, out, _ = run("--lang", "zh", "eval", "answers", data / "cmrc2018-zh", "--seeds", "1")
-    assert "两句引文含答案" in out
+    assert "一句，找到" in out
     assert "貌似可回答" not in out  # that dataset has no such questions
     code, out, _ = run("eval", "answers", data / "squad2-en", "--seeds", "1", "--json")
     report = json.loads(out)
