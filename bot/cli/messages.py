@@ -113,7 +113,7 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "半数在 {p50} 毫秒内；内存 {memory} MB",
     ),
     "eval_quotes": (
-        "Questions whose quote of one or two sentences holds a right answer; found: of those whose document came first:",
+        "Questions whose quote of one or two sentences holds a right answer; found: where its document came first:",
         "一句或两句引文中含有正确答案的比例；“找到”一列只计正确资料排在首位的问题：",
     ),
     "eval_quote1": ("1 sentence", "一句"),
