@@ -175,21 +175,45 @@ class Library:
         if before is not None and (before.digest, before.made_by) == (new.digest, new.made_by):
             self._store.touch(content.source, new)
             return self._retagged(content.source, tags)
-        loaded = loaders.load(content)
-        passages = to_passages(loaded, self._size, self._overlap)
         if tags is None:
             tags = known.tags if known is not None else frozenset()
+        self._put(content.source, loaders.load(content), new, tags)
+        return _added if known is None else _updated
+
+    def _put(self, source: str, loaded: Loaded, fingerprint: Fingerprint, tags: frozenset[str]) -> None:
+        passages = to_passages(loaded, self._size, self._overlap)
         self._store.put(
-            source=content.source,
+            source=source,
             title=loaded.title,
             language=_main_language(passages),
-            fingerprint=new,
+            fingerprint=fingerprint,
             passages=passages,
             tags=tags,
             address=loaded.address,
             date=loaded.date,
         )
-        return _added if known is None else _updated
+
+    def add_loaded(
+        self, documents: Iterable[tuple[str, Loaded]], *, tags: frozenset[str] = frozenset()
+    ) -> None:
+        """Add documents that were read elsewhere, each in the place of what its source held before.
+
+        They become searchable together, at the end. Raises LibraryError when another process keeps the library
+        locked.
+        """
+        with self._lock.held(self._lock_wait_s) as got:
+            if not got:
+                raise LibraryError(_locked(self._path))
+            try:
+                for source, loaded in documents:
+                    self._put(source, loaded, self._fingerprint_of(loaded), tags)
+            finally:
+                self._index.catch_up(self._store)
+
+    def _fingerprint_of(self, loaded: Loaded) -> Fingerprint:
+        text = "\n".join(paragraph for section in loaded.sections for paragraph in section.paragraphs)
+        data = text.encode("utf-8", "surrogatepass")
+        return Fingerprint(len(data), 0, hashlib.sha256(data).hexdigest(), self._made_by)
 
     def _retagged(self, source: str, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
         known = self._store.document(source)

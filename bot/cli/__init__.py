@@ -21,6 +21,7 @@ COMMANDS = {
     "ask": ("bot.cli.documents", "Show what a comment would be answered, without any platform."),
     "review": ("bot.cli.review", "Decide about the comments that wait for a person."),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
+    "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),
     "doctor": ("bot.cli.upkeep", "Check settings, database, documents, channels and generator."),
     "export": ("bot.cli.upkeep", "Write comments with their drafts, replies and verdicts as JSON Lines."),
     "version": ("bot.cli.setup", "Print the version."),

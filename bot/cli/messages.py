@@ -97,4 +97,38 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "level_warning": ("warning", "注意"),
     "level_error": ("error", "错误"),
     "export_done": ("Wrote {number} lines to {file}.", "已写入 {number} 行：{file}。"),
+    "eval_index": ("indexing", "建立索引"),
+    "eval_ask": ("asking", "提问"),
+    "eval_dataset": ("Dataset", "数据集"),
+    "eval_questions": ("Questions", "问题数"),
+    "eval_r1": ("R@1", "R@1"),
+    "eval_r3": ("R@3", "R@3"),
+    "eval_r10": ("R@10", "R@10"),
+    "eval_mrr10": ("MRR@10", "MRR@10"),
+    "eval_ndcg10": ("nDCG@10", "nDCG@10"),
+    "eval_cost": (
+        "{documents} documents, {passages} passages, indexed in {build} s; {speed} questions a second, "
+        "half of them within {p50} ms; {memory} MB",
+        "{documents} 份资料，{passages} 个段落，建立索引用时 {build} 秒；每秒 {speed} 个问题，"
+        "半数在 {p50} 毫秒内；内存 {memory} MB",
+    ),
+    "eval_quotes": (
+        "Questions whose quote of one or two sentences holds a right answer; found: where its document came first:",
+        "一句或两句引文中含有正确答案的比例；“找到”一列只计正确资料排在首位的问题：",
+    ),
+    "eval_quote1": ("1 sentence", "一句"),
+    "eval_quote2": ("2 sentences", "两句"),
+    "eval_found1": ("1, found", "一句，找到"),
+    "eval_found2": ("2, found", "两句，找到"),
+    "eval_in_documents": (
+        "Questions of documents that are there against those of documents left out (half of them, {seeds} times):",
+        "资料在库的问题与资料被移除的问题之间的区分（随机移除一半，共 {seeds} 次）：",
+    ),
+    "eval_adversarial": (
+        "Answerable questions against those that only look answerable:",
+        "可回答的问题与貌似可回答的问题之间的区分：",
+    ),
+    "eval_auc": ("AUC", "AUC"),
+    "eval_at_1pct": ("Answered at 1 % wrong", "误答 1% 时的回答率"),
+    "eval_at_5pct": ("Answered at 5 % wrong", "误答 5% 时的回答率"),
 }
