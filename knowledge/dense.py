@@ -92,14 +92,18 @@ class DenseIndex:
         return languages is None or language == UNKNOWN or language in languages
 
     def refresh(self) -> None:
-        """See what another process has embedded."""
-        with self._lock:
+        """See what another process has embedded. While a thread of this one is at it, things stay as they are."""
+        # Embedding takes as long as it takes, and queries must not wait for it.
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             self._open_index()
-            if self._index is None:
-                return
-            self._index.refresh()
-            if not self._index.shared:
-                self._follow_cache(self._index)
+            if self._index is not None:
+                self._index.refresh()
+                if not self._index.shared:
+                    self._follow_cache(self._index)
+        finally:
+            self._lock.release()
 
     def _open_index(self) -> None:
         """Open the index that belongs to the vectors, in the place of one that belonged to former ones."""

@@ -22,8 +22,8 @@ FLAT_LIMIT = 200_000
 """Above this many vectors they are held as inverted lists; below half of it they are exact again."""
 SAVE_AT_LEAST, SAVE_SHARE = 2_000, 20
 """The file is written when this many vectors have changed and they are one in `SAVE_SHARE` of all."""
-RETRAIN = 4
-"""The lists are cut anew when the index has grown by this factor."""
+RETRAIN = 8
+"""The lists are cut anew when the index has grown by this factor; not sooner, since each time costs precision."""
 _LISTED = 4
 """How many vectors at least are looked at for one that is wanted."""
 _SCOPES = 16
@@ -223,12 +223,12 @@ def _lists(source: Any, dimension: int, size: int) -> Any:
 
 def list_count(size: int) -> int:
     """How many lists `size` vectors are spread over."""
-    return max(1, round(2 * math.sqrt(size)))
+    return max(1, round(4 * math.sqrt(size)))
 
 
 def _probes(lists: int) -> int:
     """How many of the lists are opened for a search."""
-    return max(8, lists // 32)
+    return max(8, lists // 16)
 
 
 def _blocks(index: Any) -> Iterator[tuple[Numbers, Vectors]]:

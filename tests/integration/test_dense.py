@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +186,22 @@ def test_progress_counts_passages(dense: DenseIndex, store: Store) -> None:
     seen: list[tuple[int, int]] = []
     dense.catch_up(store, lambda *step: seen.append(step))
     assert seen == [(64, 101), (101, 101)]
+
+
+def test_queries_do_not_wait_for_documents_that_are_being_embedded(dense: DenseIndex, store: Store) -> None:
+    put(store, "a", ROAST)
+    dense.catch_up(store)
+    put(store, "b", HONEY)
+    found: list[list[str]] = []
+
+    def ask() -> None:
+        dense.refresh()
+        found.append(best(dense, store, "honey"))
+
+    with ThreadPoolExecutor(1) as pool:
+        dense.catch_up(store, lambda *_: pool.submit(ask).result(timeout=10))
+    assert found == [[ROAST]]
+    assert best(dense, store, "honey")[0] == HONEY
 
 
 def test_what_was_embedded_stays_when_the_model_fails(
