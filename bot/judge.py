@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bot.generator import GeneratorHealth
 from bot.prompt import FENCE_CLOSE, FENCE_OPEN, Message, fence
 from knowledge.base import ScoredPassage
 
@@ -19,6 +20,10 @@ class Judge(Protocol):
 
     async def judge(self, question: str, passages: Sequence[ScoredPassage]) -> float | None:
         """Probability, from 0 to 1, that the passages answer the question; None when the judge cannot say."""
+        ...
+
+    async def check(self) -> GeneratorHealth:
+        """Whether `judge` can work now. Never raises."""
         ...
 
     async def aclose(self) -> None:
@@ -70,6 +75,9 @@ class LLMJudge:
             response_format=_FORM,
         )
         return probability(answer.choices[0])
+
+    async def check(self) -> GeneratorHealth:
+        return await self._server.check(self._model)
 
     async def aclose(self) -> None:
         await self._server.aclose()

@@ -100,4 +100,91 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "level_warning": ("warning", "注意"),
     "level_error": ("error", "错误"),
     "export_done": ("Wrote {number} lines to {file}.", "已写入 {number} 行：{file}。"),
+    "passage_page": ("p. {page}", "第 {page} 页"),
+    "passage_scores": ("score {score}, support {support}", "得分 {score}，支持度 {support}"),
+    "passage_cited": ("cited", "已引用"),
+    "source": ("Source", "来源"),
+    "title": ("Title", "标题"),
+    "language": ("Language", "语言"),
+    "passages": ("Passages", "段落"),
+    "tags": ("Tags", "标签"),
+    "date": ("Date", "日期"),
+    "library_empty": (
+        "The library is empty; add documents: rejoinder ingest PATH",
+        "资料库是空的；添加资料：rejoinder ingest 路径",
+    ),
+    "library_no_such_tag": ("No document carries any of these tags.", "没有资料带有这些标签。"),
+    "library_more": ("… and {number} more passages", "……另有 {number} 个段落"),
+    "library_removed": ("removed: {source}", "已移除：{source}"),
+    "library_kept": (
+        "Files were not touched; what lies in a folder comes back when the folder is ingested again.",
+        "文件本身未改动；若再次导入其所在文件夹，资料会重新加入。",
+    ),
+    "library_not_held": (
+        "not in the library: {source}; 'rejoinder knowledge list' shows what is",
+        "资料库中没有：{source}；可用 rejoinder knowledge list 查看",
+    ),
+    "library_tagged": ("{source}: {tags}", "{source}：{tags}"),
+    "library_untagged": ("no tags", "无标签"),
+    "library_reindexed": (
+        "The index was made anew: {documents} documents.",
+        "索引已重建：{documents} 份资料。",
+    ),
+    "library_stats": (
+        "{documents} documents, {passages} passages, {megabytes} MB",
+        "{documents} 份资料，{passages} 个段落，{megabytes} MB",
+    ),
+    "library_languages": ("Languages: {listed}", "语言：{listed}"),
+    "library_tags": ("Tags: {listed}", "标签：{listed}"),
+    "library_well": ("The library has nothing to mend.", "资料库没有需要处理的问题。"),
+    "health_same_content": (
+        "The same file several times; keep one: {sources}",
+        "同一文件重复收录，请保留一份：{sources}",
+    ),
+    "health_same_address": (
+        "The same page under several addresses; keep one: {sources}",
+        "同一网页以多个地址收录，请保留一个：{sources}",
+    ),
+    "health_repetition": (
+        "{number} passages say the same in {sources}: {example}",
+        "{number} 个段落内容重复，出现在 {sources}：{example}",
+    ),
+    "health_near_empty": (
+        "Hardly any text, so it answers nothing: {source}",
+        "几乎没有文字，无法用来回答：{source}",
+    ),
+    "health_unspoken": (
+        "{number} passages are in {language}, which the embedder does not speak; they are found by their words alone",
+        "{number} 个段落的语言是 {language}，向量模型不支持，只能按词检索",
+    ),
+    "health_vanished": (
+        "The file is gone; ingest its folder again, or remove it: {source}",
+        "文件已不存在，请重新导入其文件夹或移除：{source}",
+    ),
+    "health_changed": (
+        "Changed since it was read; ingest it again: {source}",
+        "读取后有改动，请重新导入：{source}",
+    ),
+    "health_outdated": (
+        "Read by another version or with other settings; ingest it again: {source}",
+        "由其他版本或其他设置读取，请重新导入：{source}",
+    ),
+    "unanswered_none": (
+        "Every question found its answer in the documents.",
+        "所有问题都能在资料里找到答案。",
+    ),
+    "unanswered_title": (
+        "Asked, but not in the documents ({comments} comments):",
+        "有人问、但资料里没有（共 {comments} 条评论）：",
+    ),
+    "unanswered_more": (
+        "… and {number} more topics: rejoinder knowledge unanswered --limit 0",
+        "……另有 {number} 个话题：rejoinder knowledge unanswered --limit 0",
+    ),
+    "topic": ("Asked", "问题"),
+    "times": ("Times", "次数"),
+    "waiting": ("Waiting", "待处理"),
+    "posts": ("Posts", "帖子"),
+    "first": ("First", "最早"),
+    "last": ("Last", "最近"),
 }

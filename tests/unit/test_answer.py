@@ -7,7 +7,7 @@ import pytest
 
 from bot.answer import Answer, Answerer, Question
 from bot.extractive import ExtractiveGenerator
-from bot.generator import GeneratorUnavailable
+from bot.generator import GeneratorHealth, GeneratorUnavailable
 from bot.judge import Judge
 from bot.persona import Persona
 from bot.policy import ChannelRules, Thresholds, TriageRules
@@ -46,6 +46,9 @@ class Recorded:
         if isinstance(self.judged, Exception):
             raise self.judged
         return self.judged
+
+    async def check(self) -> GeneratorHealth:
+        return GeneratorHealth(True, "")
 
     async def aclose(self) -> None:
         return None
