@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from bot.answer import Answer, Question, evidence
+from bot.answer import Answer, Question
 from bot.bootstrap import make_answerer, make_generator, make_judge, open_library
 from bot.cli.errors import Failure, Misuse
 from bot.cli.passages import print_found
@@ -224,7 +224,24 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "citations": citations,
         "language": answer.language,
         "support": round(answer.support, 4),
-        "passages": evidence(answer.passages),
+        "passages": [_found_json(scored) for scored in answer.passages],
+    }
+
+
+def _found_json(scored: ScoredPassage) -> dict[str, Any]:
+    passage = scored.passage
+    return {
+        "source": passage.source,
+        "title": passage.title,
+        "heading": passage.heading,
+        "page": passage.page,
+        "time": passage.time,
+        "tags": sorted(passage.tags),
+        "text": passage.text,
+        "quote": scored.quote,
+        "matched": list(scored.matched),
+        "score": round(scored.score, 4),
+        "support": round(scored.support, 4),
     }
 
 

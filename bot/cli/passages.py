@@ -48,9 +48,11 @@ def highlighted(text: str, words: Iterable[str]) -> Text:
 
 
 def _as_word(word: str) -> re.Pattern[str]:
-    """The word alone, not inside another one; Chinese has no such border."""
-    before = "" if is_cjk(word[0]) else r"(?<!\w)"
-    after = "" if is_cjk(word[-1]) else r"(?!\w)"
+    """The word alone, not inside another one; Chinese and signs have no such border."""
+    before, after = (
+        border if end.isalnum() and not is_cjk(end) else ""
+        for border, end in ((r"(?<!\w)", word[0]), (r"(?!\w)", word[-1]))
+    )
     return re.compile(before + re.escape(word) + after, re.IGNORECASE)
 
 
