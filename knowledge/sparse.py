@@ -121,7 +121,8 @@ class SparseIndex:
             if rebuilding is not None:
                 writer.delete_all_documents()
             for done, document_id in enumerate(documents, 1):
-                self._delete(writer, "document", document_id)
+                if rebuilding is None:
+                    self._delete(writer, "document", document_id)
                 for passage in store.passages_of(document_id):
                     writer.add_document(_record(passage))
                 if rebuilding is not None:

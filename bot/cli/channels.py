@@ -29,7 +29,9 @@ Send = Annotated[
         help="Kind of comment answered without a person: question, request, praise, complaint, other."
     ),
 ]
-MinSupport = Annotated[float | None, typer.Option(help="Least support (0 to 1) for sending.")]
+MinSupport = Annotated[
+    float | None, typer.Option(help="Least probability (0 to 1) that the documents answer, for sending.")
+]
 MinGap = Annotated[float | None, typer.Option(help="Seconds between two replies.")]
 MaxPerHour = Annotated[int | None, typer.Option(help="Replies an hour; 0 sends nothing.")]
 Tags = Annotated[
