@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
 from knowledge import loaders, sources
-from knowledge.base import Document
+from knowledge.base import Document, Passage
 from knowledge.calibration import shipped
 from knowledge.fetch import fetch
 from knowledge.language import detect
@@ -55,6 +55,8 @@ class Stats:
     passages: int
     languages: dict[str, int]
     """Documents in each language."""
+    tags: dict[str, int]
+    """Documents with each tag."""
     bytes: int
     """Size of the library's files on disk."""
 
@@ -234,24 +236,76 @@ class Library:
         """All documents, by source."""
         return self._store.documents()
 
+    def document(self, source: str) -> Document | None:
+        """The document that came from `source`; None when the library does not hold it."""
+        return self._store.document(sources.canonical(source))
+
+    def passages(self, source: str) -> list[Passage]:
+        """The passages of one document, in order; none when the library does not hold it."""
+        found = self.document(source)
+        return [] if found is None else self._store.passages_of(found.id)
+
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """Source -> what its document was when it was read."""
+        known = ((one.source, self._store.fingerprint(one.source)) for one in self._store.documents())
+        return {source: mark for source, mark in known if mark is not None}
+
+    @property
+    def made_by(self) -> str:
+        """Version and settings that documents are read with now."""
+        return self._made_by
+
+    def tag(self, source: str, tags: frozenset[str]) -> bool:
+        """File a document under `tags` in place of those it had; False when the library does not hold it."""
+        found = self.document(source)
+        if found is not None:
+            self._store.tag(found.source, tags)
+        return found is not None
+
     def remove(self, source: str) -> bool:
         """Forget one document (the file itself stays); False when the library does not hold it.
 
         Raises LibraryError when another process keeps the library locked.
         """
+        return bool(self.remove_all([source]))
+
+    def remove_all(self, given: Iterable[str]) -> list[str]:
+        """Forget several documents; the sources of those that the library held. Raises LibraryError as `remove`."""
+        with self._locked():
+            found = [source for source in map(sources.canonical, given) if self._store.remove(source)]
+            self._index.catch_up(self._store)
+        return found
+
+    def reindex(self, progress: Progress | None = None) -> int:
+        """Make the index anew from the store, without reading any source; returns how many documents it holds.
+
+        Until it is finished, searches find what they found before. Raises LibraryError as `remove`.
+        """
+        with self._locked():
+            documents = self._store.documents()
+
+            def told(done: int) -> None:
+                if progress is not None:
+                    progress(documents[done - 1].source, done, len(documents))
+
+            self._index.rebuild(self._store, [document.id for document in documents], told)
+        return len(documents)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with self._lock.held(self._lock_wait_s) as got:
             if not got:
                 raise LibraryError(_locked(self._path))
-            removed = self._store.remove(sources.canonical(source))
-            self._index.catch_up(self._store)
-        return removed
+            yield
 
     def stats(self) -> Stats:
         """Counts, read from the store."""
         documents, passages = self._store.counts()
-        languages = Counter(document.language for document in self._store.documents())
+        known = self._store.documents()
+        languages = Counter(document.language for document in known)
+        tags = Counter(tag for document in known for tag in document.tags)
         size = sum(_size_of(file) for file in self._path.rglob("*"))
-        return Stats(documents, passages, dict(languages), size)
+        return Stats(documents, passages, dict(languages), dict(sorted(tags.items())), size)
 
     def retriever(self) -> LibraryRetriever:
         """A retriever that follows the library, whichever process changes it. Closed with the library."""

@@ -19,6 +19,7 @@ COMMANDS = {
     ),
     "ingest": ("bot.cli.documents", "Bring files, folders and web addresses into the library."),
     "ask": ("bot.cli.documents", "Show what a comment would be answered, without any platform."),
+    "knowledge": ("bot.cli.knowledge", "See and mend the library: list, show, tag, remove, doctor."),
     "review": ("bot.cli.review", "Decide about the comments that wait for a person."),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
     "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),
