@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from knowledge import analysis
 from knowledge.base import Retriever
@@ -16,6 +16,9 @@ from knowledge.evaluate_figures import Rank, contains, rank_of
 from knowledge.ingest import Library
 from knowledge.records import Loaded
 from knowledge.splitter import sentences
+
+if TYPE_CHECKING:
+    from knowledge.embedder import Embedder
 
 Mode = Literal["sparse", "dense", "both"]
 Phase = Literal["index", "ask"]
@@ -45,11 +48,22 @@ class Outcome:
     seconds: float
 
 
-def library_maker(mode: Mode, embedder: str) -> MakeLibrary:
-    """Makes the library that is measured. Raises DatasetError where `mode` or `embedder` cannot be had."""
-    if mode != "sparse" or embedder:
-        raise DatasetError("this library searches by words alone; use mode sparse, without an embedder")
-    return Library
+def library_maker(mode: Mode, embedder: "Embedder | None") -> MakeLibrary:
+    """Makes the library that is measured. Raises DatasetError where `mode` does not go with `embedder`."""
+    if mode == "sparse":
+        return Library
+    if embedder is None:
+        raise DatasetError(f"mode {mode} needs an embedder; name one, or use mode sparse")
+    from knowledge.dense import DenseIndex  # noqa: PLC0415 - only in the extra
+    from knowledge.faiss_index import FaissIndex  # noqa: PLC0415
+    from knowledge.remembering import Remembering  # noqa: PLC0415
+
+    remembering = Remembering(embedder)
+
+    def opened(folder: Path) -> DenseIndex:
+        return DenseIndex(folder, remembering, FaissIndex)
+
+    return lambda path: Library(path, dense=opened, words=mode == "both")
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 import asyncio
 import hashlib
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from knowledge import loaders, sources
 from knowledge.base import Document, Passage
-from knowledge.calibration import shipped
+from knowledge.calibration import load as load_calibration
 from knowledge.fetch import fetch
 from knowledge.language import detect
 from knowledge.lock import WriterLock
@@ -21,8 +23,14 @@ from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
 from knowledge.store import Fingerprint, LibraryError, NewPassage, Store
 
+if TYPE_CHECKING:
+    from knowledge.dense import DenseIndex
+    from knowledge.reranker import Reranker
+
 Progress = Callable[[str, int, int], None]
 """Called with the source just finished, how many are done, and how many there are."""
+Embedding = Callable[[int, int], None]
+"""Called with how many passages are embedded, and how many are to be."""
 
 LOCK_WAIT_S = 30.0
 _LOCK_STEP_S = 0.1
@@ -71,8 +79,16 @@ class Library:
         passage_size: int = DEFAULT_SIZE,
         overlap: int = DEFAULT_OVERLAP,
         lock_wait_s: float = LOCK_WAIT_S,
+        dense: "Callable[[Path], DenseIndex] | None" = None,
+        reranker: "Reranker | None" = None,
+        words: bool = True,
     ) -> None:
-        """Opens or makes the library. Raises LibraryError when it cannot be used as it is."""
+        """Opens or makes the library; `dense` opens the index of vectors in its folder.
+
+        `words` false ranks by vectors alone, to measure what they are worth.
+
+        Raises LibraryError when it cannot be used as it is.
+        """
         self._path = path.absolute()
         try:
             self._path.mkdir(parents=True, exist_ok=True)
@@ -84,6 +100,8 @@ class Library:
         # a long ingest elsewhere is not waited for, as it has made the index at its start.
         with self._lock.held(min(lock_wait_s, _OPEN_WAIT_S)):
             self._index = SparseIndex(self._path)
+            self._dense = dense(self._path) if dense is not None else None
+        self._reranker, self._words, self._calibration = reranker, words, load_calibration(self._path)
         self._size, self._overlap, self._lock_wait_s = passage_size, overlap, lock_wait_s
         self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}"
 
@@ -93,13 +111,15 @@ class Library:
         *,
         tags: frozenset[str] | None = None,
         progress: Progress | None = None,
+        embedding: Embedding | None = None,
         allow_private: bool = False,
     ) -> IngestReport:
         """Bring files, folders and addresses into the library; what is unchanged is not read again.
 
         `tags` are what the documents are filed under from now on; None leaves the tags of known ones as they are.
         A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
-        lead to private networks. Raises LibraryError when another process keeps the library locked.
+        lead to private networks. Raises LibraryError when another process keeps the library locked, ModelError when the
+        embedder fails: what was read is kept, and found by its words.
         """
         report = IngestReport()
         async with self._writing():
@@ -112,8 +132,21 @@ class Library:
             finally:
                 # Here on Ctrl-C too: what is finished stays and can be found.
                 await asyncio.to_thread(self._index.catch_up, self._store)
+            if self._dense is not None:
+                await _until_cancelled(self._embed, embedding)
         report.passages = self._store.counts()[1]
         return report
+
+    def _catch_up(self, embedding: Embedding | None = None) -> None:
+        self._index.catch_up(self._store)
+        self._embed(embedding)
+
+    def _embed(self, embedding: Embedding | None) -> None:
+        if self._dense is None:
+            return
+        self._dense.catch_up(self._store, embedding)
+        # Tells other processes, which watch the store alone, that there is something new to see.
+        self._store.note("embedded", self._dense.generation)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
@@ -196,7 +229,11 @@ class Library:
         )
 
     def add_loaded(
-        self, documents: Iterable[tuple[str, Loaded]], *, tags: frozenset[str] = frozenset()
+        self,
+        documents: Iterable[tuple[str, Loaded]],
+        *,
+        tags: frozenset[str] = frozenset(),
+        embedding: Embedding | None = None,
     ) -> None:
         """Add documents that were read elsewhere, each in the place of what its source held before.
 
@@ -210,7 +247,7 @@ class Library:
                 for source, loaded in documents:
                     self._put(source, loaded, self._fingerprint_of(loaded), tags)
             finally:
-                self._index.catch_up(self._store)
+                self._catch_up(embedding)
 
     def _fingerprint_of(self, loaded: Loaded) -> Fingerprint:
         text = "\n".join(paragraph for section in loaded.sections for paragraph in section.paragraphs)
@@ -273,13 +310,14 @@ class Library:
         """Forget several documents; the sources of those that the library held. Raises LibraryError as `remove`."""
         with self._locked():
             found = [source for source in map(sources.canonical, given) if self._store.remove(source)]
-            self._index.catch_up(self._store)
+            self._catch_up()
         return found
 
-    def reindex(self, progress: Progress | None = None) -> int:
-        """Make the index anew from the store, without reading any source; returns how many documents it holds.
+    def reindex(self, progress: Progress | None = None, embedding: Embedding | None = None) -> int:
+        """Make the indexes anew from the store, without reading any source; returns how many documents there are.
 
-        Until it is finished, searches find what they found before. Raises LibraryError as `remove`.
+        Until it is finished, searches find what they found before; vectors of unchanged passages are kept. Raises
+        LibraryError as `remove`, ModelError when the embedder fails.
         """
         with self._locked():
             documents = self._store.documents()
@@ -289,6 +327,7 @@ class Library:
                     progress(documents[done - 1].source, done, len(documents))
 
             self._index.rebuild(self._store, [document.id for document in documents], told)
+            self._embed(embedding)
         return len(documents)
 
     @contextmanager
@@ -310,18 +349,53 @@ class Library:
     def retriever(self) -> LibraryRetriever:
         """A retriever that follows the library, whichever process changes it. Closed with the library."""
         return LibraryRetriever(
-            self._store, self._index, catch_up=self._catch_up_if_free, calibration=shipped()
+            self._store,
+            self._index,
+            catch_up=self._catch_up_if_free,
+            calibration=self._calibration,
+            dense=self._dense,
+            reranker=self._reranker,
+            words=self._words,
         )
 
     def _catch_up_if_free(self) -> None:
-        """Whoever holds the lock is writing, and brings the index up to date at its end."""
+        """Whoever holds the lock is writing, and brings the index up to date at its end.
+
+        The dense index stays behind until the next ingest or reindex: embedding takes longer than an answer may.
+        """
         with self._lock.held(0) as got:
             if got:
                 self._index.catch_up(self._store)
 
     def close(self) -> None:
         """Let go of the files; the library and its retrievers cannot be used afterwards."""
+        if self._dense is not None:
+            self._dense.close()
         self._store.close()
+
+
+async def _until_cancelled(work: Callable[[Embedding], None], embedding: Embedding | None) -> None:
+    """Run `work` in a thread; when cancelled, stop it where it next reports, and wait until it has."""
+    cancelled = threading.Event()
+
+    def told(done: int, total: int) -> None:
+        if cancelled.is_set():
+            raise _Stopped
+        if embedding is not None:
+            embedding(done, total)
+
+    running = asyncio.ensure_future(asyncio.to_thread(work, told))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancelled.set()
+        with suppress(_Stopped):
+            await running
+        raise
+
+
+class _Stopped(Exception):
+    """Ends an embedding that nobody waits for any more."""
 
 
 def to_passages(loaded: Loaded, size: int, overlap: int) -> list[NewPassage]:

@@ -28,6 +28,7 @@ CANDIDATES = 40
 """Passages that each index puts forward."""
 RERANKED = 10
 """Passages that a reranker reads."""
+_VECTORS_ALONE = {"cosine": 1.0}
 _SIMILAR = 8
 """Passages that are looked through for a word a slip away."""
 _CACHED_PASSAGES = 4096
@@ -63,9 +64,9 @@ class LibraryRetriever:
         reranker: "Reranker | None" = None,
         words: bool = True,
     ) -> None:
-        """`catch_up` is called when an index lags behind the store; it may leave that to another process.
+        """`catch_up` is called when the sparse index lags behind the store; it may leave that to another process.
 
-        `words` false leaves the sparse index out, to measure what the dense one finds by itself.
+        `words` false ranks by the passages' vectors alone.
         """
         self._store, self._index, self._catch_up = store, index, catch_up
         self._calibration, self._dense, self._reranker, self._words = calibration, dense, reranker, words
@@ -99,7 +100,7 @@ class LibraryRetriever:
             for number, score in candidates.bm25.items()
             if number in passages
         ]
-        weights = self._calibration.ranking(dense=candidates.dense)
+        weights = self._calibration.ranking(dense=candidates.dense) if self._words else _VECTORS_ALONE
         ranked = sorted(
             ((weigh(found.features, weights), found) for found in fits),
             key=lambda pair: (-pair[0], pair[1].found.passage.id),
@@ -130,9 +131,9 @@ class LibraryRetriever:
         )
 
     def _candidates(self, question: Question, limit: int, documents: frozenset[int] | None) -> _Candidates:
-        bm25 = dict(self._index.search(question.terms, limit, documents)) if self._words else {}
+        bm25 = dict(self._index.search(question.terms, limit, documents))
         dense = self._dense
-        if dense is None or not dense.speaks(detect(question.text)):
+        if dense is None or not dense.size or not dense.speaks(detect(question.text)):
             return _Candidates(bm25, {}, dense=False)
         try:
             vector = dense.encode(question.text)
@@ -188,21 +189,16 @@ class LibraryRetriever:
             if version == self._seen:
                 return
             self._refresh()
-            if self._behind(version[1]):
+            if self._index.generation != version[1]:
                 self._catch_up()
             self._cache.clear()
-            # While another process is still writing an index, look again at the next query.
-            self._seen = None if self._behind(version[1]) else version
+            # While another process is still writing the index, look again at the next query.
+            self._seen = version if self._index.generation == version[1] else None
 
     def _refresh(self) -> None:
         self._index.refresh()
         if self._dense is not None:
             self._dense.refresh()
-
-    def _behind(self, generation: int) -> bool:
-        return self._index.generation != generation or (
-            self._dense is not None and self._dense.generation != generation
-        )
 
     def _analysed(self, numbers: Sequence[int]) -> dict[int, Analysed]:
         with self._lock:

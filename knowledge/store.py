@@ -165,6 +165,11 @@ class Store:
         with self._lock, self._translated():
             return self._one("PRAGMA data_version")
 
+    def note(self, name: str, value: int) -> None:
+        """Keep a number under `name`; other connections see by `data_version` that something has changed."""
+        with self._translated(), self._writing():
+            self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
+
     def put(
         self,
         *,
