@@ -14,7 +14,7 @@ from knowledge.webpage import load_html
 from knowledge.word import load_word
 
 MAX_BYTES = 200_000_000
-VERSION = 1
+VERSION = 2
 """Raise it whenever loading or splitting changes: what was ingested before is then read again."""
 
 MARKDOWN = frozenset({".md", ".markdown", ".mdown"})
