@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from knowledge import loaders, sources
 from knowledge.base import Document
+from knowledge.boilerplate import without_boilerplate
 from knowledge.fetch import fetch
 from knowledge.language import detect
 from knowledge.lock import WriterLock
@@ -42,6 +44,8 @@ class IngestReport:
     """Source and a one-line message with the cure; what was known of the source before stays searchable."""
     ignored: list[str] = field(default_factory=list)
     """Files in folders that are hidden, links, or of no known type."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Source and a one-line message: what of a source that was read could not be, and the cure."""
     passages: int = 0
     """Passages in the library afterwards."""
 
@@ -67,9 +71,13 @@ class Library:
         *,
         passage_size: int = DEFAULT_SIZE,
         overlap: int = DEFAULT_OVERLAP,
+        drop_phrases: Sequence[str] = (),
         lock_wait_s: float = LOCK_WAIT_S,
     ) -> None:
-        """Opens or makes the library. Raises LibraryError when it cannot be used as it is."""
+        """Opens or makes the library. Raises LibraryError when it cannot be used as it is.
+
+        Paragraphs that hold one of `drop_phrases` are left out; a change of any of these reads all documents again.
+        """
         self._path = path.absolute()
         try:
             self._path.mkdir(parents=True, exist_ok=True)
@@ -82,7 +90,9 @@ class Library:
         with self._lock.held(min(lock_wait_s, _OPEN_WAIT_S)):
             self._index = SparseIndex(self._path)
         self._size, self._overlap, self._lock_wait_s = passage_size, overlap, lock_wait_s
-        self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}"
+        self._drop_phrases = tuple(drop_phrases)
+        dropped = hashlib.sha256("\n".join(drop_phrases).encode()).hexdigest()[:8]
+        self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}:{dropped}"
 
     async def ingest(
         self,
@@ -174,7 +184,7 @@ class Library:
         if before is not None and (before.digest, before.made_by) == (new.digest, new.made_by):
             self._store.touch(content.source, new)
             return self._retagged(content.source, tags)
-        loaded = loaders.load(content)
+        loaded = without_boilerplate(loaders.load(content), self._drop_phrases)
         passages = to_passages(loaded, self._size, self._overlap)
         if tags is None:
             tags = known.tags if known is not None else frozenset()
@@ -188,7 +198,7 @@ class Library:
             address=loaded.address,
             date=loaded.date,
         )
-        return _added if known is None else _updated
+        return partial(_noted, content.source, loaded.notes, _added if known is None else _updated)
 
     def _retagged(self, source: str, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
         known = self._store.document(source)
@@ -284,6 +294,16 @@ def _size_of(path: Path) -> int:
 
 def _locked(path: Path) -> str:
     return f"{path} is being written by another process; wait until its ingest has finished, then try again"
+
+
+def _noted(
+    source: str,
+    notes: Iterable[str],
+    listed: Callable[[IngestReport], list[str]],
+    report: IngestReport,
+) -> list[str]:
+    report.notes.extend((source, note) for note in notes)
+    return listed(report)
 
 
 def _added(report: IngestReport) -> list[str]:

@@ -1,7 +1,7 @@
 """What a loader gives: a title, and sections of paragraphs under their headings."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knowledge.splitter import WIDE, width
 
@@ -45,6 +45,24 @@ class Loaded:
     """When it was published, as `2026-03-01`; empty where nothing says."""
     notes: tuple[str, ...] = ()
     """What of the source could not be read, and the cure, one line each."""
+
+
+def storable(loaded: Loaded) -> Loaded:
+    """`loaded` without halves of characters, which JSON and HTML can spell (`\\ud800`) and no file can hold."""
+    sections = (
+        replace(
+            section,
+            headings=tuple(map(_whole, section.headings)),
+            paragraphs=tuple(map(_whole, section.paragraphs)),
+            answer=_whole(section.answer),
+        )
+        for section in loaded.sections
+    )
+    return replace(loaded, title=_whole(loaded.title), sections=tuple(sections))
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class Outline:

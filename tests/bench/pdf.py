@@ -32,7 +32,7 @@ _WORDS = (
     "farmer knows that altitude changes density therefore a careful reader compares temperature pressure grinder "
     "settings extraction filter paper kettle aroma acidity sweetness harvest fermentation drying storage humidity "
     "measurement because small differences matter more than expensive equipment or fashionable recipes from abroad"
-).split()
+)
 _CHARACTERS = "咖啡豆烘焙温度时间水分香气酸甜苦味农场海拔处理方法研磨粗细萃取滤纸水壶压力实验记录比较结果说明因此需要注意变化"
 
 
@@ -47,8 +47,9 @@ class Made:
 
 def english(chooser: random.Random) -> str:
     """A paragraph of a few sentences."""
+    words = _WORDS.split()
     told = (
-        " ".join(chooser.choices(_WORDS, k=chooser.randint(8, 22))).capitalize() + "."
+        " ".join(chooser.choices(words, k=chooser.randint(8, 22))).capitalize() + "."
         for _ in range(chooser.randint(3, 6))
     )
     return " ".join(told)
@@ -107,7 +108,7 @@ def make(
     for page in range(1, pages + 1):
         while len(waiting) < LINES and page < pages:
             paragraphs.append(paragraph(chooser))
-            waiting.extend(zip(lines_of(paragraphs[-1]), chain([INDENT], repeat(0.0))))
+            waiting.extend(zip(lines_of(paragraphs[-1]), chain([INDENT], repeat(0.0)), strict=False))
         _set(canvas, waiting[:LINES], font, titles[page % 2], number.format(page))
         del waiting[:LINES]
     canvas.save()
