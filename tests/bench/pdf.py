@@ -33,7 +33,7 @@ _WORDS = (
     "settings extraction filter paper kettle aroma acidity sweetness harvest fermentation drying storage humidity "
     "measurement because small differences matter more than expensive equipment or fashionable recipes from abroad"
 )
-_CHARACTERS = "咖啡豆烘焙温度时间水分香气酸甜苦味农场海拔处理方法研磨粗细萃取滤纸水壶压力实验记录比较结果说明因此需要注意变化"
+_CHARACTERS = "咖啡豆烘焙温度时间水分香气酸甜苦味农场海拔处理方法研磨粗细萃取滤纸水壶压力实验记录"
 
 
 @dataclass(frozen=True)
