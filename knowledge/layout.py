@@ -32,7 +32,7 @@ _SAME_PLACE = 6.0
 """Points."""
 _GAP = 1.35
 """A step to the next line this much wider than usual starts a paragraph."""
-_LEVELS = ((1.8, 1), (1.4, 2), (1.18, 3))
+_LEVELS = ((1.7, 1), (1.4, 2), (1.18, 3))
 """How much larger than the body a heading is set, and its level then."""
 _LONGEST_HEADING = 120
 
@@ -140,7 +140,7 @@ def body_size(pages: Iterable[Iterable[Line]]) -> float:
     sizes: Counter[float] = Counter()
     for lines in pages:
         for line in lines:
-            sizes[round(line.size)] += len(line.text)
+            sizes[round(line.size, 1)] += len(line.text)
     return max(sizes, key=lambda size: sizes[size], default=0.0)
 
 
