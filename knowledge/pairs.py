@@ -54,7 +54,11 @@ def load_table(source: str, text: str, title: str) -> Loaded:
         for line, row in rows[first:]:
             cells = [*row, *[""] * (max(question, answer) + 1 - len(row))]
             _add_pair(found, line, cells[question], cells[answer])
-    return Loaded(title, tuple(found.sections), notes=_notes(found))
+    return Loaded(
+        title,
+        tuple(found.sections),
+        notes=_notes(found, "a quotation mark without its fellow, or too long a cell"),
+    )
 
 
 def _rows(source: str, text: str, found: _Found) -> Iterator[Row]:
@@ -125,7 +129,7 @@ def load_json_lines(source: str, text: str, title: str) -> Loaded:
             _give_up_on_many(source, found)
         else:
             _add_record(found, number, record)
-    return Loaded(title, tuple(found.sections), notes=_notes(found))
+    return Loaded(title, tuple(found.sections), notes=_notes(found, "no JSON object"))
 
 
 def _record(line: str) -> dict[str, str] | None:
@@ -176,15 +180,12 @@ def _give_up_on_many(source: str, found: _Found) -> None:
         )
 
 
-def _notes(found: _Found) -> tuple[str, ...]:
+def _notes(found: _Found, broken: str) -> tuple[str, ...]:
     told = (
-        (
-            found.broken,
-            "cannot be read (a quotation mark without its fellow, too long a cell?); mend it and ingest again",
-        ),
-        (found.incomplete, "has no question or no answer and is left out; fill it in and ingest again"),
+        (found.broken, f"{broken}; mend it and ingest again"),
+        (found.incomplete, "no question or no answer, left out; fill it in and ingest again"),
     )
-    return tuple(f"line {_shown(lines)} {what}" for lines, what in told if lines)
+    return tuple(f"line {_shown(lines)}: {what}" for lines, what in told if lines)
 
 
 def _shown(lines: Sequence[int]) -> str:
