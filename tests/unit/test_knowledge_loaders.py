@@ -67,7 +67,7 @@ def test_any_bytes_give_sections_or_a_load_error(data: bytes, suffix: str) -> No
         assert read(data, suffix).sections
 
 
-MARKS = 'Q: a?|A: b|问：|答：|0:00 x|1:00 y|2:00 z|00:01.000 --> 00:02.000|WEBVTT||# FAQ|## How?|a,b|"|{"q": 1}|**|- x|```|text'
+MARKS = 'Q: a?|A: b|问：|答：|0:00 x|1:00 y|2:00 z|00:01.000 --> 00:02.000|WEBVTT||# FAQ|## How?|a,b|"|{"q": 1}|**|- x'
 
 
 @settings(deadline=None)

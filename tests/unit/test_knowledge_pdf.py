@@ -12,6 +12,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from knowledge import pdf as loader
+from tests.bench.pdf import bench
 from tests.unit.loading import paragraphs, read, refusal
 
 LATIN, HAN = "Helvetica", "STSong-Light"
@@ -193,3 +194,9 @@ def test_a_file_of_too_many_pages_or_characters_is_refused(monkeypatch: pytest.M
 def test_page_numbers_are_told_as_ranges() -> None:
     assert loader.ranges([0, 2, 3, 4, 9]) == "1, 3-5, 10"
     assert loader.ranges(range(0, 40, 2)).endswith("19, ...")
+
+
+def test_the_text_of_pages_set_like_a_book_comes_back_nearly_whole() -> None:
+    figures = bench(8)
+    assert figures["pdf_text_f1_en"] > 0.995
+    assert figures["pdf_text_f1_zh"] > 0.99
