@@ -1,17 +1,18 @@
-"""From a comment to a decision: triage, retrieval, generation, checks, policy.
+"""From a comment to a decision: triage, retrieval, generation, checks, policy, judge.
 
 The one path that both the service and `rejoinder ask` take.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 from bot.checks import CheckFacts, Finding, check
-from bot.generator import Completion, GenerationRequest, Generator, ThreadTurn
+from bot.generator import Completion, GenerationRequest, Generator, GeneratorError, ThreadTurn
 from bot.intents import Intent, classify
+from bot.judge import Judge
 from bot.persona import Persona
 from bot.policy import (
     ChannelRules,
@@ -22,9 +23,12 @@ from bot.policy import (
     TriageRules,
     decide,
     draft_support,
+    least_support,
     triage,
 )
-from bot.prompt import system_text
+from bot.prompt import MAX_POST_CHARS, system_text
+from bot.reasons import Reason
+from bot.verbatim import verbatim
 from knowledge.base import Retriever, ScoredPassage
 
 
@@ -42,6 +46,13 @@ class Question:
     max_chars: int = 1000
     """Longest reply the platform takes."""
     rules: ChannelRules = field(default_factory=ChannelRules)
+    scope: frozenset[str] | None = None
+    """Tags that the documents must carry one of; None: every document may answer."""
+
+    @property
+    def context(self) -> str:
+        """What a short comment may refer to."""
+        return "\n".join(part for part in (self.post_title, self.post_text[:MAX_POST_CHARS]) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,7 @@ class Answerer:
         persona: Persona,
         thresholds: Thresholds,
         triage_rules: TriageRules,
+        judge: Judge | None = None,
         banned: Sequence[str] = (),
         top_k: int = 4,
         candidates: int = 1,
@@ -89,6 +101,7 @@ class Answerer:
         self._persona = persona
         self._thresholds = thresholds
         self._triage_rules = triage_rules
+        self._judge = judge
         self._banned = tuple(banned)
         self._top_k = top_k
         self._candidates = candidates
@@ -100,10 +113,13 @@ class Answerer:
         if early is not None:
             return Answer(early, question.language)
         started = perf_counter()
-        passages = await asyncio.to_thread(self._retriever.retrieve, question.text, self._top_k)
+        passages = await asyncio.to_thread(
+            self._retriever.retrieve, question.text, self._top_k, question.scope, question.context
+        )
         request = self._request(question, tuple(passages))
-        completions = await self._generator.generate(request)
-        return self._judge(question, request, completions, started)
+        given = verbatim(request, least_support(self._thresholds, question.rules))
+        completions = [given] if given is not None else await self._generator.generate(request)
+        return await self._decided(question, request, completions, started)
 
     def _request(self, question: Question, passages: tuple[ScoredPassage, ...]) -> GenerationRequest:
         return GenerationRequest(
@@ -118,7 +134,7 @@ class Answerer:
             candidates=self._candidates,
         )
 
-    def _judge(
+    async def _decided(
         self,
         question: Question,
         request: GenerationRequest,
@@ -131,18 +147,34 @@ class Answerer:
         checked.sort(key=lambda pair: (not pair[0].answered, len(pair[1])))
         best, findings = checked[0]
         intent = classify(question.text)
-        support = draft_support(best, request.passages)
-        draft = DraftFacts(best.answered, support, intent, findings)
+        draft = DraftFacts(best.answered, draft_support(best, request.passages), intent, findings)
+        decision = decide(draft, self._thresholds, question.rules)
+        if decision.action == "send" and self._judge is not None:
+            cited = [request.passages[index] for index in best.citations]
+            draft, decision = await self._confirmed(self._judge, question, draft, cited or request.passages)
         return Answer(
-            decide(draft, self._thresholds, question.rules),
+            decision,
             question.language,
             intent,
             tuple(completion for completion, _ in checked),
             request.passages,
             findings,
-            support,
+            draft.support,
             perf_counter() - started,
         )
+
+    async def _confirmed(
+        self, judge: Judge, question: Question, draft: DraftFacts, passages: Sequence[ScoredPassage]
+    ) -> tuple[DraftFacts, Decision]:
+        """Support is at most what the judge gives; where it gives nothing, a person looks."""
+        try:
+            judged = await judge.judge(question.text, passages)
+        except GeneratorError as error:
+            return draft, Decision("review", Reason.NOT_JUDGED, str(error))
+        if judged is None:
+            return draft, Decision("review", Reason.NOT_JUDGED)
+        draft = replace(draft, support=min(draft.support, judged))
+        return draft, decide(draft, self._thresholds, question.rules)
 
     def _check_facts(self, request: GenerationRequest) -> CheckFacts:
         persona, language = request.persona, request.language

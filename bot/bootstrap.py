@@ -18,6 +18,7 @@ from bot.connections import Connections
 from bot.context import Context
 from bot.extractive import ExtractiveGenerator
 from bot.generator import Generator
+from bot.judge import Judge, LLMJudge
 from bot.loop import Loop
 from bot.metrics import Metrics
 from bot.persona import DEFAULT_CANNOT_ANSWER, DEFAULT_GREETINGS, DEFAULT_SIGNATURES, Persona
@@ -58,7 +59,11 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
 @contextmanager
 def open_library(settings: Settings, path: Path | None = None) -> Iterator[Library]:
     """The documents, at `path` or where the settings say."""
-    library = Library(path or settings.data_dir / "knowledge")
+    library = Library(
+        path or settings.data_dir / "knowledge",
+        passage_size=settings.knowledge.passage_size,
+        overlap=settings.knowledge.overlap,
+    )
     try:
         yield library
     finally:
@@ -89,6 +94,17 @@ def make_generator(settings: GeneratorSettings) -> Generator:
     )
 
 
+def make_judge(settings: Settings) -> Judge | None:
+    """None where the settings ask for none. Raises GeneratorMisconfigured, SettingsError."""
+    if not settings.knowledge.judge:
+        return None
+    from bot.modelserver import ModelServer  # noqa: PLC0415  (its client takes a second to import)
+
+    given = settings.generator
+    server = ModelServer(base_url=given.base_url, api_key=resolve(given.api_key), deadline_s=given.deadline_s)
+    return LLMJudge(server, given.model)
+
+
 def make_persona(settings: PersonaSettings) -> Persona:
     """The default persona with what the owner changed."""
     given = settings.model_dump(exclude_none=True)
@@ -102,13 +118,16 @@ def make_persona(settings: PersonaSettings) -> Persona:
     return persona if settings.rules is None else replace(persona, rules=tuple(settings.rules))
 
 
-def make_answerer(settings: Settings, library: Library, generator: Generator) -> Answerer:
+def make_answerer(
+    settings: Settings, library: Library, generator: Generator, judge: Judge | None = None
+) -> Answerer:
     return Answerer(
         retriever=library.retriever(),
         generator=generator,
         persona=make_persona(settings.persona),
         thresholds=Thresholds(settings.policy.min_support),
         triage_rules=TriageRules(settings.policy.max_comment_chars),
+        judge=judge,
         banned=settings.policy.banned_words,
         top_k=settings.knowledge.top_k,
         candidates=settings.generator.candidates,
@@ -150,6 +169,9 @@ async def assemble(
         stack.push_async_callback(connections.aclose)
         writer = generator if generator is not None else make_generator(settings.generator)
         stack.push_async_callback(writer.aclose)
+        judge = make_judge(settings)
+        if judge is not None:
+            stack.push_async_callback(judge.aclose)
         owner, metrics = process_name(), Metrics()
 
         wakes: dict[str, Loop] = {}
@@ -162,7 +184,7 @@ async def assemble(
         poller = Poller(context, on_new=lambda: waker("responder"))
         responder = Responder(
             context,
-            answerer=make_answerer(settings, library, writer),
+            answerer=make_answerer(settings, library, writer, judge),
             generator_name=settings.generator.kind,
             on_ready=lambda: waker("sender"),
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from adapters.errors import AdapterError
-from bot.bootstrap import make_generator, open_http, open_ledger, open_library, utc_now
+from bot.bootstrap import make_generator, make_judge, open_http, open_ledger, open_library, utc_now
 from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.models import Channel
@@ -53,11 +53,14 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
             found = ledger.read(channels.every)
     except (LedgerError, SettingsError, OSError) as error:
         yield Finding("error", "database", str(error))
-    yield documents_finding(settings)
+    for finding in documents_findings(settings, found or []):
+        yield finding
     if found is not None:
         async for finding in channel_findings(settings, found):
             yield finding
     yield await generator_finding(settings)
+    async for finding in judge_findings(settings):
+        yield finding
 
 
 def settings_findings(settings: Settings, file: Path | None) -> Iterator[Finding]:
@@ -112,26 +115,48 @@ def _try_to_write(session: Session) -> None:
     session.execute(text("UPDATE channel SET name = name WHERE 1 = 0"))
 
 
-def documents_finding(settings: Settings) -> Finding:
+def documents_findings(settings: Settings, known: Sequence[Channel]) -> Iterator[Finding]:
     try:
         with open_library(settings) as library:
             found = library.stats()
     except (LibraryError, OSError) as error:
-        return Finding("error", "documents", str(error))
+        yield Finding("error", "documents", str(error))
+        return
     if not found.documents:
-        return Finding(
+        yield Finding(
             "warning",
             "documents",
             "none, so nothing can be answered; add some: rejoinder ingest PATH",
             "没有资料，无法回答任何问题；请添加：rejoinder ingest 路径",
         )
+        return
     languages = ", ".join(f"{code} {number}" for code, number in sorted(found.languages.items()))
-    return Finding(
+    tags = ", ".join(f"{tag} {number}" for tag, number in found.tags.items())
+    yield Finding(
         "ok",
         "documents",
-        f"{found.documents} documents, {found.passages} passages ({languages})",
-        f"{found.documents} 份资料，{found.passages} 个段落（{languages}）",
+        f"{found.documents} documents, {found.passages} passages ({languages}){'; tags: ' if tags else ''}{tags}",
+        f"{found.documents} 份资料，{found.passages} 个段落（{languages}）{'；标签：' if tags else ''}{tags}",
     )
+    yield from _tag_findings(known, frozenset(found.tags))
+
+
+def _tag_findings(known: Sequence[Channel], tags: frozenset[str]) -> Iterator[Finding]:
+    """A channel or post that is limited to tags which no document carries can answer nothing."""
+    for channel in known:
+        rules = ChannelRulesSettings.model_validate(channel.rules)
+        limits = {f"channel {channel.name}": rules.tags}
+        limits |= {f"channel {channel.name}, post {post}": wanted for post, wanted in rules.post_tags.items()}
+        for part, wanted in limits.items():
+            if wanted and tags.isdisjoint(wanted):
+                listed = ", ".join(wanted)
+                yield Finding(
+                    "warning",
+                    part,
+                    f"answers only from documents tagged {listed}, and there are none; "
+                    "tag some: rejoinder knowledge tag SOURCE TAG",
+                    f"只从带有标签 {listed} 的资料作答，但没有这样的资料；请添加：rejoinder knowledge tag 来源 标签",
+                )
 
 
 async def channel_findings(settings: Settings, found: list[Channel]) -> AsyncIterator[Finding]:
@@ -192,3 +217,19 @@ async def generator_finding(settings: Settings) -> Finding:
     return Finding(
         "ok" if health.ok else "error", "generator", f"{settings.generator.kind}: {health.message}"
     )
+
+
+async def judge_findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Nothing where no judge is asked for."""
+    try:
+        judge = make_judge(settings)
+    except (GeneratorError, SettingsError) as error:
+        yield Finding("error", "judge", str(error))
+        return
+    if judge is None:
+        return
+    try:
+        health = await judge.check()
+    finally:
+        await judge.aclose()
+    yield Finding("ok" if health.ok else "error", "judge", health.message)

@@ -11,6 +11,8 @@ from knowledge.base import ScoredPassage
 from knowledge.splitter import sentences
 
 MODEL = "extractive"
+LEAST_SUPPORT = 0.35
+"""Support (0 to 1) that a passage needs to be quoted at all, in a draft too."""
 NEAR_SHARE = 0.8
 """Share of the best support that a passage in the comment's language needs to come before one in another."""
 SECOND_SHARE = 0.75
@@ -48,7 +50,7 @@ class ExtractiveGenerator:
     `min_support` is the least support (0 to 1) that a passage needs to be quoted at all.
     """
 
-    def __init__(self, *, min_support: float = 0.35) -> None:
+    def __init__(self, *, min_support: float = LEAST_SUPPORT) -> None:
         self.min_support = min_support
 
     async def generate(self, request: GenerationRequest) -> list[Completion]:
@@ -124,13 +126,18 @@ def compose(request: GenerationRequest, chosen: list[int]) -> tuple[str, tuple[i
 
 
 def _first(request: GenerationRequest, scored: ScoredPassage, quote: str, space: int) -> str:
-    if same_language(scored, request.language):
-        return cut(quote, space, request.persona.max_sentences)
-    ours = reply_language(request.language)
+    template = lead_in(scored, request.language)
+    short = cut(quote, space - len(template.format(quote="")), request.persona.max_sentences)
+    return template.format(quote=short) if short else ""
+
+
+def lead_in(scored: ScoredPassage, language: str) -> str:
+    """What to say around a quote, with `{quote}` in it: nothing unless the reader may not read its language."""
+    if same_language(scored, language):
+        return "{quote}"
+    ours = reply_language(language)
     known = scored.passage.language if (ours, scored.passage.language) in _LEAD_IN else ""
-    lead_in = _LEAD_IN[ours, known]
-    short = cut(quote, space - len(lead_in.format(quote="")), request.persona.max_sentences)
-    return lead_in.format(quote=short) if short else ""
+    return _LEAD_IN[ours, known]
 
 
 def _supports(request: GenerationRequest, index: int, first: int) -> bool:

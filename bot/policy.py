@@ -51,7 +51,7 @@ class DraftFacts:
 
     answered: bool
     support: float
-    """Best support (0 to 1) among the passages that the draft cites; see `draft_support`."""
+    """Probability that the passages which the draft cites answer the comment; see `draft_support`."""
     intent: Intent
     findings: tuple[Finding, ...] = ()
 
@@ -59,7 +59,7 @@ class DraftFacts:
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     min_support: float = 0.7
-    """Least support (0 to 1) for a reply to go out without a person."""
+    """Least probability that the passages answer, for a reply to go out without a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _triage_text(facts: CommentFacts, rules: TriageRules) -> Decision | None:
 
 def decide(draft: DraftFacts, thresholds: Thresholds, rules: ChannelRules) -> Decision:
     """Send or review; the first reason in the order of a person's interest."""
-    least = thresholds.min_support if rules.min_support is None else rules.min_support
+    least = least_support(thresholds, rules)
     if not draft.answered or draft.support < least:
         return Decision("review", Reason.NOT_IN_DOCUMENTS, f"support {draft.support:.2f}, needed {least:.2f}")
     codes = list(dict.fromkeys(finding.code for finding in draft.findings))
@@ -121,6 +121,11 @@ def decide(draft: DraftFacts, thresholds: Thresholds, rules: ChannelRules) -> De
     if draft.intent not in rules.send_intents:
         return Decision("review", Reason.NOT_OPENED, draft.intent)
     return Decision("send", Reason.GROUNDED, f"support {draft.support:.2f}")
+
+
+def least_support(thresholds: Thresholds, rules: ChannelRules) -> float:
+    """The probability that a reply of this channel needs to go out without a person."""
+    return thresholds.min_support if rules.min_support is None else rules.min_support
 
 
 def draft_support(completion: Completion, passages: Sequence[ScoredPassage]) -> float:

@@ -50,7 +50,7 @@ def build_messages(request: GenerationRequest) -> list[Message]:
     blocks = [
         *_passages(request),
         *_surroundings(request),
-        _fence("comment", request.comment),
+        fence("comment", request.comment),
         _task(request),
     ]
     return [
@@ -90,7 +90,7 @@ def _passages(request: GenerationRequest) -> list[str]:
     if not request.passages:
         return ["There are no passages for this comment."]
     return [
-        _fence(
+        fence(
             f"passage {number}: {_label(scored.passage.title, scored.passage.heading)}", scored.passage.text
         )
         for number, scored in enumerate(request.passages, start=1)
@@ -103,14 +103,15 @@ def _label(title: str, heading: str) -> str:
 
 def _surroundings(request: GenerationRequest) -> list[str]:
     post = "\n".join(part for part in (request.post_title, request.post_text[:MAX_POST_CHARS]) if part)
-    blocks = [_fence("post", post)] if post else []
+    blocks = [fence("post", post)] if post else []
     if request.thread:
         turns = (f"{turn.author}: {turn.text[:MAX_TURN_CHARS]}" for turn in request.thread[-MAX_TURNS:])
-        blocks.append(_fence("thread, oldest first", "\n".join(turns)))
+        blocks.append(fence("thread, oldest first", "\n".join(turns)))
     return blocks
 
 
-def _fence(label: str, text: str) -> str:
+def fence(label: str, text: str) -> str:
+    """`text` as data under `label`; nothing in it can end the fence. A passage is cut to `MAX_PASSAGE_CHARS`."""
     body = neutral(text[:MAX_PASSAGE_CHARS] if label.startswith("passage") else text)
     return f"{FENCE_OPEN} {label}\n{body}\n{FENCE_CLOSE}"
 

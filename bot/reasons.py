@@ -13,6 +13,7 @@ class Reason(StrEnum):
     BACKFILLED = "backfilled"
 
     NOT_IN_DOCUMENTS = "not_in_documents"
+    NOT_JUDGED = "not_judged"
     CHECKS = "checks"
     LANGUAGE = "language"
     NOT_OPENED = "not_opened"
@@ -53,6 +54,10 @@ _EXPLANATIONS = {
     Reason.RETRIED: ("a person asked for another try", "已由人工要求重试"),
     Reason.BACKFILLED: ("older comments were asked for", "已要求补答较早的评论"),
     Reason.NOT_IN_DOCUMENTS: ("the documents don't hold the answer", "资料里没有答案"),
+    Reason.NOT_JUDGED: (
+        "the judge could not say whether the documents answer it",
+        "无法判定资料是否回答了它",
+    ),
     Reason.CHECKS: ("a check of the draft found something", "草稿检查发现问题"),
     Reason.LANGUAGE: ("the draft is in another language than the comment", "草稿与评论的语言不同"),
     Reason.NOT_OPENED: (

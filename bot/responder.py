@@ -242,4 +242,5 @@ def question(work: Work) -> Question:
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support),
+        scope=rules.scope(work.post.platform_id),
     )

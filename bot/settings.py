@@ -17,6 +17,9 @@ from pydantic_settings import SettingsError as UnreadableVariable
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
+from knowledge.tags import as_scope, checked_tag
+
 FILE = "rejoinder.toml"
 PREFIX = "REJOINDER__"
 
@@ -33,6 +36,8 @@ def _reference(value: str) -> str:
 
 SecretReference = Annotated[str, AfterValidator(_reference)]
 """Where a secret is: `env:NAME` or `file:PATH`; empty for none."""
+
+Tag = Annotated[str, AfterValidator(checked_tag)]
 
 
 class _Section(BaseModel):
@@ -99,15 +104,19 @@ class ChannelRulesSettings(_Section):
     """Seconds between two replies; None: what the platform asks for."""
     max_per_hour: int | None = Field(default=None, ge=0)
     """0 sends nothing; None: no limit."""
-    tags: list[str] = []
+    tags: list[Tag] = []
     """Answer from documents with one of these tags only; empty: from all."""
-    post_tags: dict[str, list[str]] = {}
+    post_tags: dict[str, list[Tag]] = {}
     """The same for single posts, by the platform's number of the post; takes the place of `tags` there."""
+
+    def scope(self, post: str) -> frozenset[str] | None:
+        """What may be searched for comments under `post` (the platform's number); None: every document."""
+        return as_scope(self.post_tags.get(post, self.tags))
 
 
 class PolicySettings(_Section):
     min_support: float = Field(default=0.7, ge=0, le=1)
-    """How much of the question the passages must cover before a reply may go out by itself."""
+    """Least probability that the passages answer the comment, before a reply may go out by itself."""
     max_comment_chars: int = Field(default=5000, ge=1)
     banned_words: list[str] = []
 
@@ -116,6 +125,42 @@ class KnowledgeSettings(_Section):
     top_k: int = Field(default=4, ge=1, le=20)
     allow_private_addresses: bool = False
     """Let `ingest` read from addresses of a private network."""
+    passage_size: int = Field(default=DEFAULT_SIZE, ge=50, le=10_000)
+    """Longest passage in Latin characters; a Chinese one counts as 1.6. After a change documents are read again."""
+    overlap: int = Field(default=DEFAULT_OVERLAP, ge=0)
+    """How much of a passage, in the same measure, the next one may repeat."""
+    drop_phrases: list[str] = []
+    """Paragraphs with one of these are left out of the library."""
+    embedder: str = ""
+    """Name or folder of a sentence-transformers model (extra `dense`); with `embedder_url`, the name of the model
+    there. Empty: search by words alone."""
+    embedder_url: str = ""
+    """Address of an OpenAI-compatible server that embeds, such as http://127.0.0.1:8001/v1."""
+    embedder_key: SecretReference = ""
+    embedder_languages: list[str] = []
+    """Languages that the embedder speaks, such as en, zh. Empty: what is known of the model, else all."""
+    vector_index: Literal["faiss", "milvus"] = "faiss"
+    milvus_uri: str = ""
+    """A file (milvus-lite), or the address of a server or cluster."""
+    milvus_token: SecretReference = ""
+    reranker: str = ""
+    """Name or folder of a cross-encoder (extra `dense`); with `reranker_url`, the name of the model there."""
+    reranker_url: str = ""
+    """Address of a server with a /score endpoint, such as vLLM."""
+    judge: Literal["", "llm"] = ""
+    """Who confirms, before a reply goes out by itself, that the passages answer the comment. Empty: nobody;
+    llm: the model of `generator`."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "KnowledgeSettings":
+        if self.overlap * 2 > self.passage_size:
+            raise ValueError("overlap may be at most half of passage_size")
+        for url, model in (("embedder_url", "embedder"), ("reranker_url", "reranker")):
+            if getattr(self, url) and not getattr(self, model):
+                raise ValueError(f"{url} needs {model}, the name of the model there")
+        if self.embedder and self.vector_index == "milvus" and not self.milvus_uri:
+            raise ValueError('vector_index = "milvus" needs milvus_uri, a file or an address')
+        return self
 
 
 class ServiceSettings(_Section):
@@ -172,12 +217,20 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _leases_outlast_the_work(self) -> "Settings":
-        needed = max(self.generator.deadline_s, 2 * self.service.call_timeout_s)
+        # A judge is asked after the reply was written, with a deadline of its own.
+        drafting = self.generator.deadline_s * (2 if self.knowledge.judge else 1)
+        needed = max(drafting, 2 * self.service.call_timeout_s)
         if self.service.lease_s <= needed:
             raise ValueError(
                 f"service.lease_s must be over {needed:g}: longer than generator.deadline_s "
-                "and than twice service.call_timeout_s"
+                "(twice that with a judge) and than twice service.call_timeout_s"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _judge_has_a_model(self) -> "Settings":
+        if self.knowledge.judge == "llm" and not (self.generator.base_url and self.generator.model):
+            raise ValueError('knowledge.judge = "llm" needs generator.base_url and generator.model')
         return self
 
     @property

@@ -6,12 +6,13 @@ The same analysis serves the index, the query and the comparison of sentences, s
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache, lru_cache
+from itertools import groupby
 
 import snowballstemmer
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the terms of the same text change: indexes made before are then rebuilt."""
 
 _EVERYDAY_WEIGHT = 0.5
@@ -81,11 +82,23 @@ _stemmer_lock = threading.Lock()
 
 
 def normalise(text: str) -> str:
-    """Compatibility forms unified, lower case, Latin accents dropped."""
+    """Compatibility forms unified, lower case, Latin accents dropped, Chinese characters simplified."""
     plain = unicodedata.normalize("NFKC", text).lower()
     if plain.isascii():
         return plain
-    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", plain)))
+    plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", plain)))
+    return plain.translate(_simplified())
+
+
+@cache
+def _simplified() -> dict[int, str]:
+    """Code of a traditional character -> its simplified form, where both are one character."""
+    # Imported here: only text with letters beyond ASCII needs it.
+    import opencc  # noqa: PLC0415
+
+    han = [chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000))]
+    plain = opencc.OpenCC("t2s").convert("".join(han))
+    return {ord(one): other for one, other in zip(han, plain, strict=True) if one != other}
 
 
 def terms(text: str) -> list[str]:
@@ -115,6 +128,32 @@ def weight(term: str) -> float:
 @cache
 def _everyday_terms() -> frozenset[str]:
     return _EVERYDAY_CHINESE | {_stem(word) for word in _EVERYDAY}
+
+
+def words_matching(text: str, wanted: Set[str]) -> tuple[str, ...]:
+    """The words of `text`, as it writes them, whose terms are in `wanted`; each once, in order."""
+    found: dict[str, None] = {}
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "unspaced":
+            found.update(dict.fromkeys(_runs_matching(match[0], wanted)))
+        elif not wanted.isdisjoint(terms(match[0])):
+            found[match[0]] = None
+    return tuple(found)
+
+
+def _runs_matching(run: str, wanted: Set[str]) -> Iterator[str]:
+    """The longest pieces of `run` that are made up of wanted bigrams or characters."""
+    plain = run.translate(_simplified())
+    hit = [character in wanted for character in plain]
+    for index, pair in enumerate(bigrams(plain)):
+        if pair in wanted:
+            hit[index] = hit[index + 1] = True
+    start = 0
+    for marked, group in groupby(hit):
+        end = start + len(list(group))
+        if marked:
+            yield run[start:end]
+        start = end
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

@@ -4,20 +4,21 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from knowledge import loaders, sources
-from knowledge.base import Document
+from knowledge.base import Document, Passage
 from knowledge.boilerplate import without_boilerplate
+from knowledge.calibration import shipped
 from knowledge.fetch import fetch
 from knowledge.language import detect
 from knowledge.lock import WriterLock
 from knowledge.records import HEADING_JOINT, Loaded, LoadError, Section
-from knowledge.retriever import SparseRetriever
+from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
 from knowledge.store import Fingerprint, LibraryError, NewPassage, Store
@@ -58,6 +59,8 @@ class Stats:
     passages: int
     languages: dict[str, int]
     """Documents in each language."""
+    tags: dict[str, int]
+    """Documents with each tag."""
     bytes: int
     """Size of the library's files on disk."""
 
@@ -184,21 +187,46 @@ class Library:
         if before is not None and (before.digest, before.made_by) == (new.digest, new.made_by):
             self._store.touch(content.source, new)
             return self._retagged(content.source, tags)
-        loaded = without_boilerplate(loaders.load(content), self._drop_phrases)
-        passages = to_passages(loaded, self._size, self._overlap)
         if tags is None:
             tags = known.tags if known is not None else frozenset()
+        loaded = without_boilerplate(loaders.load(content), self._drop_phrases)
+        self._put(content.source, loaded, new, tags)
+        return partial(_noted, content.source, loaded.notes, _added if known is None else _updated)
+
+    def _put(self, source: str, loaded: Loaded, fingerprint: Fingerprint, tags: frozenset[str]) -> None:
+        passages = to_passages(loaded, self._size, self._overlap)
         self._store.put(
-            source=content.source,
+            source=source,
             title=loaded.title,
             language=_main_language(passages),
-            fingerprint=new,
+            fingerprint=fingerprint,
             passages=passages,
             tags=tags,
             address=loaded.address,
             date=loaded.date,
         )
-        return partial(_noted, content.source, loaded.notes, _added if known is None else _updated)
+
+    def add_loaded(
+        self, documents: Iterable[tuple[str, Loaded]], *, tags: frozenset[str] = frozenset()
+    ) -> None:
+        """Add documents that were read elsewhere, each in the place of what its source held before.
+
+        They become searchable together, at the end. Raises LibraryError when another process keeps the library
+        locked.
+        """
+        with self._lock.held(self._lock_wait_s) as got:
+            if not got:
+                raise LibraryError(_locked(self._path))
+            try:
+                for source, loaded in documents:
+                    self._put(source, loaded, self._fingerprint_of(loaded), tags)
+            finally:
+                self._index.catch_up(self._store)
+
+    def _fingerprint_of(self, loaded: Loaded) -> Fingerprint:
+        text = "\n".join(paragraph for section in loaded.sections for paragraph in section.paragraphs)
+        data = text.encode("utf-8", "surrogatepass")
+        return Fingerprint(len(data), 0, hashlib.sha256(data).hexdigest(), self._made_by)
 
     def _retagged(self, source: str, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
         known = self._store.document(source)
@@ -219,28 +247,82 @@ class Library:
         """All documents, by source."""
         return self._store.documents()
 
+    def document(self, source: str) -> Document | None:
+        """The document that came from `source`; None when the library does not hold it."""
+        return self._store.document(sources.canonical(source))
+
+    def passages(self, source: str) -> list[Passage]:
+        """The passages of one document, in order; none when the library does not hold it."""
+        found = self.document(source)
+        return [] if found is None else self._store.passages_of(found.id)
+
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """Source -> what its document was when it was read."""
+        known = ((one.source, self._store.fingerprint(one.source)) for one in self._store.documents())
+        return {source: mark for source, mark in known if mark is not None}
+
+    @property
+    def made_by(self) -> str:
+        """Version and settings that documents are read with now."""
+        return self._made_by
+
+    def tag(self, source: str, tags: frozenset[str]) -> bool:
+        """File a document under `tags` in place of those it had; False when the library does not hold it."""
+        found = self.document(source)
+        if found is not None:
+            self._store.tag(found.source, tags)
+        return found is not None
+
     def remove(self, source: str) -> bool:
         """Forget one document (the file itself stays); False when the library does not hold it.
 
         Raises LibraryError when another process keeps the library locked.
         """
+        return bool(self.remove_all([source]))
+
+    def remove_all(self, given: Iterable[str]) -> list[str]:
+        """Forget several documents; the sources of those that the library held. Raises LibraryError as `remove`."""
+        with self._locked():
+            found = [source for source in map(sources.canonical, given) if self._store.remove(source)]
+            self._index.catch_up(self._store)
+        return found
+
+    def reindex(self, progress: Progress | None = None) -> int:
+        """Make the index anew from the store, without reading any source; returns how many documents it holds.
+
+        Until it is finished, searches find what they found before. Raises LibraryError as `remove`.
+        """
+        with self._locked():
+            documents = self._store.documents()
+
+            def told(done: int) -> None:
+                if progress is not None:
+                    progress(documents[done - 1].source, done, len(documents))
+
+            self._index.rebuild(self._store, [document.id for document in documents], told)
+        return len(documents)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with self._lock.held(self._lock_wait_s) as got:
             if not got:
                 raise LibraryError(_locked(self._path))
-            removed = self._store.remove(sources.canonical(source))
-            self._index.catch_up(self._store)
-        return removed
+            yield
 
     def stats(self) -> Stats:
         """Counts, read from the store."""
         documents, passages = self._store.counts()
-        languages = Counter(document.language for document in self._store.documents())
+        known = self._store.documents()
+        languages = Counter(document.language for document in known)
+        tags = Counter(tag for document in known for tag in document.tags)
         size = sum(_size_of(file) for file in self._path.rglob("*"))
-        return Stats(documents, passages, dict(languages), size)
+        return Stats(documents, passages, dict(languages), dict(sorted(tags.items())), size)
 
-    def retriever(self) -> SparseRetriever:
+    def retriever(self) -> LibraryRetriever:
         """A retriever that follows the library, whichever process changes it. Closed with the library."""
-        return SparseRetriever(self._store, self._index, catch_up=self._catch_up_if_free)
+        return LibraryRetriever(
+            self._store, self._index, catch_up=self._catch_up_if_free, calibration=shipped()
+        )
 
     def _catch_up_if_free(self) -> None:
         """Whoever holds the lock is writing, and brings the index up to date at its end."""

@@ -11,6 +11,11 @@ MAX_CHARS = 2000
 MAX_TERMS = 48
 LIGHT = 0.6
 """Weight of stop words, question words and single characters of Chinese against content terms."""
+CONTEXT = 0.25
+"""Weight of a term that only the context holds."""
+_SHORT = 3
+"""A question with at most so many content terms is read in its context."""
+_CONTEXT_CHARS, _CONTEXT_TERMS = 600, 24
 
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 _CLUTTER = re.compile(
@@ -40,6 +45,20 @@ _PREFIX_ZH = re.compile(
 
 
 _NAME = re.compile(r"(?<=[^\s.!?。！？])\s+([A-Z][\w'-]*)|\b([A-Za-z]*\d[\w.,-]*)|\b([A-Z][\w-]*[A-Z]\w*)")
+_AMOUNT = re.compile(
+    r"\bhow (?:many|much|long|old|far|tall|big|large|high|heavy|fast|often|hot)\b|\bprices?\b|\bcosts?\b"
+    r"|\bwhat (?:year|date|time|temperature|percentage|age|size)\b|\bwhen\b"
+    r"|多少|几[个年天岁次点号月位种]|多[久长大高远重]|哪[一]?年|什么时候|何时|价格|几点",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(
+    r"\d|[一二三四五六七八九十百千万两半]|免费|每[天周月年]|"
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion"
+    r"|half|once|twice|free|every|daily|weekly|monthly|yearly|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn"
+    r"|winter|century|during|after|before)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,12 @@ class Question:
     """What the question is about; empty when it asks nothing that documents could hold."""
     exact: frozenset[str]
     """Those content terms that are numbers or names, which have no other word for them."""
+    wants_figure: bool = False
+    """Whether it asks how much, how long or when."""
+
+    def answerable_by(self, text: str) -> bool:
+        """Whether `text` holds the kind of thing that is asked for."""
+        return not self.wants_figure or _FIGURE.search(text) is not None
 
 
 def clean(comment: str) -> str:
@@ -66,8 +91,9 @@ def clean(comment: str) -> str:
     return _without_prefix(text)
 
 
-def parse(comment: str) -> Question:
-    """The question that `comment` stands for."""
+def parse(comment: str, context: str = "") -> Question:
+    """The question that `comment` stands for. A short one is searched for together with `context`'s words, but asks
+    for no more than it says itself."""
     text = clean(comment)
     content = analysis.content_terms(text)[:MAX_TERMS]
     weights = dict.fromkeys(content, 1.0)
@@ -75,8 +101,17 @@ def parse(comment: str) -> Question:
         if len(weights) >= 2 * MAX_TERMS:
             break
         weights.setdefault(term, LIGHT)
+    if len(content) <= _SHORT and context:
+        for term in analysis.content_terms(context[:_CONTEXT_CHARS])[:_CONTEXT_TERMS]:
+            weights.setdefault(term, CONTEXT)
     names = analysis.content_terms(" ".join(match[0] for match in _NAME.finditer(text)))
-    return Question(text, weights, tuple(content), frozenset(names) & frozenset(content))
+    return Question(
+        text,
+        weights,
+        tuple(content),
+        frozenset(names) & frozenset(content),
+        _AMOUNT.search(text) is not None,
+    )
 
 
 def _is_clutter(character: str) -> bool:

@@ -1,64 +1,55 @@
-"""Finds passages by BM25, ranks the best of them again by how well they cover the question, and quotes them."""
+"""Finds passages by words and, with an embedder, by meaning; ranks them, judges their support, quotes them."""
 
-import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import structlog
 
 from knowledge import analysis
-from knowledge.base import Passage, ScoredPassage
+from knowledge.base import ScoredPassage
+from knowledge.calibration import Calibration
+from knowledge.embedder import ModelError
+from knowledge.language import detect
+from knowledge.passages import Analysed, analyse
 from knowledge.question import Question, parse
+from knowledge.ranking import Cosines, Fit, ask, fit, probability, weigh
 from knowledge.sparse import SparseIndex
-from knowledge.splitter import Span, sentence_spans
+from knowledge.spelling import corrected, doubtful, nearest
 from knowledge.store import Store
 
-CANDIDATES = 30
+if TYPE_CHECKING:
+    from knowledge.dense import DenseIndex, Similarity
+    from knowledge.reranker import Reranker
+
+CANDIDATES = 40
+"""Passages that each index puts forward."""
+RERANKED = 10
+"""Passages that a reranker reads."""
+_SIMILAR = 8
+"""Passages that are looked through for a word a slip away."""
 _CACHED_PASSAGES = 4096
 _LEAST_SIZE = 200
 """How many passages a library counts as at the least. In one of three passages a word in one of them is common by the
 figures, and the question's other words, which are simply nowhere, would outweigh it."""
 
-_ENOUGH = 0.5
-"""Evidence in units of the rarest possible term. With this much, support comes to 63 % of what is covered, with
-twice as much to 86 %: a question of a single common word is never taken as answered because the word occurs."""
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What each feature adds to the BM25 score, which is scaled to 1 for the best candidate."""
+class _Candidates:
+    """What the indexes put forward for one question."""
 
-    window: float = 0.5
-    passage: float = 0.3
-    heading: float = 0.2
-    exact: float = 0.1
-    second_sentence: float = 0.15
-    """Share of the question that a second sentence must add to be quoted with the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Analysed:
-    """A passage with what ranking needs of it."""
-
-    passage: Passage
-    spans: tuple[Span, ...]
-    sentences: tuple[frozenset[str], ...]
-    """Terms of each sentence."""
-    terms: frozenset[str]
-    head: frozenset[str]
+    bm25: dict[int, float]
+    """Passage number -> score; 0 where only the embedder found it."""
+    similarities: "dict[int, Similarity]"
+    dense: bool
+    """Whether an embedder took part."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """One or two neighbouring sentences and the share of the question that they cover."""
-
-    first: int
-    last: int
-    cover: float
-
-
-class SparseRetriever:
+class LibraryRetriever:
     """A `knowledge.base.Retriever` over one library; sees what another process ingests at its next query."""
 
     def __init__(
@@ -66,35 +57,129 @@ class SparseRetriever:
         store: Store,
         index: SparseIndex,
         *,
-        weights: Weights | None = None,
         catch_up: Callable[[], None],
+        calibration: Calibration,
+        dense: "DenseIndex | None" = None,
+        reranker: "Reranker | None" = None,
+        words: bool = True,
     ) -> None:
-        """`catch_up` is called when the index lags behind the store; it may leave that to another process."""
+        """`catch_up` is called when an index lags behind the store; it may leave that to another process.
+
+        `words` false leaves the sparse index out, to measure what the dense one finds by itself.
+        """
         self._store, self._index, self._catch_up = store, index, catch_up
-        self._weights = weights or Weights()
+        self._calibration, self._dense, self._reranker, self._words = calibration, dense, reranker, words
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
-        self._cache: OrderedDict[int, _Analysed] = OrderedDict()
+        self._cache: OrderedDict[int, Analysed] = OrderedDict()
+        self._model_works = True
 
     def retrieve(
         self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
     ) -> list[ScoredPassage]:
         """See `knowledge.base.Retriever`. Raises LibraryError when the store cannot be read."""
-        question = parse(query)
+        return [self._scored(judged) for judged in self.judge(query, top_k, scope, context)]
+
+    def judge(
+        self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
+    ) -> "list[Judged]":
+        """As `retrieve`, with the features that the results were judged by: for evaluation and for learning."""
+        question = parse(query, context)
         if top_k < 1 or not question.terms:
             return []
         self._notice_changes()
-        hits = self._index.search(question.terms, max(CANDIDATES, 2 * top_k), self._in_scope(scope))
-        passages = self._analysed([number for number, _ in hits])
-        share = _Share(self._idf(question.content), _idf(0, self._size))
-        best = max((score for _, score in hits), default=1.0)
-        scored = [
-            _score(passages[number], question, score / best, share, self._weights)
-            for number, score in hits
+        documents = None if scope is None else self._store.tagged(scope)
+        question = self._spelled(question)
+        candidates = self._candidates(question, max(CANDIDATES, 2 * top_k), documents)
+        size = max(self._index.size, _LEAST_SIZE)
+        asked = ask(question, self._index.frequencies(list(question.terms)), size)
+        passages = self._analysed(list(candidates.bm25))
+        fits = [
+            fit(passages[number], asked, score, _cosines(candidates.similarities.get(number)))
+            for number, score in candidates.bm25.items()
             if number in passages
         ]
-        scored.sort(key=lambda result: (-result.score, result.passage.id))
-        return scored[:top_k]
+        weights = self._calibration.ranking(dense=candidates.dense)
+        ranked = sorted(
+            ((weigh(found.features, weights), found) for found in fits),
+            key=lambda pair: (-pair[0], pair[1].found.passage.id),
+        )
+        ranked = self._reranked(question, ranked)[:top_k]
+        support = self._calibration.support(
+            detect(question.text), self._signature if candidates.dense else None
+        )
+        return [
+            Judged(question, found, score, probability(found.features, support)) for score, found in ranked
+        ]
+
+    @property
+    def _signature(self) -> tuple[float, ...] | None:
+        return None if self._dense is None else self._dense.signature
+
+    def _scored(self, judged: "Judged") -> ScoredPassage:
+        passage = judged.fit.found.passage
+        wanted = set(judged.question.content)
+        for term in judged.question.content:
+            wanted.update(judged.fit.found.kin(term))
+        return ScoredPassage(
+            passage,
+            judged.score,
+            judged.support,
+            passage.answer or judged.fit.quote(),
+            analysis.words_matching(passage.text, wanted),
+        )
+
+    def _candidates(self, question: Question, limit: int, documents: frozenset[int] | None) -> _Candidates:
+        bm25 = dict(self._index.search(question.terms, limit, documents)) if self._words else {}
+        dense = self._dense
+        if dense is None or not dense.speaks(detect(question.text)):
+            return _Candidates(bm25, {}, dense=False)
+        try:
+            vector = dense.encode(question.text)
+        except ModelError as error:
+            self._note_model(str(error))
+            return _Candidates(bm25, {}, dense=False)
+        self._note_model("")
+        for number, _ in dense.search(vector, limit, documents):
+            bm25.setdefault(number, 0.0)
+        return _Candidates(bm25, dense.similarities(vector, list(bm25)), dense=True)
+
+    def _note_model(self, trouble: str) -> None:
+        """Log the first failure and the recovery; in between, words alone are searched."""
+        if trouble and self._model_works:
+            log.warning("embedder failed; searching by words alone", error=trouble)
+        elif not trouble and not self._model_works:
+            log.info("embedder recovered")
+        self._model_works = not trouble
+
+    def _reranked(self, question: Question, ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
+        """The best `RERANKED` in the reranker's order, where there is one that works."""
+        if self._reranker is None or len(ranked) < 2:
+            return ranked
+        first = ranked[:RERANKED]
+        try:
+            scores = self._reranker.rerank(question.text, [found.found.passage.text for _, found in first])
+        except ModelError as error:
+            self._note_model(str(error))
+            return ranked
+        order = sorted(range(len(first)), key=lambda index: -scores[index])
+        return [(scores[index], first[index][1]) for index in order]
+
+    def _spelled(self, question: Question) -> Question:
+        """`question` with words that the library does not know put right, where it knows one a slip away."""
+        unknown = [term for term, count in self._index.frequencies(doubtful(question)).items() if not count]
+        for term in unknown:
+            numbers = [number for number, _ in self._index.similar(term, _SIMILAR)]
+            passages = self._analysed(numbers).values()
+            meant = nearest(term, [terms.terms for terms in passages])
+            if meant:
+                written = next(
+                    found[0]
+                    for terms in passages
+                    if (found := analysis.words_matching(terms.passage.text, {meant}))
+                )
+                question = corrected(question, term, meant, written)
+        return question
 
     def _notice_changes(self) -> None:
         """Follow the store when its file has changed since the last query."""
@@ -102,31 +187,29 @@ class SparseRetriever:
             version = self._store.data_version(), self._store.generation()
             if version == self._seen:
                 return
-            self._index.refresh()
-            if self._index.generation != version[1]:
+            self._refresh()
+            if self._behind(version[1]):
                 self._catch_up()
-            # While another process is still writing the index, look again at the next query.
-            self._seen = version if self._index.generation == version[1] else None
+            self._cache.clear()
+            # While another process is still writing an index, look again at the next query.
+            self._seen = None if self._behind(version[1]) else version
 
-    def _in_scope(self, scope: frozenset[str] | None) -> frozenset[int] | None:
-        return None if scope is None else self._store.tagged(scope)
+    def _refresh(self) -> None:
+        self._index.refresh()
+        if self._dense is not None:
+            self._dense.refresh()
 
-    def _idf(self, terms: Sequence[str]) -> dict[str, float]:
-        """Weight of each term; one that no passage holds gets the highest."""
-        frequencies = self._index.frequencies(terms)
-        return {term: analysis.weight(term) * _idf(count, self._size) for term, count in frequencies.items()}
+    def _behind(self, generation: int) -> bool:
+        return self._index.generation != generation or (
+            self._dense is not None and self._dense.generation != generation
+        )
 
-    @property
-    def _size(self) -> int:
-        return max(self._index.size, _LEAST_SIZE)
-
-    def _analysed(self, numbers: Sequence[int]) -> dict[int, _Analysed]:
-        """Number -> passage. A number always means the same text, so what is cached never goes stale."""
+    def _analysed(self, numbers: Sequence[int]) -> dict[int, Analysed]:
         with self._lock:
             found = {number: self._cache[number] for number in numbers if number in self._cache}
             missing = [number for number in numbers if number not in found]
             for number, passage in self._store.passages(missing).items() if missing else ():
-                found[number] = self._cache[number] = _analyse(passage)
+                found[number] = self._cache[number] = analyse(passage)
             for number in found:
                 self._cache.move_to_end(number)
             while len(self._cache) > _CACHED_PASSAGES:
@@ -134,66 +217,15 @@ class SparseRetriever:
         return found
 
 
-def _analyse(passage: Passage) -> _Analysed:
-    spans = tuple(sentence_spans(passage.text))
-    sentences = tuple(frozenset(analysis.terms(passage.text[start:end])) for start, end in spans)
-    head = frozenset(analysis.terms(f"{passage.title} \n {passage.heading}"))
-    return _Analysed(passage, spans, sentences, frozenset().union(*sentences), head)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One result with what it was judged by."""
+
+    question: Question
+    fit: Fit
+    score: float
+    support: float
 
 
-def _idf(count: int, size: int) -> float:
-    """Inverse document frequency of a term in `count` of `size` passages; always above 0."""
-    return math.log(1 + max(0.0, size - count + 0.5) / (count + 0.5))
-
-
-def _score(
-    found: _Analysed, question: Question, bm25: float, share: "_Share", weights: Weights
-) -> ScoredPassage:
-    asked = frozenset(question.content)
-    head = asked & found.head
-    held = head | (asked & found.terms)
-    window = _best_window(
-        [head | (asked & terms) for terms in found.sentences], share, weights.second_sentence
-    )
-    score = (
-        bm25
-        + weights.window * window.cover
-        + weights.passage * share.of(held)
-        + weights.heading * share.of(head)
-        + weights.exact * share.of(held & question.exact)
-    )
-    quote = found.passage.text[found.spans[window.first][0] : found.spans[window.last][1]]
-    return ScoredPassage(found.passage, score, share.support(window.cover), quote)
-
-
-class _Share:
-    """The share, from 0 to 1, that some of the question's terms have in the weight of all."""
-
-    def __init__(self, idf: Mapping[str, float], rarest: float) -> None:
-        """`rarest` is the weight of a term that occurs nowhere."""
-        self._idf = idf
-        self._total = sum(idf.values())
-        self._rarest = rarest
-
-    def of(self, terms: frozenset[str]) -> float:
-        return sum(self._idf[term] for term in terms) / self._total if terms else 0.0
-
-    def support(self, cover: float) -> float:
-        """The share `cover`, less where there is little evidence behind it."""
-        return cover * (1 - math.exp(-cover * self._total / (self._rarest * _ENOUGH)))
-
-
-def _best_window(covered: Sequence[frozenset[str]], share: _Share, second_adds: float) -> _Window:
-    """The sentence that covers most, or two neighbours where the second adds at least `second_adds`.
-
-    `covered` holds the question's terms that each sentence covers together with the headings.
-    """
-    singles = [_Window(index, index, share.of(terms)) for index, terms in enumerate(covered)]
-    single = max(singles, key=lambda window: window.cover)
-    pairs = [
-        _Window(index, index + 1, share.of(first | second))
-        for index, (first, second) in enumerate(pairwise(covered))
-        if not (first <= second or second <= first)
-    ]
-    pair = max(pairs, key=lambda window: window.cover, default=single)
-    return pair if pair.cover >= single.cover + second_adds else single
+def _cosines(found: "Similarity | None") -> Cosines | None:
+    return None if found is None else Cosines(found.passage, found.sentences, found.pairs)

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import tantivy
@@ -82,23 +82,51 @@ class SparseIndex:
             changed = store.changed_since(self._generation)
             if not changed and self._generation == target:
                 return 0
-            try:
-                self._write(store, changed, target)
-            except (ValueError, OSError) as error:
-                raise LibraryError(
-                    f"the search index in {self._folder} cannot be written ({error}); "
-                    "check that the disk has space and that no other process is ingesting"
-                ) from error
-            self._refresh()
+            self._commit(store, changed, target)
             return len(changed)
 
-    def _write(self, store: Store, changed: Sequence[int], target: int) -> None:
+    def rebuild(self, store: Store, documents: Sequence[int], progress: Callable[[int], None]) -> None:
+        """Write all `documents` anew, in one commit; until then searches find what they found before.
+
+        `progress` is called with how many are written. Raises LibraryError as `catch_up`.
+        """
+        with self._lock:
+            self._commit(store, documents, store.generation(), progress)
+
+    def _commit(
+        self,
+        store: Store,
+        documents: Sequence[int],
+        target: int,
+        rebuilding: Callable[[int], None] | None = None,
+    ) -> None:
+        try:
+            self._write(store, documents, target, rebuilding)
+        except (ValueError, OSError) as error:
+            raise LibraryError(
+                f"the search index in {self._folder} cannot be written ({error}); "
+                "check that the disk has space and that no other process is ingesting"
+            ) from error
+        self._refresh()
+
+    def _write(
+        self,
+        store: Store,
+        documents: Sequence[int],
+        target: int,
+        rebuilding: Callable[[int], None] | None,
+    ) -> None:
         writer = self._index.writer(_HEAP_BYTES, 1)
         try:
-            for document_id in changed:
-                self._delete(writer, "document", document_id)
+            if rebuilding is not None:
+                writer.delete_all_documents()
+            for done, document_id in enumerate(documents, 1):
+                if rebuilding is None:
+                    self._delete(writer, "document", document_id)
                 for passage in store.passages_of(document_id):
                     writer.add_document(_record(passage))
+                if rebuilding is not None:
+                    rebuilding(done)
             # The generation is part of the commit that it stands for: after a kill both are old or both new.
             self._delete(writer, "marker", _GENERATION_KEY)
             marker = tantivy.Document()
@@ -129,11 +157,19 @@ class SparseIndex:
         """Passage numbers with BM25 scores, best first, for weighted terms; `documents` limits the search."""
         if not terms or documents == frozenset():
             return []
+        return self._hits(self._query(terms, documents), limit)
+
+    def _hits(self, query: tantivy.Query, limit: int) -> list[tuple[int, float]]:
         searcher = self._searcher
-        hits = searcher.search(self._query(terms, documents), limit=limit, count=False).hits
+        hits = searcher.search(query, limit=limit, count=False).hits
         addresses = [address for _, address in hits]
         numbers = searcher.fast_field_values("passage", addresses)
         return [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
+
+    def similar(self, term: str, limit: int) -> list[tuple[int, float]]:
+        """Passages with a word that is one slip (a letter more, less, other, or two swapped) away from `term`."""
+        query = tantivy.Query.fuzzy_term_query(self._index.schema, "body", term, distance=1)
+        return self._hits(query, limit)
 
     def _query(self, terms: Mapping[str, float], documents: frozenset[int] | None) -> tantivy.Query:
         schema, query = self._index.schema, tantivy.Query

@@ -1,8 +1,10 @@
 """What several kinds of tests share."""
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,15 @@ def require(ok: bool, reason: str) -> None:
     if os.environ.get("REJOINDER_NO_SKIP") == "1":
         pytest.fail(f"{reason} (REJOINDER_NO_SKIP=1 forbids skipping)")
     pytest.skip(reason)
+
+
+def require_module(name: str) -> Any:
+    """The module, for what is not in every install; call it at the top of a test file or in a test."""
+    if importlib.util.find_spec(name) is not None:
+        return importlib.import_module(name)
+    if os.environ.get("REJOINDER_NO_SKIP") == "1":
+        pytest.fail(f"{name} is not installed (REJOINDER_NO_SKIP=1 forbids skipping)")
+    pytest.skip(f"{name} is not installed", allow_module_level=True)
 
 
 @pytest.fixture(scope="session")

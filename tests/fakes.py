@@ -23,6 +23,8 @@ class FakeOpenAI:
     models: tuple[str, ...] = ("base",)
     replies: list[str] = field(default_factory=lambda: ["It costs $12 [1]."])
     """Text of the candidates, used in turn."""
+    alternatives: dict[str, dict[str, float]] = field(default_factory=dict)
+    """For a word of a reply, the log-probabilities of what might have stood there; told where logprobs are asked."""
     key: str | None = None
     """When set, requests need it as their bearer token."""
     fault: Fault = ""
@@ -97,7 +99,9 @@ class FakeOpenAI:
         text = self.replies[index % len(self.replies)]
         message = {"role": "assistant", "content": None if self.fault == "no_content" else text}
         tokens: list[dict[str, Any]] = [
-            {"token": word, "logprob": -0.5, "bytes": None, "top_logprobs": []} for word in text.split()
+            _token(word, -0.5)
+            | {"top_logprobs": [_token(*one) for one in self.alternatives.get(word, {}).items()]}
+            for word in text.split()
         ]
         return {
             "index": index,
@@ -105,6 +109,10 @@ class FakeOpenAI:
             "finish_reason": "length" if self.fault == "truncated" else "stop",
             "logprobs": {"content": tokens, "refusal": None} if logprobs else None,
         }
+
+
+def _token(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": None}
 
 
 def _model(name: str) -> dict[str, Any]:

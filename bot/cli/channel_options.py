@@ -11,6 +11,9 @@ from bot.cli.errors import Misuse
 from bot.connections import secret_fields, with_secrets
 from bot.settings import ChannelRulesSettings
 
+_OPTIONS = {"tags": "tag", "post_tags": "post-tag"}
+"""Rules whose option has another name."""
+
 
 def parse_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
     """`KEY=VALUE` texts as the adapter's options, checked, with references where secrets belong.
@@ -49,15 +52,39 @@ def checked_rules(
     min_support: float | None,
     min_gap_s: float | None,
     max_per_hour: int | None,
+    *,
+    tags: Sequence[str] | None = None,
+    post_tags: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """`known` with what was given. Raises Misuse."""
-    given = {"send": send, "min_support": min_support, "min_gap_s": min_gap_s, "max_per_hour": max_per_hour}
+    """`known` with what was given; `post_tags` are POST=TAG texts. Raises Misuse."""
+    given = {
+        "send": send,
+        "min_support": min_support,
+        "min_gap_s": min_gap_s,
+        "max_per_hour": max_per_hour,
+        "tags": tags,
+        "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),
+    }
     merged = {**known, **{key: value for key, value in given.items() if value is not None}}
     try:
         return ChannelRulesSettings.model_validate(merged).model_dump(exclude_none=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise Misuse(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from error
+        option = _OPTIONS.get(str(first["loc"][0]), str(first["loc"][0]).replace("_", "-"))
+        raise Misuse(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _with_posts(known: Mapping[str, Sequence[str]], given: Sequence[str]) -> dict[str, list[str]]:
+    """`known` with the posts of `given`, whose tags are replaced; POST= alone frees the post of its own tags."""
+    named: dict[str, list[str]] = {}
+    for text in given:
+        # The last sign of equality: a post may be an address with some of its own.
+        post, equals, tag = text.rpartition("=")
+        if not equals or not post:
+            raise Misuse(f"--post-tag {text!r} needs POST=TAG, with the platform's number of the post")
+        named.setdefault(post, []).extend([tag] if tag.strip() else [])
+    merged = {**{post: list(tags) for post, tags in known.items()}, **named}
+    return {post: tags for post, tags in merged.items() if tags}
 
 
 def options_of(factory: AdapterFactory) -> list[dict[str, str]]:

@@ -29,9 +29,18 @@ Send = Annotated[
         help="Kind of comment answered without a person: question, request, praise, complaint, other."
     ),
 ]
-MinSupport = Annotated[float | None, typer.Option(help="Least support (0 to 1) for sending.")]
+MinSupport = Annotated[
+    float | None, typer.Option(help="Least probability (0 to 1) that the documents answer, for sending.")
+]
 MinGap = Annotated[float | None, typer.Option(help="Seconds between two replies.")]
 MaxPerHour = Annotated[int | None, typer.Option(help="Replies an hour; 0 sends nothing.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", help="Answer only from documents with this tag; repeat it.")
+]
+PostTags = Annotated[
+    list[str] | None,
+    typer.Option("--post-tag", metavar="POST=TAG", help="The same for one post; POST= takes it back."),
+]
 
 
 @app.command("list")
@@ -46,7 +55,7 @@ def list_channels(
         print_json([channel_json(channel) for channel in found])
     elif found:
         rows = [_row(channel, shell) for channel in found]
-        shell.table(("name", "platform", "account", "sends", "state", "error"), rows)
+        shell.table(("name", "platform", "account", "sends", "documents", "state", "error"), rows)
     else:
         shell.warn("no_channels")
 
@@ -83,6 +92,8 @@ def add(
     min_support: MinSupport = None,
     min_gap_s: MinGap = None,
     max_per_hour: MaxPerHour = None,
+    tag: Tags = None,
+    post_tag: PostTags = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
@@ -93,7 +104,7 @@ def add(
     shell, now = shell_of(context), utc_now()
     start = parse_since(since, now) if since is not None else None
     options = parse_options(platform, option or [])
-    rules = checked_rules({}, send, min_support, min_gap_s, max_per_hour)
+    rules = checked_rules({}, send, min_support, min_gap_s, max_per_hour, tags=tag, post_tags=post_tag)
     shell.log()
     with open_ledger(shell.settings) as ledger:
         ledger.read(channels.refuse_taken, name)
@@ -144,15 +155,23 @@ def rules(
     min_support: MinSupport = None,
     min_gap_s: MinGap = None,
     max_per_hour: MaxPerHour = None,
+    tag: Tags = None,
+    any_tag: Annotated[bool, typer.Option("--any-tag", help="Answer from every document again.")] = False,
+    post_tag: PostTags = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
         raise Misuse("give --send or --review-all, not both")
+    if any_tag and tag:
+        raise Misuse("give --tag or --any-tag, not both")
     shell = shell_of(context)
     wanted = [] if review_all else send
+    tags = [] if any_tag else tag
     with open_ledger(shell.settings) as ledger:
         channel = ledger.read(channels.named, name)
-        changed = checked_rules(channel.rules, wanted, min_support, min_gap_s, max_per_hour)
+        changed = checked_rules(
+            channel.rules, wanted, min_support, min_gap_s, max_per_hour, tags=tags, post_tags=post_tag
+        )
         if changed != channel.rules:
             ledger.write(channels.set_rules, name, changed)
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
@@ -237,13 +256,21 @@ def channel_json(channel: Channel) -> dict[str, Any]:
 
 
 def _row(channel: Channel, shell: Shell) -> tuple[str, ...]:
-    sends = ", ".join(ChannelRulesSettings.model_validate(channel.rules).send)
+    rules = ChannelRulesSettings.model_validate(channel.rules)
+    sends = ", ".join(rules.send)
     state = shell.say("paused" if channel.paused else "active")
     return (
         channel.name,
         channel.platform,
         channel.account_name or "",
         sends if sends else shell.say("sends_nothing"),
+        _limits(rules, shell),
         state,
         channel.last_error or "",
     )
+
+
+def _limits(rules: ChannelRulesSettings, shell: Shell) -> str:
+    """The tags that a channel is limited to, and how many posts have tags of their own."""
+    tags = ", ".join(rules.tags) if rules.tags else shell.say("all_documents")
+    return tags + (shell.say("posts_apart", number=len(rules.post_tags)) if rules.post_tags else "")

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -12,8 +12,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from bot.answer import Answer, Question
-from bot.bootstrap import make_answerer, make_generator, open_library
+from bot.bootstrap import make_answerer, make_generator, make_judge, open_library
 from bot.cli.errors import Failure, Misuse
+from bot.cli.passages import print_found
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.intents import Intent
 from bot.plain import excerpt, plain
@@ -24,6 +25,7 @@ from knowledge.base import ScoredPassage
 from knowledge.ingest import IngestReport, Library
 from knowledge.ingest import Progress as OnProgress
 from knowledge.language import detect
+from knowledge.tags import checked_tag
 
 ALL_INTENTS: frozenset[str] = frozenset(get_args(Intent))
 
@@ -36,14 +38,18 @@ def ingest(
     sources: Annotated[
         list[str], typer.Argument(metavar="PATH|URL...", help="Files, folders, web addresses.")
     ],
+    tag: Annotated[
+        list[str] | None, typer.Option(help="File them under this tag from now on; repeat it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Bring files, folders and web addresses into the library; what is unchanged is not read again."""
     shell = shell_of(context)
+    tags = tags_given(tag) if tag else None
     shell.log()
-    with open_library(shell.settings) as library, _progress(shell) as on_progress:
+    with open_library(shell.settings) as library, progress_of(shell) as on_progress:
         try:
-            report = asyncio.run(_ingest(library, sources, shell.settings, on_progress))
+            report = asyncio.run(_ingest(library, sources, shell.settings, on_progress, tags))
         except KeyboardInterrupt:
             shell.warn("ingest_interrupted")
             raise
@@ -59,15 +65,27 @@ def ingest(
 
 
 async def _ingest(
-    library: Library, sources: Sequence[str], settings: Settings, on_progress: OnProgress | None
+    library: Library,
+    sources: Sequence[str],
+    settings: Settings,
+    on_progress: OnProgress | None,
+    tags: frozenset[str] | None = None,
 ) -> IngestReport:
     return await library.ingest(
-        sources, progress=on_progress, allow_private=settings.knowledge.allow_private_addresses
+        sources, tags=tags, progress=on_progress, allow_private=settings.knowledge.allow_private_addresses
     )
 
 
+def tags_given(given: Sequence[str]) -> frozenset[str]:
+    """Raises Misuse for what is no tag."""
+    try:
+        return frozenset(map(checked_tag, given))
+    except ValueError as error:
+        raise Misuse(str(error)) from error
+
+
 @contextmanager
-def _progress(shell: Shell) -> Iterator[OnProgress | None]:
+def progress_of(shell: Shell) -> Iterator[OnProgress | None]:
     """A progress bar on stderr; None where nobody would see it."""
     if not shell.err.is_terminal:
         yield None
@@ -109,26 +127,47 @@ def _lists(report: IngestReport) -> dict[str, Sequence[Any]]:
 def ask(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help="What a commenter might write; - reads it from stdin.")],
+    *,
     docs: Annotated[
         list[str] | None, typer.Option(metavar="PATH|URL", help="Answer from these alone; repeat it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Reply, decision and citations as JSON.")] = False,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Answer only from documents with this tag; repeat it.")
+    ] = None,
+    post: Annotated[
+        str, typer.Option(help="Title of the post it stands under; after a line break, the post's text.")
+    ] = "",
+    top: Annotated[int | None, typer.Option(min=1, max=20, help="How many passages to look at.")] = None,
+    whole: Annotated[bool, typer.Option("--passages", help="Show whole passages, not only quotes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Reply, decision and passages as JSON.")] = False,
 ) -> None:
     """Show what a comment would be answered, without any platform.
 
     The decision is that of a channel whose owner has opened every kind of comment.
     """
     shell = shell_of(context)
+    if tag and docs:
+        raise Misuse("give --tag or --docs, not both: documents named by --docs carry no tags")
+    scope = tags_given(tag) if tag else None
     shell.log()
     text = sys.stdin.read().strip() if question == "-" else question
     if not text.strip():
         raise Misuse("the question is empty; give it as the argument, or write - and pipe it in")
+    title, _, body = post.partition("\n")
+    asked = Question(
+        text=text,
+        language=detect(text),
+        post_title=title,
+        post_text=body,
+        rules=ChannelRules(send_intents=ALL_INTENTS),
+        scope=scope,
+    )
     with _library(shell, docs) as library:
-        answer = asyncio.run(_answer(shell.settings, library, text))
+        answer = asyncio.run(_answer(_looking_at(shell.settings, top), library, asked))
     if as_json:
         print_json(answer_json(answer))
     else:
-        _print_answer(shell, answer)
+        _print_answer(shell, answer, whole=whole)
 
 
 @contextmanager
@@ -152,15 +191,20 @@ def _library(shell: Shell, docs: Sequence[str] | None) -> Iterator[Library]:
         yield library
 
 
-async def _answer(settings: Settings, library: Library, text: str) -> Answer:
-    generator = make_generator(settings.generator)
-    try:
-        answerer = make_answerer(settings, library, generator)
-        return await answerer.answer(
-            Question(text=text, language=detect(text), rules=ChannelRules(send_intents=ALL_INTENTS))
-        )
-    finally:
-        await generator.aclose()
+def _looking_at(settings: Settings, top: int | None) -> Settings:
+    if top is None:
+        return settings
+    return settings.model_copy(update={"knowledge": settings.knowledge.model_copy(update={"top_k": top})})
+
+
+async def _answer(settings: Settings, library: Library, question: Question) -> Answer:
+    async with AsyncExitStack() as stack:
+        generator = make_generator(settings.generator)
+        stack.push_async_callback(generator.aclose)
+        judge = make_judge(settings)
+        if judge is not None:
+            stack.push_async_callback(judge.aclose)
+        return await make_answerer(settings, library, generator, judge).answer(question)
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -179,6 +223,25 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "reason": answer.decision.reason.value,
         "citations": citations,
         "language": answer.language,
+        "support": round(answer.support, 4),
+        "passages": [_found_json(scored) for scored in answer.passages],
+    }
+
+
+def _found_json(scored: ScoredPassage) -> dict[str, Any]:
+    passage = scored.passage
+    return {
+        "source": passage.source,
+        "title": passage.title,
+        "heading": passage.heading,
+        "page": passage.page,
+        "time": passage.time,
+        "tags": sorted(passage.tags),
+        "text": passage.text,
+        "quote": scored.quote,
+        "matched": list(scored.matched),
+        "score": round(scored.score, 4),
+        "support": round(scored.support, 4),
     }
 
 
@@ -187,15 +250,13 @@ def cited(answer: Answer) -> list[ScoredPassage]:
     return [answer.passages[index] for index in answer.best.citations] if answer.best is not None else []
 
 
-def _print_answer(shell: Shell, answer: Answer) -> None:
+def _print_answer(shell: Shell, answer: Answer, *, whole: bool) -> None:
     decision = answer.decision
     if answer.text:
         typer.echo(plain(answer.text) + "\n")
     detail = f" ({decision.detail})" if decision.detail else ""
     explained = explain(decision.reason.value, shell.language)
     shell.tell(f"ask_{decision.action}", reason=explained, detail=detail)
-    for number, scored in enumerate(cited(answer), 1):
-        passage = scored.passage
-        where = " › ".join(part for part in (passage.title, passage.heading) if part)
-        typer.echo(plain(f"\n[{number}] {where}\n    {passage.source}", one_line=False))
-        typer.echo(f"    {excerpt(scored.quote, 400)}")
+    used = answer.best.citations if answer.best is not None else ()
+    for index, scored in enumerate(answer.passages):
+        print_found(shell, scored, number=index + 1, cited=index in used, whole=whole)

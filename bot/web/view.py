@@ -15,6 +15,7 @@ from bot.web.words import STATES, WORDS, state_word
 COMMENT_CHARS = 280
 REPLY_CHARS = 600
 ERROR_CHARS = 300
+TAG_CHARS = 300
 
 
 def page_context(
@@ -42,6 +43,7 @@ def page_context(
         "channels": [_channel(channel, words, moment) for channel in glance.channels] if glance else [],
         "documents": _documents(glance, words),
         "languages": _languages(glance, words),
+        "tags": _tags(glance, words),
         "generator": _generator(glance, words),
         "latest": [_decision(item, words, language, moment) for item in glance.latest] if glance else [],
     }
@@ -98,6 +100,12 @@ def _languages(glance: Glance | None, words: Mapping[str, str]) -> list[str]:
         return []
     found = sorted(glance.documents.languages.items(), key=lambda pair: -pair[1])
     return [f"{words.get(f'language_{code}', code)} {number}" for code, number in found]
+
+
+def _tags(glance: Glance | None, words: Mapping[str, str]) -> str:
+    found = glance.documents.tags if glance is not None else {}
+    listed = " · ".join(f"{tag} {number}" for tag, number in found.items())
+    return words["tags_line"].format(tags=excerpt(listed, TAG_CHARS)) if listed else ""
 
 
 def _decision(item: Item, words: Mapping[str, str], language: Language, now: datetime) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import re
 import signal
@@ -20,55 +19,15 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-import structlog
 
 from adapters.sandbox_site import create_site, seed_comments, seed_posts, serve
 from bot import samples
-from bot.cli import main
 from bot.models import State
-from bot.store.ledger import connect, sqlite_url
-from bot.store.migrate import upgrade
-from tests.builders import Desk, comment
+from tests.builders import comment
+from tests.command_line import Cli
 
 DEADLINE_S = 60.0
 COMMAND = [sys.executable, "-c", "import sys; from bot.cli import main; sys.exit(main())"]
-
-
-@dataclass
-class Cli:
-    """The command line in a folder of its own."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-    out: str = ""
-    err: str = ""
-
-    def __call__(self, *arguments: str) -> int:
-        code = main(["--data-dir", str(self.folder / "data"), *arguments])
-        self.out, self.err = self.capture.readouterr()
-        return code
-
-    def json(self, *arguments: str) -> Any:
-        assert self(*arguments) == 0, self.err
-        return json.loads(self.out)
-
-    def desk(self) -> Desk:
-        """The ledger that the command line sees, with a channel `demo`."""
-        (self.folder / "data").mkdir(exist_ok=True)
-        ledger = connect(sqlite_url(self.folder / "data" / "ledger.db"))
-        upgrade(ledger)
-        return Desk(ledger)
-
-
-@pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    monkeypatch.chdir(tmp_path)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield Cli(tmp_path, capsys)
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
@@ -256,7 +215,7 @@ def test_ask_answers_from_the_named_documents_alone(cli: Cli) -> None:
         "# Shop\n\nWe ship to Canada within nine days.\n\n咖啡豆可以寄到加拿大，需要九天。\n"
     )
     answer = cli.json("ask", "Do you ship to Canada?", "--docs", "a.md", "--json")
-    assert set(answer) == {"reply", "decision", "reason", "citations", "language"}
+    assert set(answer) == {"reply", "decision", "reason", "citations", "language", "support", "passages"}
     assert (answer["decision"], answer["reason"], answer["language"]) == ("send", "grounded", "en")
     assert "nine days" in answer["reply"]
     assert set(answer["citations"][0]) == {"source", "title", "text", "score"}

@@ -75,6 +75,13 @@ async def test_the_page_shows_counts_decisions_and_replies(page: Page) -> None:
     assert re.search(r'class="review"><b>1</b><span>for a person', text)
 
 
+async def test_the_page_shows_what_the_documents_are_filed_under(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Shop\n\nWe ship to Canada.\n")
+    await page.running.library.ingest([str(tmp_path / "a.md")], tags=frozenset({"<b>shop"}))
+    _, text = await page.get("?lang=zh")
+    assert "标签：&lt;b&gt;shop 1" in text
+
+
 async def test_the_page_speaks_the_readers_language(page: Page) -> None:
     _, english = await page.get(headers={"Accept-Language": "de, en;q=0.5, zh;q=0.2"})
     _, chinese = await page.get(headers={"Accept-Language": "zh-CN, en;q=0.9"})

@@ -193,6 +193,28 @@ def test_the_demo_keeps_the_users_own_intervals(tmp_path: Path) -> None:
     assert made.database_url == f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"knowledge": {"passage_size": 200, "overlap": 101}}, "half of passage_size"),
+        ({"knowledge": {"embedder_url": "http://127.0.0.1:1/v1"}}, "needs embedder"),
+        ({"knowledge": {"embedder": "m", "vector_index": "milvus"}}, "milvus_uri"),
+        ({"knowledge": {"embedder_key": "sk-123"}}, "reference"),
+        ({"knowledge": {"judge": "llm"}}, "generator.base_url"),
+        (
+            {
+                "knowledge": {"judge": "llm"},
+                "generator": {"base_url": "http://a", "model": "b", "deadline_s": 50},
+            },
+            "lease_s must be over 100",
+        ),
+    ],
+)
+def test_settings_of_the_library_that_cannot_work_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Settings(**given)
+
+
 def test_an_explicit_zero_is_kept_in_the_rules() -> None:
     assert checked_rules({"send": ["question"]}, None, 0.0, 0.0, 0) == {
         "send": ["question"], "min_support": 0.0, "min_gap_s": 0.0, "max_per_hour": 0,
@@ -203,6 +225,30 @@ def test_an_explicit_zero_is_kept_in_the_rules() -> None:
 def test_unknown_kinds_of_comment_are_refused() -> None:
     with pytest.raises(Misuse, match="send"):
         checked_rules({}, ["everything"], None, None, None)
+
+
+def test_a_channels_tags_are_spelt_one_way_and_single_posts_have_their_own() -> None:
+    rules = checked_rules(
+        {}, None, None, None, None, tags=[" Shop "], post_tags=["/a?b=1=Beans", "/a?b=1=shop"]
+    )
+    assert (rules["tags"], rules["post_tags"]) == (["shop"], {"/a?b=1": ["beans", "shop"]})
+    assert checked_rules(rules, None, None, None, None)["post_tags"] == rules["post_tags"]
+    freed = checked_rules(rules, None, None, None, None, tags=[], post_tags=["/a?b=1="])
+    assert (freed["tags"], freed["post_tags"]) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("tags", "post_tags", "said"),
+    [
+        ([" "], None, "--tag: "),
+        (["a\nb"], None, "--tag: "),
+        (None, ["shop"], "POST=TAG"),
+        (None, ["p=" + "x" * 61], "--post-tag: "),
+    ],
+)
+def test_what_is_no_tag_is_refused(tags: list[str] | None, post_tags: list[str] | None, said: str) -> None:
+    with pytest.raises(Misuse, match=said):
+        checked_rules({}, None, None, None, None, tags=tags, post_tags=post_tags)
 
 
 def test_an_option_of_many_is_given_once_for_each() -> None:

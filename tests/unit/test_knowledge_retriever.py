@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.calibration import shipped
 from knowledge.ingest import to_passages
 from knowledge.records import Loaded, Section
-from knowledge.retriever import SparseRetriever
+from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.store import Fingerprint, Store
 
@@ -46,7 +47,7 @@ TAGS = {
 
 
 @pytest.fixture
-def retriever(tmp_path: Path) -> SparseRetriever:
+def retriever(tmp_path: Path) -> LibraryRetriever:
     store, index = Store(tmp_path / "library.sqlite"), SparseIndex(tmp_path)
     for source, (title, sections) in DOCUMENTS.items():
         loaded = Loaded(title, tuple(Section((heading,), (text,)) for heading, text in sections))
@@ -59,7 +60,9 @@ def retriever(tmp_path: Path) -> SparseRetriever:
             passages=to_passages(loaded, 1000, 0),
             tags=TAGS[source],
         )
-    return SparseRetriever(store, index, catch_up=lambda: index.catch_up(store) and None)
+    return LibraryRetriever(
+        store, index, catch_up=lambda: index.catch_up(store) and None, calibration=shipped()
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,20 +78,20 @@ def retriever(tmp_path: Path) -> SparseRetriever:
     ],
 )
 def test_the_best_sentence_of_the_right_passage_is_quoted(
-    retriever: SparseRetriever, query: str, quote: str
+    retriever: LibraryRetriever, query: str, quote: str
 ) -> None:
     best = retriever.retrieve(query)[0]
     assert best.quote == quote
     assert best.quote in best.passage.text
 
 
-def test_two_neighbours_are_quoted_when_the_second_adds(retriever: SparseRetriever) -> None:
+def test_two_neighbours_are_quoted_when_the_second_adds(retriever: LibraryRetriever) -> None:
     best = retriever.retrieve("starter kit dollars and a bag of green beans")[0]
     assert best.quote == "The starter kit costs 49 dollars. A bag of green beans is 12 dollars."
 
 
 def test_support_is_high_for_what_the_documents_hold_and_low_for_what_they_do_not(
-    retriever: SparseRetriever,
+    retriever: LibraryRetriever,
 ) -> None:
     assert retriever.retrieve("How much is the starter kit?")[0].support > 0.8
     for query in ("starter motor for a Honda Civic", "do you ship guitars to Antarctica", "入门吉他在哪里买"):
@@ -96,22 +99,22 @@ def test_support_is_high_for_what_the_documents_hold_and_low_for_what_they_do_no
 
 
 @pytest.mark.parametrize("query", ["", "   ", "😀😀", "???", "\u200b\u200b", "\ud800"])
-def test_a_query_without_words_finds_nothing(retriever: SparseRetriever, query: str) -> None:
+def test_a_query_without_words_finds_nothing(retriever: LibraryRetriever, query: str) -> None:
     assert retriever.retrieve(query) == []
 
 
 @pytest.mark.parametrize(
     "query", ['"starter', "kit AND (", "body:* OR kit", "kit~9 +costs -x [a TO b]", "kit\\"]
 )
-def test_query_syntax_is_only_text(retriever: SparseRetriever, query: str) -> None:
+def test_query_syntax_is_only_text(retriever: LibraryRetriever, query: str) -> None:
     assert retriever.retrieve(query)[0].passage.source == "/docs/shop.md"
 
 
-def test_a_query_of_100_000_characters_is_answered(retriever: SparseRetriever) -> None:
+def test_a_query_of_100_000_characters_is_answered(retriever: LibraryRetriever) -> None:
     assert retriever.retrieve("starter kit price " * 6000)[0].passage.heading == "Prices"
 
 
-def test_top_k_limits_and_orders_the_results(retriever: SparseRetriever) -> None:
+def test_top_k_limits_and_orders_the_results(retriever: LibraryRetriever) -> None:
     results = retriever.retrieve("196 crack kit days", top_k=3)
     assert len(results) == 3
     assert [result.score for result in results] == sorted((result.score for result in results), reverse=True)
@@ -129,13 +132,13 @@ def test_top_k_limits_and_orders_the_results(retriever: SparseRetriever) -> None
     ],
 )
 def test_scope_limits_the_search(
-    retriever: SparseRetriever, scope: frozenset[str] | None, sources: set[str]
+    retriever: LibraryRetriever, scope: frozenset[str] | None, sources: set[str]
 ) -> None:
     results = retriever.retrieve("196 crack kit 套装", top_k=10, scope=scope)
     assert {result.passage.source for result in results} == sources
 
 
-def test_everything_a_citation_needs_is_there(retriever: SparseRetriever) -> None:
+def test_everything_a_citation_needs_is_there(retriever: LibraryRetriever) -> None:
     passage = retriever.retrieve("green beans")[0].passage
     assert (
         passage.source,
@@ -154,7 +157,7 @@ def test_everything_a_citation_needs_is_there(retriever: SparseRetriever) -> Non
     )
 
 
-def test_several_threads_get_the_same_answers(retriever: SparseRetriever) -> None:
+def test_several_threads_get_the_same_answers(retriever: LibraryRetriever) -> None:
     wanted = retriever.retrieve("How much is the starter kit?")
     answers: list[object] = []
     threads = [

@@ -1,0 +1,85 @@
+"""The learned weights: of features for ranking, and of features for the probability that a passage answers.
+
+`python -m tests.bench.learn` learned them on development data. A library may hold its own beside its index.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from knowledge.store import LibraryError
+
+FILE = "calibration.json"
+_SAME_MODEL = 0.01
+"""Largest difference of a component between signatures of one model on different machines."""
+
+Weights = Mapping[str, float]
+"""Name of a feature (see `knowledge.ranking.Features`), or `bias` -> weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was learned without an embedder, and with each embedder that is known."""
+
+    words: Mapping[str, Any]
+    """`ranking`: weights; `support`: language -> weights."""
+    embedders: Sequence[Mapping[str, Any]]
+    """Each as `words`, with the `signature` by which the embedder is known."""
+
+    def ranking(self, *, dense: bool) -> Weights:
+        """Weights that put passages in order. Cosines rank alike for every embedder that is of any use."""
+        found: Weights = (self.embedders[0] if dense else self.words)["ranking"]
+        return found
+
+    def support(self, language: str, signature: Sequence[float] | None = None) -> Weights:
+        """Weights for the probability that a passage answers.
+
+        What a cosine means differs between embedders: without a calibration for the one with this `signature`, only
+        words count.
+        """
+        by_language: Mapping[str, Weights] = self.words["support"]
+        for known in self.embedders if signature is not None else ():
+            if _same(known["signature"], signature or ()):
+                by_language = by_language | known["support"]
+        return by_language.get(language, by_language["en"])
+
+
+def _same(known: Sequence[float], signature: Sequence[float]) -> bool:
+    return len(known) == len(signature) and all(
+        abs(one - other) < _SAME_MODEL for one, other in zip(known, signature, strict=True)
+    )
+
+
+@cache
+def shipped() -> Calibration:
+    """What comes with the program."""
+    return _parsed(files("knowledge").joinpath("learned.json").read_text(encoding="utf-8"))
+
+
+def load(folder: Path) -> Calibration:
+    """The library's own calibration where it has one, else the shipped one. Raises LibraryError for a broken file."""
+    path = folder / FILE
+    try:
+        return _parsed(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return shipped()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LibraryError(
+            f"{path} cannot be used ({error}); remove it to use the shipped calibration"
+        ) from error
+
+
+def _parsed(text: str) -> Calibration:
+    data = json.loads(text)
+    found = Calibration(data["words"], data["embedders"])
+    for part in (found.words, *found.embedders):
+        for weights in (part["ranking"], *part["support"].values()):
+            if not all(isinstance(weight, int | float) for weight in weights.values()):
+                raise ValueError("a weight is no number")
+    if "en" not in found.words["support"]:
+        raise ValueError("there are no weights for English")
+    return found
