@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from knowledge.loaders import Content, title_from
+from knowledge.loaders import SUFFIXES, Content, title_from
 from knowledge.records import LoadError
 
 MAX_BYTES = 20_000_000
@@ -26,7 +26,14 @@ _SUFFIX_OF = {
     "text/plain": ".txt",
     "text/markdown": ".md",
     "text/x-markdown": ".md",
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "text/vtt": ".vtt",
+    "application/x-subrip": ".srt",
+    "application/jsonl": ".jsonl",
+    "application/x-ndjson": ".jsonl",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
 }
 _HEADERS = {"User-Agent": "rejoinder-ingest", "Accept": ", ".join([*_SUFFIX_OF, "*/*;q=0.1"])}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -175,7 +182,9 @@ async def _read(response: aiohttp.ClientResponse, address: str, max_bytes: int) 
     kind = response.content_type
     suffix = _SUFFIX_OF.get(kind)
     if suffix is None:
-        raise LoadError(address, f"is of type {kind}; give HTML, PDF, DOCX, Markdown or plain text")
+        raise LoadError(
+            address, f"is of type {kind}; give HTML, PDF, DOCX, PPTX, CSV, Markdown or plain text"
+        )
     data = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         data += chunk
@@ -184,8 +193,12 @@ async def _read(response: aiohttp.ClientResponse, address: str, max_bytes: int) 
                 address, f"is larger than {max_bytes / 1e6:g} MB; download it and ingest a part of it"
             )
     name = urlsplit(address).path.rstrip("/").rpartition("/")[2]
-    if name.lower().endswith((".md", ".markdown")) and suffix == ".txt":
-        suffix = ".md"
+    ending = "." + name.lower().rpartition(".")[2]
     return Content(
-        address, bytes(data), suffix, title_from(name or response.host or ""), response.charset or ""
+        address,
+        bytes(data),
+        ending if suffix == ".txt" and ending in SUFFIXES else suffix,
+        title_from(name or response.host or ""),
+        response.charset or "",
+        str(response.url.with_fragment(None)),
     )

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from knowledge import loaders, sources
 from knowledge.base import Document, Passage
+from knowledge.boilerplate import without_boilerplate
 from knowledge.calibration import load as load_calibration
 from knowledge.fetch import fetch
 from knowledge.language import detect
@@ -51,6 +53,8 @@ class IngestReport:
     """Source and a one-line message with the cure; what was known of the source before stays searchable."""
     ignored: list[str] = field(default_factory=list)
     """Files in folders that are hidden, links, or of no known type."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Source and a one-line message: what of a source that was read could not be, and the cure."""
     passages: int = 0
     """Passages in the library afterwards."""
 
@@ -78,6 +82,7 @@ class Library:
         *,
         passage_size: int = DEFAULT_SIZE,
         overlap: int = DEFAULT_OVERLAP,
+        drop_phrases: Sequence[str] = (),
         lock_wait_s: float = LOCK_WAIT_S,
         dense: "Callable[[Path], DenseIndex] | None" = None,
         reranker: "Reranker | None" = None,
@@ -85,9 +90,9 @@ class Library:
     ) -> None:
         """Opens or makes the library; `dense` opens the index of vectors in its folder.
 
-        `words` false ranks by vectors alone, to measure what they are worth.
-
-        Raises LibraryError when it cannot be used as it is.
+        Paragraphs that hold one of `drop_phrases` are left out; a change of any of these reads all documents again.
+        `words` false ranks by vectors alone, to measure what they are worth. Raises LibraryError when the library
+        cannot be used as it is.
         """
         self._path = path.absolute()
         try:
@@ -103,7 +108,9 @@ class Library:
             self._dense = dense(self._path) if dense is not None else None
         self._reranker, self._words, self._calibration = reranker, words, load_calibration(self._path)
         self._size, self._overlap, self._lock_wait_s = passage_size, overlap, lock_wait_s
-        self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}"
+        self._drop_phrases = tuple(drop_phrases)
+        dropped = hashlib.sha256("\n".join(drop_phrases).encode()).hexdigest()[:8]
+        self._made_by = f"{loaders.VERSION}:{passage_size}/{overlap}:{dropped}"
 
     async def ingest(
         self,
@@ -212,8 +219,9 @@ class Library:
             return self._retagged(content.source, tags)
         if tags is None:
             tags = known.tags if known is not None else frozenset()
-        self._put(content.source, loaders.load(content), new, tags)
-        return _added if known is None else _updated
+        loaded = without_boilerplate(loaders.load(content), self._drop_phrases)
+        self._put(content.source, loaded, new, tags)
+        return partial(_noted, content.source, loaded.notes, _added if known is None else _updated)
 
     def _put(self, source: str, loaded: Loaded, fingerprint: Fingerprint, tags: frozenset[str]) -> None:
         passages = to_passages(loaded, self._size, self._overlap)
@@ -439,6 +447,16 @@ def _size_of(path: Path) -> int:
 
 def _locked(path: Path) -> str:
     return f"{path} is being written by another process; wait until its ingest has finished, then try again"
+
+
+def _noted(
+    source: str,
+    notes: Iterable[str],
+    listed: Callable[[IngestReport], list[str]],
+    report: IngestReport,
+) -> list[str]:
+    report.notes.extend((source, note) for note in notes)
+    return listed(report)
 
 
 def _added(report: IngestReport) -> list[str]:

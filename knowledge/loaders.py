@@ -3,22 +3,33 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from knowledge.markdown import load_markdown
+from knowledge import archive
+from knowledge.chapters import find_chapters, load_chapters
+from knowledge.faq import load_faq, with_answers
+from knowledge.markdown import inline, load_markdown
+from knowledge.pairs import load_json_lines, load_table
 from knowledge.pdf import load_pdf
-from knowledge.records import Loaded, LoadError
+from knowledge.records import Loaded, LoadError, storable
+from knowledge.slides import load_slides
 from knowledge.textfiles import decode, load_text
+from knowledge.transcript import is_transcript, load_transcript
 from knowledge.webpage import load_html
 from knowledge.word import load_word
 
 MAX_BYTES = 200_000_000
-VERSION = 1
+VERSION = 2
 """Raise it whenever loading or splitting changes: what was ingested before is then read again."""
 
 MARKDOWN = frozenset({".md", ".markdown", ".mdown"})
-SUFFIXES = MARKDOWN | {".txt", ".text", ".html", ".htm", ".xhtml", ".pdf", ".docx"}
+_TABLES = frozenset({".csv", ".tsv"})
+_RECORDS = frozenset({".jsonl", ".ndjson"})
+_OFFICE = frozenset({".pdf", ".docx", ".pptx"})
+SUFFIXES = (
+    MARKDOWN | _TABLES | _RECORDS | _OFFICE | {".txt", ".text", ".html", ".htm", ".xhtml", ".srt", ".vtt"}
+)
 """Endings that are taken from a folder; a file that is named by itself may have any."""
 
 # Start of the content -> what it is, and the cure.
@@ -50,6 +61,8 @@ class Content:
     """Used where the content has none of its own."""
     charset: str = ""
     """What a server declared; empty where nothing did."""
+    address: str = ""
+    """Where redirects led; empty for files."""
 
 
 def stat(path: Path) -> os.stat_result:
@@ -89,8 +102,9 @@ def load(content: Content) -> Loaded:
         raise LoadError(content.source, "is empty; write something into it or remove it")
     loaded = _loader(content)(content)
     if not any(section.paragraphs for section in loaded.sections):
-        raise LoadError(content.source, "holds no text; check that it is the right file")
-    return loaded
+        why = f" ({loaded.notes[0]})" if loaded.notes else ""
+        raise LoadError(content.source, f"holds no text{why}; check that it is the right file")
+    return storable(replace(loaded, address=loaded.address or content.address))
 
 
 def _loader(content: Content) -> Callable[[Content], Loaded]:
@@ -101,31 +115,56 @@ def _loader(content: Content) -> Callable[[Content], Loaded]:
     if b"%PDF-" in content.data[:1024]:
         return _load_pdf
     if head.startswith(b"PK\x03\x04"):
-        return _load_word
-    if _HTML.search(head) and content.suffix not in MARKDOWN:
-        return _load_html
-    if content.suffix in {".pdf", ".docx"}:
+        return _load_office
+    if content.suffix in _OFFICE and not _HTML.search(head):
         raise LoadError(
             content.source, f"is no {content.suffix[1:].upper()} file inside; open it and save it again"
         )
-    return _load_markdown if content.suffix in MARKDOWN else _load_text
+    if content.suffix in _TABLES:
+        return _load_table
+    if content.suffix in _RECORDS:
+        return _load_json_lines
+    if content.suffix in MARKDOWN:
+        return _load_markdown
+    return _load_html if _HTML.search(head) else _load_text
 
 
 def _load_pdf(content: Content) -> Loaded:
     return load_pdf(content.source, content.data, content.title)
 
 
-def _load_word(content: Content) -> Loaded:
-    return load_word(content.source, content.data, content.title)
+def _load_office(content: Content) -> Loaded:
+    read = load_slides if archive.kind(content.source, content.data) == archive.SLIDES else load_word
+    return with_answers(read(content.source, content.data, content.title))
 
 
 def _load_html(content: Content) -> Loaded:
-    return load_html(content.source, content.data, content.title, content.charset)
+    return with_answers(
+        load_html(content.source, content.data, content.title, content.charset, content.address)
+    )
+
+
+def _load_table(content: Content) -> Loaded:
+    return load_table(content.source, decode(content.source, content.data), content.title)
+
+
+def _load_json_lines(content: Content) -> Loaded:
+    return load_json_lines(content.source, decode(content.source, content.data), content.title)
 
 
 def _load_text(content: Content) -> Loaded:
-    return load_text(decode(content.source, content.data), content.title)
+    text = decode(content.source, content.data)
+    if is_transcript(text):
+        return load_transcript(text, content.title)
+    faq = load_faq(text, content.title, str, lambda others: load_text(others, content.title))
+    if faq is not None:
+        return faq
+    if find_chapters(text.split("\n")):
+        return load_chapters(text, content.title)
+    return load_text(text, content.title)
 
 
 def _load_markdown(content: Content) -> Loaded:
-    return load_markdown(decode(content.source, content.data), content.title)
+    text = decode(content.source, content.data)
+    faq = load_faq(text, content.title, inline, lambda others: load_markdown(others, content.title))
+    return faq if faq is not None else with_answers(load_markdown(text, content.title))

@@ -8,7 +8,6 @@ from knowledge.textfiles import LIST_ITEM
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)\n", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:\s*(.+?)\s*$", re.MULTILINE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?\s*#*\s*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})\s*$")
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
@@ -18,10 +17,11 @@ _BULLET = re.compile(r"^\s*[-*+]\s+(?:\[[ xX]\]\s+)?")
 # No bracket inside brackets: what may cross them costs the square of a long line of `[`.
 _IMAGE = re.compile(r"!\[([^\[\]]{0,1000})\]\([^()]{0,2000}\)")
 _LINK = re.compile(r"\[([^\[\]]{1,1000})\]\(\s*<?([^()\s<>]{1,2000})>?(?:\s[^()]{0,500})?\)")
-_AUTOLINK = re.compile(r"<(https?://[^>\s]+|[^>\s@]+@[^>\s]+)>")
+_AUTOLINK = re.compile(r"<(https?://[^<>\s]+|[^<>\s@]+@[^<>\s]+)>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-_EMPHASIS = re.compile(r"(\*\*|__|~~|\*|(?<!\w)_)(?=\S)(.+?)(?<=\S)(?:\1)(?!\w|\1)")
-_STRONG_CJK = re.compile(r"(\*\*|~~)(?=\S)(.+?)(?<=\S)\1")
+# No mark inside its own marks: what may cross them costs the square of a long line of `**`.
+_STRONG = re.compile(r"(\*\*|~~)(?=\S)((?:(?!\1).)+)(?<=\S)\1|(?<!\w)(__)(?=\S)((?:(?!__).)+)(?<=\S)__(?!\w)")
+_EMPHASIS = re.compile(r"(\*|(?<!\w)_)(?=\S)((?:(?!\1).)+)(?<=\S)\1(?!\w)")
 _CODE = re.compile(r"(`+)\s?(.+?)\s?\1")
 
 
@@ -31,9 +31,18 @@ def load_markdown(text: str, title: str) -> Loaded:
     named = _FRONT_TITLE.search(front[1]) if front else None
     outline = Outline(named[1].strip("\"'") if named else "")
     text = text[front.end() :] if front else text
-    for block in _blocks(_COMMENT.sub("", text).split("\n")):
+    for block in _blocks(_without_comments(text).split("\n")):
         _add(outline, block)
     return outline.finish(title)
+
+
+def _without_comments(text: str) -> str:
+    kept: list[str] = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        kept.append(text[at:start])
+        at = end + 3
+    return "".join([*kept, text[at:]])
 
 
 def inline(text: str) -> str:
@@ -41,8 +50,7 @@ def inline(text: str) -> str:
     text = _IMAGE.sub(r"\1", text)
     text = _LINK.sub(_link_text, text)
     text = _TAG.sub("", _AUTOLINK.sub(r"\1", text))
-    for _ in range(2):  # emphasis within emphasis
-        text = _EMPHASIS.sub(r"\2", _STRONG_CJK.sub(r"\2", text))
+    text = _EMPHASIS.sub(r"\2", _STRONG.sub(lambda found: found[2] or found[4], text))
     return re.sub(r"\\([\\`*_{}\[\]()#+\-.!|>~])", r"\1", _CODE.sub(r"\2", text)).strip()
 
 

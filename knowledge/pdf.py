@@ -1,49 +1,78 @@
 """The text of a PDF, page by page, its lines joined into paragraphs again."""
 
+import ctypes
 import re
 import threading
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
 import pypdfium2
+from pypdfium2 import raw
 
-from knowledge.records import Loaded, LoadError, Section, join_lines
-from knowledge.splitter import WIDE, width
+from knowledge.layout import HYPHEN, Block, Line, blocks, body_size, mend_page_breaks, without_running_lines
+from knowledge.records import Loaded, LoadError, Outline
 
+MAX_PAGES = 20_000
+MAX_CHARACTERS = 50_000_000
+"""In one file; they and the places of their lines are held in memory."""
 _PASSWORD = 4
 """pdfium's error code for a file that needs a password."""
-_HYPHEN = "\x02\ufffe\u00ad"
-"""What pdfium gives for the hyphen of a word that is broken over two lines."""
-_PAGE_NUMBER = re.compile(
-    r"\s*(?:page|seite|p\.?|第)?\s*[-–—]?\s*\d{1,5}\s*(?:(?:of|/|von|de)\s*\d{1,5})?\s*[-–—]?\s*(?:页|頁)?\s*",
-    re.IGNORECASE,
-)
-_LINE_ENDS = tuple("。！？；…”』」.!?:：;")
-_BROKEN_WORD = re.compile(r"[^\W\d_]-$")
 _JUNK_TITLE = re.compile(
     r"(?i)untitled|microsoft|\.(docx?|pdf|indd|tex|pptx?|xlsx?)\b|^\W*$|anonymous|unspecified"
 )
-_SHORT_LINE = 0.75
-"""A line shorter than this share of the widest, at the end of a sentence, ends a paragraph."""
+_FEW_LINES = 3
+"""On a page with so little text a picture may be a scan."""
+_UNMAPPED = 0.3
+"""Share of a page's characters, or lines, without a text map from which on it cannot be read."""
 _lock = threading.Lock()
 """pdfium is not safe to use from two threads at once."""
 
 
+class _NoSystemFonts(pypdfium2.PdfSysfontBase):  # type: ignore[misc]
+    """Reading needs no shapes, and to measure those of a Chinese font takes twenty times as long as the rest."""
+
+    def EnumFonts(self, *_: object) -> None:
+        return None
+
+    def MapFont(self, *_: object) -> None:
+        return None
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the pages hold; numbers of pages from 0."""
+
+    pages: list[list[Line]] = field(default_factory=list)
+    pictured: set[int] = field(default_factory=set)
+    unmapped: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+
+
 def load_pdf(source: str, data: bytes, title: str) -> Loaded:
-    """One section a page. Raises LoadError for a damaged, encrypted, scanned or unmappable file."""
+    """Sections by heading and page; pages without text are told in the notes.
+
+    Raises LoadError for a damaged or encrypted file, one without any text, and one beyond the limits.
+    """
     with _lock:
+        _use_no_system_fonts()
         document = _open(source, data)
         try:
             named = str(document.get_metadata_value("Title") or "").strip()
-            pages = [list(paragraphs(_text(document, number))) for number in range(len(document))]
-        except pypdfium2.PdfiumError as error:
-            raise LoadError(source, f"is damaged ({error}); open it and save it as PDF again") from error
+            read = _read(source, document)
         finally:
             document.close()
-    _check(source, pages)
-    _mend_page_breaks(pages)
-    sections = tuple(Section((), tuple(page), number) for number, page in enumerate(pages, 1) if page)
-    return Loaded(title if not named or _JUNK_TITLE.search(named) else named, sections)
+    pages = without_running_lines(read.pages, frozenset(read.pictured))
+    scanned = [number for number, lines in enumerate(pages) if not lines and number in read.pictured]
+    _check(source, pages, read)
+    outline = Outline("" if _JUNK_TITLE.search(named) else named)
+    _add_pages(outline, pages)
+    return outline.finish(title, notes=_notes(read, scanned))
+
+
+@cache
+def _use_no_system_fonts() -> None:
+    _NoSystemFonts().setup()
 
 
 def _open(source: str, data: bytes) -> pypdfium2.PdfDocument:
@@ -55,76 +84,126 @@ def _open(source: str, data: bytes) -> pypdfium2.PdfDocument:
         raise LoadError(source, "is damaged or no PDF; open it and save it as PDF again") from error
 
 
-def _text(document: pypdfium2.PdfDocument, number: int) -> str:
+def _read(source: str, document: pypdfium2.PdfDocument) -> _Read:
+    if len(document) > MAX_PAGES:
+        raise LoadError(
+            source, f"has {len(document)} pages, the limit is {MAX_PAGES}; split it into smaller files"
+        )
+    read = _Read()
+    characters = 0
+    for number in range(len(document)):
+        try:
+            lines = _read_page(document, number, read)
+        except pypdfium2.PdfiumError:
+            read.broken.append(number)
+            lines = []
+        characters += sum(len(line.text) for line in lines)
+        if characters > MAX_CHARACTERS:
+            limit = MAX_CHARACTERS // 1_000_000
+            raise LoadError(
+                source, f"holds more than {limit} million characters; split it into smaller files"
+            )
+        read.pages.append(lines)
+    return read
+
+
+def _read_page(document: pypdfium2.PdfDocument, number: int, read: _Read) -> list[Line]:
     page = document[number]
     try:
-        text = page.get_textpage()
+        text_page = page.get_textpage()
         try:
-            return str(text.get_text_range())
+            if text_page.count_chars() > MAX_CHARACTERS:
+                raise pypdfium2.PdfiumError("more characters than a page can hold")
+            lines, unmapped = _lines(text_page)
         finally:
-            text.close()
+            text_page.close()
+        if len(lines) <= _FEW_LINES and any(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)):
+            read.pictured.add(number)
     finally:
         page.close()
+    if lines and unmapped > _UNMAPPED:
+        read.unmapped.append(number)
+        return []
+    return lines
 
 
-def _check(source: str, pages: list[list[str]]) -> None:
-    text = "".join(paragraph for page in pages[:50] for paragraph in page)
-    if not any(pages):
-        raise LoadError(
-            source, f"holds no text on its {len(pages)} pages (scanned?); run it through OCR first"
-        )
-    unmapped = sum(character == "\ufffd" or "\ue000" <= character <= "\uf8ff" for character in text)
-    if unmapped > len(text) * 0.3:
-        raise LoadError(source, "uses fonts without a text map; run it through OCR, or export it again")
+def _lines(text_page: pypdfium2.PdfTextPage) -> tuple[list[Line], float]:
+    """The lines of a page, and the share of them that cannot be read."""
+    lines: list[Line] = []
+    index = unmapped = 0
+    for text in str(text_page.get_text_range()).split("\r\n"):
+        stripped = text.strip(" \t\x00")
+        if stripped:
+            first = raw.FPDFText_GetCharIndexFromTextIndex(text_page, index + text.index(stripped[0]))
+            unmapped += raw.FPDFText_HasUnicodeMapError(text_page, first) == 1 or _is_unmapped(stripped)
+            lines.append(_line(text_page, first, stripped))
+        # The index counts in UTF-16, in which a rare character takes two.
+        index += (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) + 2
+    return lines, unmapped / max(1, len(lines))
 
 
-def paragraphs(text: str) -> Iterator[str]:
-    """The paragraphs of one page as pdfium gives it: line wrapping, hyphens and the page number are undone."""
-    lines = [
-        line.rstrip()
-        for line in text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").split("\n")
-    ]
-    while lines and (not lines[0] or _PAGE_NUMBER.fullmatch(lines[0])):
-        del lines[0]
-    while lines and (not lines[-1] or _PAGE_NUMBER.fullmatch(lines[-1])):
-        del lines[-1]
-    widest = max((width(line) for line in lines), default=0.0)
-    held: list[str] = []
-    for line in lines:
-        if line:
-            held.append(line)
-        if held and (not line or (width(line) < widest * _SHORT_LINE and line.endswith(_LINE_ENDS))):
-            yield _joined(held)
-            held = []
-    if held:
-        yield _joined(held)
+def _line(text_page: pypdfium2.PdfTextPage, first: int, text: str) -> Line:
+    box, end = raw.FS_RECTF(), raw.FS_RECTF()
+    raw.FPDFText_GetLooseCharBox(text_page, first, ctypes.byref(box))
+    raw.FPDFText_GetLooseCharBox(text_page, first + len(text) - 1, ctypes.byref(end))
+    clean = text.replace("\x00", "").replace("\r", " ").replace("\n", " ")
+    return Line(clean, box.left, box.bottom, abs(box.top - box.bottom), end.right, end.bottom)
 
 
-def _joined(lines: list[str]) -> str:
-    """One paragraph; a word that was broken at the end of a line is whole again."""
-    joined = ""
-    for line in (_without_inner_marks(line) for line in lines):
-        goes_on = _BROKEN_WORD.search(joined) and line.lstrip()[:1].islower()
-        if joined.endswith(tuple(_HYPHEN)) or goes_on:
-            joined = joined[:-1] + line.lstrip()
-        else:
-            joined = join_lines([joined, line])
-    return joined.rstrip(_HYPHEN)
-
-
-def _without_inner_marks(line: str) -> str:
-    """pdfium leaves the mark within the line where it has joined the two halves itself."""
-    return re.sub(rf"[{_HYPHEN}](?=.)", "", line)
-
-
-def _mend_page_breaks(pages: list[list[str]]) -> None:
-    """Move the rest of a sentence that runs over a page break back to the page where it began."""
-    for before, after in pairwise(pages):
-        if before and after and _runs_on(before[-1], after[0]):
-            before[-1] = _joined([before[-1], after.pop(0)])
-
-
-def _runs_on(end: str, start: str) -> bool:
-    return (
-        not end.endswith(_LINE_ENDS) and width(end) > 40 and (start[0].islower() or width(start[0]) == WIDE)
+def _is_unmapped(line: str) -> bool:
+    if line.isascii() and line.isprintable():
+        return False
+    odd = sum(
+        one == "\ufffd" or "\ue000" <= one <= "\uf8ff" or (one < " " and one not in HYPHEN + "\t\r\n")
+        for one in line
     )
+    return odd > len(line) * _UNMAPPED
+
+
+def _check(source: str, pages: Sequence[Sequence[Line]], read: _Read) -> None:
+    if any(pages):
+        return
+    if len(read.broken) == len(pages):
+        raise LoadError(source, "is damaged; open it and save it as PDF again")
+    if read.unmapped:
+        raise LoadError(source, "uses fonts without a text map; run it through OCR, or export it again")
+    raise LoadError(source, f"holds no text on its {len(pages)} pages (scanned?); run it through OCR first")
+
+
+def _add_pages(outline: Outline, pages: Sequence[Sequence[Line]]) -> None:
+    body = body_size(pages)
+    told: list[list[Block]] = [list(blocks(lines, body)) for lines in pages]
+    mend_page_breaks(told)
+    for number, page in enumerate(told, 1):
+        outline.at(page=number)
+        for block in page:
+            if block.level:
+                outline.heading(block.level, block.text)
+            else:
+                outline.paragraph(block.text)
+
+
+def _notes(read: _Read, scanned: Sequence[int]) -> tuple[str, ...]:
+    total = len(read.pages)
+    told = (
+        (scanned, "no text but a picture (scanned?); run the file through OCR"),
+        (read.unmapped, "text in fonts without a text map; run the file through OCR, or export it again"),
+        (read.broken, "damage; open the file and save it as PDF again"),
+    )
+    return tuple(
+        f"{len(numbers)} of {total} pages ({ranges(numbers)}) hold {what}"
+        for numbers, what in told
+        if numbers
+    )
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """`0, 2, 3, 4` as people count pages: `1, 3-5`; at most ten of them."""
+    spans: list[list[int]] = []
+    for number in (one + 1 for one in numbers):
+        if spans and spans[-1][1] + 1 == number:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in spans[:10]]
+    return ", ".join([*shown, "..."] if len(spans) > len(shown) else shown)

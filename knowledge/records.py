@@ -1,7 +1,7 @@
 """What a loader gives: a title, and sections of paragraphs under their headings."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knowledge.splitter import WIDE, width
 
@@ -43,6 +43,26 @@ class Loaded:
     """The page's own canonical address; empty where it has none."""
     date: str = ""
     """When it was published, as `2026-03-01`; empty where nothing says."""
+    notes: tuple[str, ...] = ()
+    """What of the source could not be read, and the cure, one line each."""
+
+
+def storable(loaded: Loaded) -> Loaded:
+    """`loaded` without halves of characters, which JSON and HTML can spell (`\\ud800`) and no file can hold."""
+    sections = (
+        replace(
+            section,
+            headings=tuple(map(_whole, section.headings)),
+            paragraphs=tuple(map(_whole, section.paragraphs)),
+            answer=_whole(section.answer),
+        )
+        for section in loaded.sections
+    )
+    return replace(loaded, title=_whole(loaded.title), sections=tuple(sections))
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class Outline:
@@ -53,6 +73,13 @@ class Outline:
         self._path: list[tuple[int, str]] = []
         self._paragraphs: list[str] = []
         self._sections: list[Section] = []
+        self._page: int | None = None
+        self._time = ""
+
+    def at(self, *, page: int | None = None, time: str = "") -> None:
+        """Where what follows stands."""
+        self._flush()
+        self._page, self._time = page, time
 
     def heading(self, level: int, text: str) -> None:
         """Start a section. The first heading of level 1 becomes the title, where there is none yet."""
@@ -86,13 +113,14 @@ class Outline:
 
     def _flush(self) -> None:
         if self._paragraphs:
-            self._sections.append(Section(tuple(text for _, text in self._path), tuple(self._paragraphs)))
+            path = tuple(text for _, text in self._path)
+            self._sections.append(Section(path, tuple(self._paragraphs), self._page, self._time))
         self._paragraphs = []
 
-    def finish(self, title: str) -> Loaded:
+    def finish(self, title: str, notes: tuple[str, ...] = ()) -> Loaded:
         """The document; `title` is used where no heading gave one."""
         self._flush()
-        return Loaded(self.title or title, tuple(self._sections))
+        return Loaded(self.title or title, tuple(self._sections), notes=notes)
 
 
 def table_lines(rows: Iterable[Sequence[str]]) -> str:

@@ -161,23 +161,34 @@ def _fitting(text: str, size: int) -> int:
 
 
 def _pack(text: str, spans: list[Span], size: int, overlap: int) -> Iterator[Span]:
+    # Width from the start of each sentence to that of the next, so that no passage is measured over and over.
+    ends = [start for start, _ in spans[1:]] + [spans[-1][1]] if spans else []
+    steps = [width(text[start:end]) for (start, _), end in zip(spans, ends, strict=True)]
+    widths = [width(text[start:end]) for start, end in spans]
     first = 0
     while first < len(spans):
-        last = first
-        while last + 1 < len(spans) and width(text[spans[first][0] : spans[last + 1][1]]) <= size:
+        last, before = first, 0.0
+        while last + 1 < len(spans) and before + steps[last] + widths[last + 1] <= size:
+            before += steps[last]
             last += 1
         yield spans[first][0], spans[last][1]
         if last + 1 == len(spans):
             return
-        first = _next_first(text, spans, (first, last), size, overlap)
+        first = _next_first(steps, widths, (first, last), size, overlap)
 
 
-def _next_first(text: str, spans: list[Span], packed: Span, size: int, overlap: int) -> int:
+def _next_first(steps: list[float], widths: list[float], packed: Span, size: int, overlap: int) -> int:
     """The sentence that the next passage starts with: back by at most `overlap`, with room for a new one."""
     first, last = packed
-    following = last + 1
-    while following - 1 > first and width(text[spans[following - 1][0] : spans[last][1]]) <= overlap:
-        following -= 1
-    while following <= last and width(text[spans[following][0] : spans[last + 1][1]]) > size:
-        following += 1
+    following, shared = last + 1, 0.0
+    while following - 1 > first:
+        wider = shared + (steps[following - 1] if following <= last else widths[last])
+        if wider > overlap or wider + _blank(steps, widths, last) + widths[last + 1] > size:
+            break
+        following, shared = following - 1, wider
     return following
+
+
+def _blank(steps: list[float], widths: list[float], at: int) -> float:
+    """Width of what stands between two sentences."""
+    return steps[at] - widths[at]

@@ -121,16 +121,22 @@ def load_text(text: str, title: str) -> Loaded:
 
     A short first line that stands alone and is no sentence is the title; else `title` is.
     """
-    blocks = [block.strip("\n") for block in re.split(r"\n[ \t\u3000]*(?=\n)|\f", text) if block.strip()]
+    blocks = blocks_of(text)
     outline = Outline()
-    if len(blocks) > 1 and _is_title(blocks[0]):
+    if len(blocks) > 1 and is_title(blocks[0]):
         outline.heading(1, blocks.pop(0).strip())
     for block in blocks:
         outline.paragraph("\n".join(unwrap(block.split("\n"))))
     return outline.finish(title)
 
 
-def _is_title(block: str) -> bool:
+def blocks_of(text: str) -> list[str]:
+    """What blank lines or page feeds separate."""
+    return [block.strip("\n") for block in re.split(r"\n[ \t\u3000]*(?=\n)|\f", text) if block.strip()]
+
+
+def is_title(block: str) -> bool:
+    """Whether `block`, at the head of a text, reads like its title."""
     return "\n" not in block and width(block) <= _LONGEST_TITLE and not block.rstrip().endswith(_LINE_ENDS)
 
 

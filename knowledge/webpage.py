@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import lxml.html  # type: ignore[import-untyped]
 from lxml import etree
@@ -11,6 +13,8 @@ from knowledge.textfiles import decode
 
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TOO_DEEP = "nests its tags more than 256 deep, and what lies deeper is left out; save it as plain text"
 _SMALL = 4000
 """Up to so many characters a page is kept whole but for its frame: too little to tell its main part by statistics."""
 _FRAME = frozenset(
@@ -36,13 +40,18 @@ _BLOCKS = (
 )
 
 
-def load_html(source: str, data: bytes, title: str, charset: str = "") -> Loaded:
-    """`charset` is what the server declared. Raises LoadError when nothing can be read."""
+def load_html(source: str, data: bytes, title: str, charset: str = "", address: str = "") -> Loaded:
+    """`charset` is what the server declared, `address` where the page came from; both are empty for files.
+
+    Raises LoadError when nothing can be read.
+    """
     text = _DECLARATION.sub("", _text_of(source, data, charset))
+    parser = lxml.html.HTMLParser()
     try:
-        tree = lxml.html.document_fromstring(text)
+        tree = lxml.html.document_fromstring(text, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise LoadError(source, f"is no readable HTML ({error}); open it in a browser to check it") from error
+    notes = (_TOO_DEEP,) if any("Excessive depth" in entry.message for entry in parser.error_log) else ()
     named = " ".join((tree.findtext(".//title") or "").split())
     headings = [_flat(element) for element in tree.iter("h1")]
     title = headings[0] if len(headings) == 1 and headings[0] else named or title
@@ -51,7 +60,34 @@ def load_html(source: str, data: bytes, title: str, charset: str = "") -> Loaded
         _from_extract(outline, text)
     if outline.size == 0:
         _walk(outline, tree)
-    return outline.finish(title)
+    # The date last: who looks for it takes the tree apart.
+    return replace(outline.finish(title, notes), address=_canonical(tree, address), date=_date(tree))
+
+
+def _canonical(tree: etree._Element, address: str) -> str:
+    """The address that the page gives for itself, if it is on the host that it came from; else that one."""
+    own = [link.get("href") for link in tree.iter("link") if (link.get("rel") or "").lower() == "canonical"]
+    own += [meta.get("content") for meta in tree.iter("meta") if meta.get("property") == "og:url"]
+    for named in own if address else ():
+        try:
+            found = urlsplit(urljoin(address, (named or "").strip()))
+            if found.scheme in {"http", "https"} and _host(found) == _host(urlsplit(address)):
+                return str(urlunsplit((*found[:4], "")))
+        except ValueError:  # "http://[": as good as none
+            continue
+    return address
+
+
+def _host(parts: SplitResult) -> str:
+    """With its port; a name or password before it makes it another one."""
+    return parts.netloc.lower().removeprefix("www.")
+
+
+def _date(tree: etree._Element) -> str:
+    from trafilatura.metadata import extract_metadata  # noqa: PLC0415
+
+    date = extract_metadata(tree, date_config={"extensive_search": False, "original_date": True}).date
+    return date if date and _DATE.fullmatch(date) else ""
 
 
 def _text_of(source: str, data: bytes, charset: str) -> str:

@@ -21,6 +21,10 @@ async def markdown(_: web.Request) -> web.Response:
     return web.Response(text="# Guide\n\nHello **there**.", content_type="text/plain")
 
 
+async def table(_: web.Request) -> web.Response:
+    return web.Response(text="q,a\nHow?,So.\n", content_type="text/plain")
+
+
 async def picture(_: web.Request) -> web.Response:
     return web.Response(body=b"\x89PNG", content_type="image/png")
 
@@ -56,7 +60,14 @@ async def silent(_: web.Request) -> web.Response:
 @pytest.fixture
 async def server() -> AsyncIterator[TestServer]:
     app = web.Application()
-    routes = {"page": page, "guide.md": markdown, "picture": picture, "circle": circle, "to": elsewhere}
+    routes = {
+        "page": page,
+        "guide.md": markdown,
+        "faq.csv": table,
+        "picture": picture,
+        "circle": circle,
+        "to": elsewhere,
+    }
     for name, handler in {**routes, "endless": endless, "silent": silent, "hop/{left}": hop}.items():
         app.router.add_get(f"/{name}", handler)
     async with TestServer(app) as running:
@@ -85,6 +96,16 @@ async def test_markdown_served_as_plain_text_is_read_as_markdown(server: TestSer
 async def test_five_redirects_are_followed_and_the_source_keeps_its_name(server: TestServer) -> None:
     address = str(server.make_url("/hop/4"))
     assert (await fetch(address, allow_private=True)).source == address
+
+
+async def test_the_address_is_where_the_redirects_ended(server: TestServer) -> None:
+    loaded = load(await fetch(str(server.make_url("/hop/2")), allow_private=True))
+    assert loaded.address == str(server.make_url("/page"))
+
+
+async def test_a_table_served_as_plain_text_is_read_by_its_name(server: TestServer) -> None:
+    loaded = load(await fetch(str(server.make_url("/faq.csv")), allow_private=True))
+    assert loaded.sections[0].answer == "So."
 
 
 async def test_more_redirects_are_refused(server: TestServer) -> None:

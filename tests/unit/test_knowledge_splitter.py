@@ -1,5 +1,7 @@
 """Sentences, and passages made of them."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +101,48 @@ def test_impossible_sizes_are_refused(size: int, overlap: int) -> None:
         split("text", size, overlap)
 
 
-def test_a_megabyte_without_any_end_is_split_in_linear_time() -> None:
+def test_megabytes_without_any_end_are_split_in_linear_time() -> None:
     assert len(split("字" * 200_000, 500)) == 642
     assert len(split("a. " * 60_000, 500)) > 300
+    started = process_time()
+    for text in ("x" * 2_000_000, "word " * 400_000, "字" * 2_000_000, "... " * 500_000):
+        assert split(text, 500, 100)
+    assert process_time() - started < 60  # the square of these would take days
+
+
+def _prose(language: str) -> str:
+    """A paragraph of 400 sentences of many lengths, each like no other."""
+    if language == "zh":
+        return "".join(f"第{number}句" + "话" * (number % 37) + "说完。" for number in range(400))
+    return " ".join(
+        f"Sentence {number} " + "says more " * (number % 11) + "and ends." for number in range(400)
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("size", "overlap"), [(500, 0), (256, 25), (4 * 256, 4 * 25)])
+def test_passages_of_the_usual_sizes_are_whole_sentences_and_well_filled(
+    language: str, size: int, overlap: int
+) -> None:
+    """500 characters without overlap, and 256 with 25, taken as characters or as tokens of four."""
+    text = _prose(language)
+    passages = split(text, size, overlap)
+    whole = set(sentences(text))
+    assert all(set(sentences(passage)) <= whole for passage in passages)
+    assert all(width(passage) <= size for passage in passages)
+    assert sum(width(passage) for passage in passages) / len(passages) > size * 0.7
+
+
+@settings(deadline=None)
+@given(TEXT, st.integers(3, 60), st.integers(0, 59))
+def test_with_overlap_nothing_is_lost_and_neighbours_share_no_more_than_was_asked(
+    text: str, size: int, overlap: int
+) -> None:
+    overlap = min(overlap, size - 1)
+    covered, at = 0, -1
+    for passage in split(text, size, overlap):
+        start = text.find(passage, at + 1)
+        assert not text[covered:start].strip()
+        assert width(text[start:covered]) <= overlap
+        covered, at = start + len(passage), start
+    assert not text[covered:].strip()
