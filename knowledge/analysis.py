@@ -36,6 +36,7 @@ _TOKEN = re.compile(f"([{_UNSPACED}]+)|({_word_pattern(_LETTER, _ANY_LETTER)})")
 # The same for text that is all ASCII, which takes a fraction of the time.
 _ASCII_WORD = re.compile(_word_pattern("[a-zA-Z0-9]", "[a-zA-Z0-9]"), re.ASCII)
 _RUN = re.compile(f"[{_UNSPACED}]")
+_BETWEEN_WORDS = "–—“”‘"
 _MARKS = re.compile(r"[\u0300-\u036f]")
 
 
@@ -108,7 +109,7 @@ def _simplified() -> dict[int, str]:
 
 def terms(text: str) -> list[str]:
     """All search terms of `text`, in order, for the index and for BM25."""
-    plain = normalise(text)
+    plain = _unmarked(normalise(text))
     if plain.isascii():
         return [_stem(word[:MAX_TERM]) for word in _ASCII_WORD.findall(plain)]
     found: list[str] = []
@@ -148,10 +149,11 @@ def _everyday_terms() -> frozenset[str]:
 
 def words_matching(text: str, wanted: Set[str]) -> tuple[str, ...]:
     """The words of `text`, as it writes them, whose terms are in `wanted`; each once, in order."""
-    found: dict[str, None] = {}
-    if text.isascii():
-        words = dict.fromkeys(_ASCII_WORD.findall(text))
+    plain = _unmarked(text)
+    if plain.isascii():
+        words = dict.fromkeys(_ASCII_WORD.findall(plain))
         return tuple(word for word in words if _stem(word[:MAX_TERM].lower()) in wanted)
+    found: dict[str, None] = {}
     for run, word in dict.fromkeys(_TOKEN.findall(text)):
         if run:
             found.update(dict.fromkeys(_runs_matching(run, wanted)))
@@ -173,6 +175,14 @@ def _runs_matching(run: str, wanted: Set[str]) -> Iterator[str]:
         if marked:
             yield run[start:end]
         start = end
+
+
+def _unmarked(text: str) -> str:
+    """`text` without the typographer's marks that stand between words; it is often all ASCII then."""
+    if not text.isascii():
+        for mark in _BETWEEN_WORDS:
+            text = text.replace(mark, " ")
+    return text
 
 
 def _trimmed(word: str) -> str:

@@ -36,7 +36,7 @@ _ABBREVIATIONS = _words(
 )
 # These stand at the end of a sentence as often as not: only a capital letter after them starts a new one.
 _SOMETIMES_END = _words("etc inc ltd co corp a.m p.m u.s u.k u.n al jr sr ph.d est no")
-_LAST_WORD = re.compile(r"[^\s(\[（“\"'‘]*\Z")
+_BEFORE_WORD = re.compile(r"[\s(\[（“\"'‘]")
 _LOOK_BACK = 40
 _SOFT_BREAK = re.compile(r"[,;:，、；：—–)）]+\s*|\s+")
 
@@ -113,12 +113,11 @@ def _ends_sentence(text: str, sentence_start: int, match: re.Match[str]) -> bool
 
 def _full_stop_ends(before: str, mark: str, following: str) -> bool:
     """Whether the stop after `before` ends the sentence, not just an abbreviation, an initial or a number."""
-    found = _LAST_WORD.search(before)
-    word = found[0] if found else ""
+    word = _BEFORE_WORD.split(before)[-1]
     lower = following.islower()
     if mark.startswith(".."):
         return not lower
-    if before.strip() == word and word.isdigit():
+    if word.isdigit() and before.strip() == word:
         return False  # "1. First step": the number of a list item
     if word.lower() in _ABBREVIATIONS or (
         len(word) == 1 and word.isupper() and word.isascii() and word != "I"
