@@ -129,8 +129,9 @@ class SparseIndex:
                     self._delete(writer, "document", part)
                 for passage in store.passages_by_document(part):
                     writer.add_document(_record(passage))
-                if rebuilding is not None:
-                    rebuilding(start + len(part))
+                for done in range(start + 1, start + len(part) + 1):
+                    if rebuilding is not None:
+                        rebuilding(done)
             # The generation is part of the commit that it stands for: after a kill both are old or both new.
             self._delete(writer, "marker", [_GENERATION_KEY])
             marker = tantivy.Document()
