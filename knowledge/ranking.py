@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from knowledge import analysis
+from knowledge.logistic import sigmoid
 from knowledge.passages import Analysed
 from knowledge.question import Question
 from knowledge.quoting import COSINE_SHARE, best_sentences
@@ -47,6 +48,10 @@ class Features(NamedTuple):
     head: float
     exact_missing: float
     """Share of those numbers and names in the question that the passage does not hold."""
+    figure_missing: float
+    """Share of those of them with a digit that the passage does not hold."""
+    model_missing: float
+    """The same for names of letters and digits, as of products: the neighbouring product is another one."""
     evidence: float
     """Weight of what `window` covers, in units of the rarest possible term; saturates towards 1."""
     cosine: float
@@ -57,6 +62,8 @@ class Features(NamedTuple):
     """Best sum of a sentence's share and cosine."""
     wrong_kind: float
     """1 where the question asks for a figure and the passage's best sentences hold none."""
+    others: float = 0.0
+    """Mean `cover` of the other best results: words that every passage holds tell little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,10 @@ class Asked:
     """BM25 score of a short passage that holds all terms."""
     rarest: float
     """Weight of a term that occurs nowhere."""
+    figures: frozenset[str]
+    """Content terms with a digit."""
+    models: frozenset[str]
+    """Those of them with a letter too."""
 
     @property
     def total(self) -> float:
@@ -85,12 +96,15 @@ def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
     """Weigh `question` by the document `frequencies` of its terms among `size` passages."""
     idf = {term: inverse_frequency(frequencies.get(term, 0), size) for term in question.terms}
     listed = [term for term in analysis.terms(question.text) if term in idf]
+    figures = frozenset(term for term in question.content if any(map(str.isdigit, term)))
     return Asked(
         {term: analysis.weight(term) * idf[term] for term in question.content},
         question,
         {f" {one} {other} ": max(idf[one], idf[other]) for one, other in pairwise(listed)},
         sum(weight * idf[term] for term, weight in question.terms.items()) or 1.0,
         inverse_frequency(0, size),
+        figures,
+        frozenset(term for term in figures if term.isalnum() and any(map(str.isalpha, term))),
     )
 
 
@@ -141,6 +155,8 @@ def fit(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None = No
         adjacent=_adjacent(asked.neighbours, found.line),
         head=asked.share(head),
         exact_missing=asked.share(asked.question.exact - held),
+        figure_missing=_share_missing(asked.figures, held),
+        model_missing=_share_missing(asked.models, held),
         evidence=1 - math.exp(-2 * window * asked.total / asked.rarest),
         cosine=cosines.passage if cosines else 0.0,
         cosine_sentence=max(cosines.sentences, default=0.0) if cosines else 0.0,
@@ -178,6 +194,10 @@ class _Soft:
         return share
 
 
+def _share_missing(terms: frozenset[str], held: frozenset[str]) -> float:
+    return len(terms - held) / len(terms) if terms else 0.0
+
+
 def _discounted(share: float, length: int) -> float:
     """BM25's discount for length, with its usual k1 = 1.2 and b = 0.75."""
     return share * 2.2 / (1 + 1.2 * (0.25 + 0.75 * length / _USUAL_SENTENCE))
@@ -204,4 +224,4 @@ def weigh(features: Features, weights: Mapping[str, float]) -> float:
 
 def probability(features: Features, weights: Mapping[str, float]) -> float:
     """The logistic function of the weighted sum."""
-    return 1 / (1 + math.exp(-max(-40.0, min(40.0, weigh(features, weights)))))
+    return sigmoid(weigh(features, weights))

@@ -28,6 +28,8 @@ CANDIDATES = 40
 """Passages that each index puts forward."""
 RERANKED = 10
 """Passages that a reranker reads."""
+_COMPARED = 4
+"""Results that a result is compared with."""
 _VECTORS_ALONE = {"cosine": 1.0}
 _SIMILAR = 8
 """Passages that are looked through for a word a slip away."""
@@ -105,7 +107,7 @@ class LibraryRetriever:
             ((weigh(found.features, weights), found) for found in fits),
             key=lambda pair: (-pair[0], pair[1].found.passage.id),
         )
-        ranked = self._reranked(question, ranked)[:top_k]
+        ranked = _compared(self._reranked(question, ranked))[:top_k]
         support = self._calibration.support(
             detect(question.text), self._signature if candidates.dense else None
         )
@@ -211,6 +213,17 @@ class LibraryRetriever:
             while len(self._cache) > _CACHED_PASSAGES:
                 self._cache.popitem(last=False)
         return found
+
+
+def _compared(ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
+    """The results, each with the mean cover of the best `_COMPARED` others."""
+    best = [found.features.cover for _, found in ranked[: _COMPARED + 1]]
+    compared = []
+    for place, (score, found) in enumerate(ranked):
+        rest = (best[:place] + best[place + 1 :])[:_COMPARED]
+        others = sum(rest) / len(rest) if rest else 0.0
+        compared.append((score, found._replace(features=found.features._replace(others=others))))
+    return compared
 
 
 @dataclass(frozen=True, slots=True)
