@@ -14,6 +14,9 @@ from knowledge.quoting import COSINE_SHARE, best_sentences
 
 _USUAL_SENTENCE = 24.0
 """Terms of a sentence of usual length; what a longer one covers says less."""
+_LEAST_SIZE = 200
+"""How many passages a library counts as at the least. In one of three passages a word in one of them is common by the
+figures, and the question's other words, which are simply nowhere, would outweigh it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Features(NamedTuple):
     wrong_kind: float
     """1 where the question asks for a figure and the passage's best sentences hold none."""
     others: float = 0.0
-    """Mean `cover` of the other best results: words that every passage holds tell little."""
+    """Mean `cover` of the other best results, without those that cover the question too: words that every passage
+    holds tell little, but the same answer in two places is no worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +98,21 @@ class Asked:
 
 def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
     """Weigh `question` by the document `frequencies` of its terms among `size` passages."""
-    idf = {term: inverse_frequency(frequencies.get(term, 0), size) for term in question.terms}
+    counted = max(size, _LEAST_SIZE)
+    idf = {term: inverse_frequency(frequencies.get(term, 0), counted) for term in question.terms}
     listed = [term for term in analysis.terms(question.text) if term in idf]
     figures = frozenset(term for term in question.content if any(map(str.isdigit, term)))
     return Asked(
         {term: analysis.weight(term) * idf[term] for term in question.content},
         question,
         {f" {one} {other} ": max(idf[one], idf[other]) for one, other in pairwise(listed)},
-        sum(weight * idf[term] for term, weight in question.terms.items()) or 1.0,
-        inverse_frequency(0, size),
+        # As the index weighs them, which knows of no least size.
+        sum(
+            weight * inverse_frequency(frequencies.get(term, 0), size)
+            for term, weight in question.terms.items()
+        )
+        or 1.0,
+        inverse_frequency(0, counted),
         figures,
         frozenset(term for term in figures if term.isalnum() and any(map(str.isalpha, term))),
     )
@@ -124,9 +134,9 @@ class Fit(NamedTuple):
     """The same for each two neighbouring sentences."""
     cosines: Cosines | None
 
-    def quote(self, least: int = 1) -> str:
-        """The one or two sentences that answer best, word for word; two where there are, if `least` is 2."""
-        return _quoted(self.found, self.single, self.double, self.cosines, least)
+    def quote(self, count: int | None = None) -> str:
+        """The one or two sentences that answer best, word for word; exactly `count` where that is asked for."""
+        return _quoted(self.found, self.single, self.double, self.cosines, count)
 
 
 def fit(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None = None) -> Fit:
@@ -143,7 +153,7 @@ def fit(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None = No
     )
     sentence, window = max(single, default=0.0), max((*single, *double), default=0.0)
     held = head | (content & found.terms)
-    quote = _quoted(found, single, double, cosines, 1)
+    quote = _quoted(found, single, double, cosines)
     features = Features(
         bm25=bm25 / asked.ideal,
         held=asked.share(held),
@@ -172,10 +182,14 @@ def _with_pairs(own: Sequence[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def _quoted(
-    found: Analysed, single: Sequence[float], double: Sequence[float], cosines: Cosines | None, least: int
+    found: Analysed,
+    single: Sequence[float],
+    double: Sequence[float],
+    cosines: Cosines | None,
+    count: int | None = None,
 ) -> str:
     of_sentences, of_pairs = (cosines.sentences, cosines.pairs) if cosines else ((), ())
-    first, last = best_sentences(single, double, of_sentences, of_pairs, least=least)
+    first, last = best_sentences(single, double, of_sentences, of_pairs, count=count)
     return found.passage.text[found.spans[first][0] : found.spans[last][1]]
 
 

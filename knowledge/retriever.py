@@ -30,14 +30,12 @@ RERANKED = 10
 """Passages that a reranker reads."""
 _COMPARED = 4
 """Results that a result is compared with."""
+_COVERS = 0.8
+"""Share of the question that a result holds which answers it as well."""
 _VECTORS_ALONE = {"cosine": 1.0}
 _SIMILAR = 8
 """Passages that are looked through for a word a slip away."""
 _CACHED_PASSAGES = 4096
-_LEAST_SIZE = 200
-"""How many passages a library counts as at the least. In one of three passages a word in one of them is common by the
-figures, and the question's other words, which are simply nowhere, would outweigh it."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -81,7 +79,7 @@ class LibraryRetriever:
         self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
     ) -> list[ScoredPassage]:
         """See `knowledge.base.Retriever`. Raises LibraryError when the store cannot be read."""
-        return [self._scored(judged) for judged in self.judge(query, top_k, scope, context)]
+        return [self.scored(judged) for judged in self.judge(query, top_k, scope, context)]
 
     def judge(
         self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
@@ -94,8 +92,7 @@ class LibraryRetriever:
         documents = None if scope is None else self._store.tagged(scope)
         question = self._spelled(question)
         candidates = self._candidates(question, max(CANDIDATES, 2 * top_k), documents)
-        size = max(self._index.size, _LEAST_SIZE)
-        asked = ask(question, self._index.frequencies(list(question.terms)), size)
+        asked = ask(question, self._index.frequencies(list(question.terms)), self._index.size)
         passages = self._analysed(list(candidates.bm25))
         fits = [
             fit(passages[number], asked, score, _cosines(candidates.similarities.get(number)))
@@ -119,7 +116,8 @@ class LibraryRetriever:
     def _signature(self) -> tuple[float, ...] | None:
         return None if self._dense is None else self._dense.signature
 
-    def _scored(self, judged: "Judged") -> ScoredPassage:
+    def scored(self, judged: "Judged") -> ScoredPassage:
+        """The result as callers see it."""
         passage = judged.fit.found.passage
         wanted = set(judged.question.content)
         for term in judged.question.content:
@@ -216,11 +214,11 @@ class LibraryRetriever:
 
 
 def _compared(ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
-    """The results, each with the mean cover of the best `_COMPARED` others."""
+    """The results, each with the mean cover of the best `_COMPARED` others that do not answer too."""
     best = [found.features.cover for _, found in ranked[: _COMPARED + 1]]
     compared = []
     for place, (score, found) in enumerate(ranked):
-        rest = (best[:place] + best[place + 1 :])[:_COMPARED]
+        rest = [cover for cover in (best[:place] + best[place + 1 :])[:_COMPARED] if cover < _COVERS]
         others = sum(rest) / len(rest) if rest else 0.0
         compared.append((score, found._replace(features=found.features._replace(others=others))))
     return compared
