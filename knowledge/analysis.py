@@ -9,8 +9,9 @@ import unicodedata
 from collections.abc import Iterator, Set
 from functools import cache, lru_cache
 from itertools import groupby
+from operator import add
 
-import snowballstemmer
+import tantivy
 
 VERSION = 2
 """Raise it whenever the terms of the same text change: indexes made before are then rebuilt."""
@@ -22,11 +23,19 @@ MAX_TERM = 40
 _UNSPACED = (
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff\u0e00-\u0e7f"
 )
-_TOKEN = re.compile(
-    rf"(?P<unspaced>[{_UNSPACED}]+)"
-    rf"|(?P<number>\d+(?:[.,]\d+)+)"
-    rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_])+(?:['’](?:(?![{_UNSPACED}])[^\W_])+)*(?:\+\+|#(?![^\W_]))?)"
-)
+
+
+def _word_pattern(letter: str, any_letter: str) -> str:
+    return rf"\d+(?:[.,]\d+)+|{letter}+(?:['’]{letter}+)*(?:\+\+|#(?!{any_letter}))?"
+
+
+_ANY_LETTER = r"[^\W_]"
+# A run of a script without spaces, or a word or number.
+_LETTER = rf"[^\W_{_UNSPACED}]"
+_TOKEN = re.compile(f"([{_UNSPACED}]+)|({_word_pattern(_LETTER, _ANY_LETTER)})")
+# The same for text that is all ASCII, which takes a fraction of the time.
+_ASCII_WORD = re.compile(_word_pattern("[a-zA-Z0-9]", "[a-zA-Z0-9]"), re.ASCII)
+_RUN = re.compile(f"[{_UNSPACED}]")
 _MARKS = re.compile(r"[\u0300-\u036f]")
 
 
@@ -76,18 +85,14 @@ _EVERYDAY_CHINESE = _words(
     "特点 哪里 后来 之后 之前 最后 最终 第一 一些 没有 不是 就是 多少 几天 一个 两个 用的"
 )
 
-_stemmer = snowballstemmer.stemmer("english")
-_stemmer_lock = threading.Lock()
-"""The stemmer keeps the word it works on in itself."""
-
 
 def normalise(text: str) -> str:
     """Compatibility forms unified, lower case, Latin accents dropped, Chinese characters simplified."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKC", text).lower()
-    if plain.isascii():
-        return plain
     plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", plain)))
-    return plain.translate(_simplified())
+    return plain.translate(_simplified()) if _RUN.search(plain) else plain
 
 
 @cache
@@ -103,7 +108,17 @@ def _simplified() -> dict[int, str]:
 
 def terms(text: str) -> list[str]:
     """All search terms of `text`, in order, for the index and for BM25."""
-    return [term for kind, token in _tokens(text) for term in _expand(kind, token)]
+    plain = normalise(text)
+    if plain.isascii():
+        return [_stem(word[:MAX_TERM]) for word in _ASCII_WORD.findall(plain)]
+    found: list[str] = []
+    for run, word in _TOKEN.findall(plain):
+        if run:
+            found += run
+            found += bigrams(run)
+        else:
+            found.append(_stem(_trimmed(word)))
+    return found
 
 
 def content_terms(text: str) -> list[str]:
@@ -112,11 +127,12 @@ def content_terms(text: str) -> list[str]:
     Chinese gives bigrams, and single characters only where one stands alone.
     """
     found: dict[str, None] = {}
-    for kind, token in _tokens(_ENGLISH_FRAME.sub(" ", text)):
-        if kind == "unspaced":
-            found.update(dict.fromkeys(_chinese_content(token)))
-        elif token.partition("'")[0] not in _STOP_WORDS:
-            found[_stem(token)] = None
+    for run, written in _TOKEN.findall(normalise(_ENGLISH_FRAME.sub(" ", text))):
+        word = _trimmed(written)
+        if run:
+            found.update(dict.fromkeys(_chinese_content(run)))
+        elif word.partition("'")[0] not in _STOP_WORDS:
+            found[_stem(word)] = None
     return list(found)
 
 
@@ -133,11 +149,14 @@ def _everyday_terms() -> frozenset[str]:
 def words_matching(text: str, wanted: Set[str]) -> tuple[str, ...]:
     """The words of `text`, as it writes them, whose terms are in `wanted`; each once, in order."""
     found: dict[str, None] = {}
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup == "unspaced":
-            found.update(dict.fromkeys(_runs_matching(match[0], wanted)))
-        elif not wanted.isdisjoint(terms(match[0])):
-            found[match[0]] = None
+    if text.isascii():
+        words = dict.fromkeys(_ASCII_WORD.findall(text))
+        return tuple(word for word in words if _stem(word[:MAX_TERM].lower()) in wanted)
+    for run, word in dict.fromkeys(_TOKEN.findall(text)):
+        if run:
+            found.update(dict.fromkeys(_runs_matching(run, wanted)))
+        elif not wanted.isdisjoint(terms(word)):
+            found[word] = None
     return tuple(found)
 
 
@@ -156,23 +175,13 @@ def _runs_matching(run: str, wanted: Set[str]) -> Iterator[str]:
         start = end
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    for match in _TOKEN.finditer(normalise(text)):
-        kind = match.lastgroup or "word"
-        yield kind, match[0] if kind == "unspaced" else match[0][:MAX_TERM].replace("’", "'")
-
-
-def _expand(kind: str, token: str) -> Iterator[str]:
-    if kind == "unspaced":
-        yield from token
-        yield from bigrams(token)
-    else:
-        yield _stem(token)
+def _trimmed(word: str) -> str:
+    return word[:MAX_TERM].replace("’", "'")
 
 
 def bigrams(run: str) -> Iterator[str]:
     """Neighbouring pairs of characters."""
-    return (run[index : index + 2] for index in range(len(run) - 1))
+    return map(add, run, run[1:])
 
 
 def _chinese_content(run: str) -> Iterator[str]:
@@ -187,5 +196,13 @@ def _chinese_content(run: str) -> Iterator[str]:
 def _stem(word: str) -> str:
     if not word.isascii() or not word[0].isalpha():
         return word
-    with _stemmer_lock:
-        return str(_stemmer.stemWord(word.removesuffix("'s")))
+    stemmer, lock = _stemmer()
+    with lock:
+        return stemmer.analyze(word.removesuffix("'s"))[0]
+
+
+@cache
+def _stemmer() -> tuple[tantivy.TextAnalyzer, threading.Lock]:
+    """Snowball's English stemmer, which changes itself as it works, and the lock to hold meanwhile."""
+    whole_words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
+    return whole_words.filter(tantivy.Filter.stemmer("english")).build(), threading.Lock()

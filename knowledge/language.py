@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
+from functools import lru_cache
 
 UNKNOWN = "und"
 
@@ -25,6 +26,8 @@ _SCRIPT_LANGUAGE = {
 _HAN = ("CJK", "IDEOGRAPHIC")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _NOISE = re.compile(r"https?://\S+|www\.\S+|[@#][\w.\-]+|(?<!\S)[^\s@]{1,64}@[^\s@]{1,255}")
+_NOISE_MARKS = ("://", "www.", "@", "#")
+"""Text without any of these holds no `_NOISE`."""
 _SAMPLE = 4000
 """Characters that are looked at; more does not change the answer."""
 _LETTERS_PER_CHARACTER = 4
@@ -71,6 +74,7 @@ _FUNCTION_WORDS = {
         "đâu rất cảm ơn  xin chào để thì mà đã sẽ"
     ),
 }
+_ALL_FUNCTION_WORDS = frozenset[str]().union(*_FUNCTION_WORDS.values())
 
 
 def detect(text: str) -> str:
@@ -78,7 +82,11 @@ def detect(text: str) -> str:
 
     Chinese with English terms in it is `zh`; Latin text without any evidence counts as `en`.
     """
-    plain = _NOISE.sub(" ", text[:_SAMPLE])
+    plain = text[:_SAMPLE]
+    if any(mark in plain for mark in _NOISE_MARKS):
+        plain = _NOISE.sub(" ", plain)
+    if plain.isascii():
+        return _latin_language(plain) if _WORD.search(plain) else UNKNOWN
     scripts = _count_scripts(plain)
     latin = scripts.pop("LATIN", 0)
     language, letters = _strongest_script(scripts)
@@ -98,15 +106,17 @@ def _outweighs(language: str, letters: int, latin: int, text: str) -> bool:
 
 def _count_scripts(text: str) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for character in unicodedata.normalize("NFKC", text):
-        if not character.isalpha():
-            continue
-        if character.isascii():
-            counts["LATIN"] += 1
-            continue
-        name = unicodedata.name(character, "").partition(" ")[0]
-        counts["HAN" if name.startswith(_HAN) else name] += 1
+    for character, count in Counter(unicodedata.normalize("NFKC", text)).items():
+        if character.isalpha():
+            counts[_script(character)] += count
     return counts
+
+
+@lru_cache(maxsize=20_000)
+def _script(letter: str) -> str:
+    """By its name in Unicode; a table of ranges would be another one to keep up to date."""
+    name = unicodedata.name(letter, "").partition(" ")[0]
+    return "HAN" if name.startswith(_HAN) else name
 
 
 def _strongest_script(scripts: Counter[str]) -> tuple[str, int]:
@@ -120,12 +130,13 @@ def _strongest_script(scripts: Counter[str]) -> tuple[str, int]:
 
 
 def _latin_language(text: str) -> str:
-    words = [word.replace("’", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text).lower())]
+    plain = unicodedata.normalize("NFC", text).lower().replace("’", "'")
+    words = Counter(filter(_ALL_FUNCTION_WORDS.__contains__, _WORD.findall(plain)))
     scores = {language: _score(words, known) for language, known in _FUNCTION_WORDS.items()}
     best = max(scores, key=lambda language: scores[language])
     return best if scores[best] > scores["en"] and scores[best] >= 2 else "en"
 
 
-def _score(words: Iterable[str], known: frozenset[str]) -> float:
-    """Function words found; a word with a letter that English does not have weighs more."""
-    return sum(1.0 if word.isascii() else 1.5 for word in words if word in known)
+def _score(words: Mapping[str, int], known: frozenset[str]) -> float:
+    """Function words found, with how often; a word with a letter that English does not have weighs more."""
+    return sum(words[word] * (1.0 if word.isascii() else 1.5) for word in known.intersection(words))

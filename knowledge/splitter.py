@@ -7,12 +7,15 @@ what the document says, and nothing is lost in between.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 DEFAULT_SIZE = 1000
 """Size of a passage in Latin characters; see `width`."""
 DEFAULT_OVERLAP = 0
 WIDE = 1.6
 """A Chinese, Japanese or Korean character counts as this many Latin ones."""
+# Holds every wide character, and none of what Latin text usually has.
+_PERHAPS_WIDE = re.compile("[\u1100-\u115f\u231a-\U0010ffff]")
 
 Span = tuple[int, int]
 
@@ -42,7 +45,7 @@ def width(text: str) -> float:
     """Length of `text` in Latin characters, each wide character counted as `WIDE` of them."""
     if text.isascii():
         return len(text)
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    wide = sum(map(_is_wide, _PERHAPS_WIDE.findall(text)))
     return len(text) - wide + wide * WIDE
 
 
@@ -74,6 +77,9 @@ def split(paragraph: str, size: int = DEFAULT_SIZE, overlap: int = DEFAULT_OVERL
         raise ValueError(
             f"size {size} and overlap {overlap} do not fit: need size >= 1 and 0 <= overlap < size"
         )
+    start, end = _strip(paragraph, 0, len(paragraph))
+    if width(paragraph[start:end]) <= size:
+        return [paragraph[start:end]] if start < end else []
     spans = [part for span in sentence_spans(paragraph) for part in _cut_long(paragraph, span, size)]
     return [paragraph[start:end] for start, end in _pack(paragraph, spans, size, overlap)]
 
@@ -123,6 +129,7 @@ def _full_stop_ends(before: str, mark: str, following: str) -> bool:
     return not lower or len(word) >= 3
 
 
+@lru_cache(maxsize=20_000)
 def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"
 
