@@ -69,6 +69,11 @@ class DenseIndex:
         self.refresh()
 
     @property
+    def embedder(self) -> str:
+        """Name of the model."""
+        return self._embedder.name
+
+    @property
     def generation(self) -> int:
         """The store's generation that this index reflects."""
         if self._index is None:

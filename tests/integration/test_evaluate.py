@@ -133,7 +133,8 @@ def test_the_answers_are_printed_in_english_and_chinese(run: Any, data: Path) ->
     [
         (["--mode", "clever"], "--mode 'clever' is not known; use sparse, dense or both"),
         (["--mode", "dense"], "use mode sparse"),
-        (["--embedder", "some-model"], "without an embedder"),
+        (["--mode", "sparse", "--embedder", "some-model"], "without an embedder"),
+        (["--embedder-url", "http://127.0.0.1:1/v1"], "needs --embedder"),
         (["--limit", "0"], "--limit"),
     ],
 )
