@@ -1,14 +1,18 @@
 """Learns the weights of ranking and of support from documents with questions whose right document is known."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.evaluate_data import Dataset
+from knowledge.calibration import Calibration
+from knowledge.evaluate_data import Dataset, DatasetError
+from knowledge.evaluate_figures import auc
 from knowledge.evaluate_run import MakeLibrary, OnStep, built
+from knowledge.language import detect
 from knowledge.logistic import fit_line
-from knowledge.ranking import Features
+from knowledge.ranking import Features, probability
 from knowledge.retriever import Judged, LibraryRetriever
 
 RANKING_WORDS = (
@@ -29,6 +33,7 @@ _SMALL = (3, 3, 3, 10, 10, 40, 40)
 """Sizes of small libraries, in documents, to learn from beside halves of the whole."""
 _HALVES = 4
 _MOST = 1000
+_LEAST_EXAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +146,50 @@ def _values(features: Features, names: Sequence[str]) -> list[float]:
 
 def _named(names: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
     return {name: round(weight, 4) for name, weight in zip(names, weights, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A calibration with new weights of support in it."""
+
+    calibration: Calibration
+    language: str
+    questions: int
+    auc: float
+    """Of right against wrong best results, for the questions that it was learned from."""
+
+
+def calibrate(
+    known: Calibration,
+    dataset: Dataset,
+    make: MakeLibrary,
+    signature: Sequence[float] | None,
+    on_step: OnStep | None = None,
+) -> Learned:
+    """`known` with support learned on `dataset`, for its language and the embedder with `signature`.
+
+    Raises DatasetError when the questions are too few or too much alike to learn from.
+    """
+    language = _language(dataset)
+    names = SUPPORT_WORDS if signature is None else SUPPORT_VECTORS
+    examples = [one for one in support_examples(dataset, make, on_step=on_step) if one.results]
+    right = [one.results[0][0] for one in examples if one.results[0][1]]
+    wrong = [one.results[0][0] for one in examples if not one.results[0][1]]
+    if min(len(right), len(wrong)) < _LEAST_EXAMPLES:
+        raise DatasetError(
+            f"{dataset.name} is too small to learn from: {len(right)} questions that are answered and {len(wrong)} "
+            f"that are not, once documents are left out; at least {_LEAST_EXAMPLES} of each are needed"
+        )
+    weights = learn_support(examples, names)
+    return Learned(
+        known.updated(language, weights, signature),
+        language,
+        len(examples),
+        auc([probability(one, weights) for one in right], [probability(one, weights) for one in wrong]),
+    )
+
+
+def _language(dataset: Dataset) -> str:
+    """What most of its questions are written in."""
+    counted = Counter(detect(row.text) for row in dataset.questions)
+    return max(counted, key=lambda language: counted[language], default="en")

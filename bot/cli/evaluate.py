@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -13,6 +13,7 @@ from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.retrieval import make_embedder
 from bot.settings import KnowledgeSettings
+from knowledge.calibration import load, save
 from knowledge.evaluate import (
     SEEDS,
     AnswersReport,
@@ -23,6 +24,10 @@ from knowledge.evaluate import (
 from knowledge.evaluate_data import DatasetError, read_datasets
 from knowledge.evaluate_figures import Separation
 from knowledge.evaluate_run import MakeLibrary, Mode, library_maker
+from knowledge.learning import calibrate as learn
+
+if TYPE_CHECKING:
+    from knowledge.embedder import Embedder as KnownEmbedder
 
 app = typer.Typer(help="Measure retrieval on documents and questions of your own.", add_completion=False)
 
@@ -70,8 +75,8 @@ def retrieval(
     shell = shell_of(context)
     shell.log()
     searched = _searched(shell.settings.knowledge, mode, embedder, embedder_url)
-    with _refused(), _making(searched) as make, bars_of(shell) as bars:
-        report = evaluate_retrieval(read_datasets(folders), make=make, limit=limit, on_step=bars.step)
+    with _refused(), _making(searched) as making, bars_of(shell) as bars:
+        report = evaluate_retrieval(read_datasets(folders), make=making.make, limit=limit, on_step=bars.step)
     if as_json:
         print_json({**searched.json(), **rounded(asdict(report))})
     else:
@@ -96,10 +101,10 @@ def answers(
     shell = shell_of(context)
     shell.log()
     searched = _searched(shell.settings.knowledge, mode, embedder, embedder_url)
-    with _refused(), _making(searched) as make, bars_of(shell) as bars:
+    with _refused(), _making(searched) as making, bars_of(shell) as bars:
         report = evaluate_answers(
             read_datasets(folders),
-            make=make,
+            make=making.make,
             limit=limit,
             seeds=seeds,
             on_step=bars.step,
@@ -108,6 +113,37 @@ def answers(
         print_json({**searched.json(), **rounded(asdict(report))})
     else:
         _tell_answers(shell, report)
+
+
+@app.command()
+def calibrate(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder with corpus.jsonl and queries.jsonl.")
+    ],
+    *,
+    mode: ModeOption = "",
+    embedder: Embedder = "",
+    embedder_url: EmbedderUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Learn from questions of your own how far support may be trusted, and keep that in the library.
+
+    For another embedder than the one that Rejoinder knows, support counts words alone until this is done.
+    """
+    shell = shell_of(context)
+    shell.log()
+    searched = _searched(shell.settings.knowledge, mode, embedder, embedder_url)
+    library = shell.settings.data_dir / "knowledge"
+    with _refused(), _making(searched) as making, bars_of(shell) as bars:
+        [dataset] = read_datasets([folder])
+        learned = learn(load(library), dataset, making.make, making.signature(), bars.step)
+    path = save(library, learned.calibration)
+    figures = {"language": learned.language, "questions": learned.questions, "auc": round(learned.auc, 4)}
+    if as_json:
+        print_json({**searched.json(), **figures, "file": str(path)})
+    else:
+        shell.tell("eval_calibrated", **figures, file=path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +170,28 @@ def _searched(settings: KnowledgeSettings, mode: str, embedder: str, url: str) -
     return Searched(chosen, settings)
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What makes the library that is measured, and its embedder."""
+
+    make: MakeLibrary
+    embedder: "KnownEmbedder | None"
+
+    def signature(self) -> tuple[float, ...] | None:
+        """By which the embedder is known; None without one. Raises ModelError."""
+        if self.embedder is None:
+            return None
+        from knowledge.dense import signature_of  # noqa: PLC0415  (only in the extra)
+
+        return signature_of(self.embedder)
+
+
 @contextmanager
-def _making(searched: Searched) -> Iterator[MakeLibrary]:
-    """What makes the library that is measured. Raises ModelError, SettingsError, DatasetError."""
+def _making(searched: Searched) -> Iterator[Making]:
+    """Raises ModelError, SettingsError, DatasetError."""
     embedder = make_embedder(searched.settings) if searched.mode != "sparse" else None
     try:
-        yield library_maker(searched.mode, embedder)
+        yield Making(library_maker(searched.mode, embedder), embedder)
     finally:
         if embedder is not None:
             embedder.close()

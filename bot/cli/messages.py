@@ -133,6 +133,10 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "Answerable questions against those that only look answerable:",
         "可回答的问题与貌似可回答的问题之间的区分：",
     ),
+    "eval_calibrated": (
+        "Learned from {questions} questions ({language}; AUC {auc}) and kept in {file}.",
+        "已从 {questions} 个问题学习（{language}；AUC {auc}），保存在 {file}。",
+    ),
     "eval_auc": ("AUC", "AUC"),
     "eval_at_1pct": ("Answered at 1 % wrong", "误答 1% 时的回答率"),
     "eval_at_5pct": ("Answered at 5 % wrong", "误答 5% 时的回答率"),
