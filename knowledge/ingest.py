@@ -23,7 +23,7 @@ from knowledge.records import HEADING_JOINT, Loaded, LoadError, Section
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
-from knowledge.store import Fingerprint, LibraryError, NewPassage, Store
+from knowledge.store import Fingerprint, LibraryError, NewDocument, NewPassage, Store
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseIndex
@@ -39,6 +39,8 @@ _LOCK_STEP_S = 0.1
 _OPEN_WAIT_S = 1.0
 _CATCH_UP_S = 5.0
 """While ingesting, finished documents become searchable about this often."""
+_STORE_S = 0.5
+"""Documents that were read elsewhere are stored together this often: what a kill can cost."""
 
 
 @dataclass(slots=True)
@@ -224,12 +226,14 @@ class Library:
         if tags is None:
             tags = known.tags if known is not None else frozenset()
         loaded = without_boilerplate(loaders.load(content), self._drop_phrases)
-        self._put(content.source, loaded, new, tags)
+        self._store.put([self._document(content.source, loaded, new, tags)])
         return partial(_noted, content.source, loaded.notes, _added if known is None else _updated)
 
-    def _put(self, source: str, loaded: Loaded, fingerprint: Fingerprint, tags: frozenset[str]) -> None:
+    def _document(
+        self, source: str, loaded: Loaded, fingerprint: Fingerprint, tags: frozenset[str]
+    ) -> NewDocument:
         passages = to_passages(loaded, self._size, self._overlap)
-        self._store.put(
+        return NewDocument(
             source=source,
             title=loaded.title,
             language=_main_language(passages),
@@ -256,10 +260,25 @@ class Library:
             if not got:
                 raise LibraryError(_locked(self._path))
             try:
-                for source, loaded in documents:
-                    self._put(source, loaded, self._fingerprint_of(loaded), tags)
+                self._put_all(
+                    self._document(source, loaded, self._fingerprint_of(loaded), tags)
+                    for source, loaded in documents
+                )
             finally:
                 self._catch_up(embedding)
+
+    def _put_all(self, documents: Iterable[NewDocument]) -> None:
+        """Store them, many in one transaction: each costs about as much as a small document."""
+        waiting: list[NewDocument] = []
+        since = monotonic()
+        try:
+            for document in documents:
+                waiting.append(document)
+                if monotonic() - since > _STORE_S:
+                    self._store.put(waiting)
+                    waiting, since = [], monotonic()
+        finally:
+            self._store.put(waiting)
 
     def _fingerprint_of(self, loaded: Loaded) -> Fingerprint:
         text = "\n".join(paragraph for section in loaded.sections for paragraph in section.paragraphs)

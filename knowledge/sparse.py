@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import tantivy
@@ -16,6 +17,8 @@ HEADING_WEIGHT = 0.9
 """Weight of a term found in the title or a heading against one found in the text."""
 MAX_QUERY_TERMS = 64
 _HEAP_BYTES = 32_000_000
+_DOCUMENTS = 100
+"""Read from the store at a time."""
 _GENERATION_KEY = 1
 
 
@@ -120,15 +123,16 @@ class SparseIndex:
         try:
             if rebuilding is not None:
                 writer.delete_all_documents()
-            for done, document_id in enumerate(documents, 1):
+            for start in range(0, len(documents), _DOCUMENTS):
+                part = documents[start : start + _DOCUMENTS]
                 if rebuilding is None:
-                    self._delete(writer, "document", document_id)
-                for passage in store.passages_of(document_id):
+                    self._delete(writer, "document", part)
+                for passage in store.passages_by_document(part):
                     writer.add_document(_record(passage))
                 if rebuilding is not None:
-                    rebuilding(done)
+                    rebuilding(start + len(part))
             # The generation is part of the commit that it stands for: after a kill both are old or both new.
-            self._delete(writer, "marker", _GENERATION_KEY)
+            self._delete(writer, "marker", [_GENERATION_KEY])
             marker = tantivy.Document()
             marker.add_unsigned("marker", _GENERATION_KEY)
             marker.add_unsigned("generation", target)
@@ -137,9 +141,9 @@ class SparseIndex:
         finally:
             writer.wait_merging_threads()
 
-    def _delete(self, writer: tantivy.IndexWriter, field: str, value: int) -> None:
+    def _delete(self, writer: tantivy.IndexWriter, field: str, values: Sequence[int]) -> None:
         # By query: deleting by term takes a number for a signed one and finds nothing in an unsigned field.
-        writer.delete_documents_by_query(tantivy.Query.term_query(self._index.schema, field, value))
+        writer.delete_documents_by_query(tantivy.Query.term_set_query(self._index.schema, field, values))
 
     @property
     def size(self) -> int:
@@ -201,5 +205,10 @@ def _record(passage: Passage) -> tantivy.Document:
     record.add_unsigned("passage", passage.id)
     record.add_unsigned("document", passage.document_id)
     record.add_text("body", " ".join(analysis.terms(passage.text)))
-    record.add_text("head", " ".join(analysis.terms(f"{passage.title} \n {passage.heading}")))
+    record.add_text("head", _head(passage.title, passage.heading))
     return record
+
+
+@lru_cache(maxsize=64)  # passages of one document come one after another
+def _head(title: str, heading: str) -> str:
+    return " ".join(analysis.terms(f"{title} \n {heading}"))

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,20 @@ class NewPassage:
     answer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document before the store gives it a number; the fields are those of `knowledge.base.Document`."""
+
+    source: str
+    title: str
+    language: str
+    fingerprint: Fingerprint
+    passages: Sequence[NewPassage]
+    tags: frozenset[str] = frozenset()
+    address: str = ""
+    date: str = ""
+
+
 class Store:
     """Safe to use from several threads and, with a wait of up to `BUSY_TIMEOUT_S`, from several processes."""
 
@@ -170,64 +184,47 @@ class Store:
         with self._translated(), self._writing():
             self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
 
-    def put(
-        self,
-        *,
-        source: str,
-        title: str,
-        language: str,
-        fingerprint: Fingerprint,
-        passages: Sequence[NewPassage],
-        tags: frozenset[str] = frozenset(),
-        address: str = "",
-        date: str = "",
-    ) -> int:
-        """Add the document, or put it in the place of what `source` held before; returns its number."""
+    def put(self, documents: Sequence[NewDocument]) -> list[int]:
+        """Add the documents, all or none, each in the place of what its source held before; returns their numbers."""
+        if not documents:
+            return []
         with self._translated(), self._writing():
             generation = self._next_generation()
-            row = self._db.execute(
-                "INSERT INTO documents (source, title, language, size, modified_ns, digest, made_by, passages,"
-                " generation, tags, address, date) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (source) DO UPDATE SET title = excluded.title, language = excluded.language,"
-                " size = excluded.size,"
-                " modified_ns = excluded.modified_ns, digest = excluded.digest, made_by = excluded.made_by,"
-                " passages = excluded.passages, generation = excluded.generation,"
-                " tags = excluded.tags, address = excluded.address, date = excluded.date RETURNING id",
-                (
-                    source,
-                    title,
-                    language,
-                    fingerprint.size,
-                    fingerprint.modified_ns,
-                    fingerprint.digest,
-                    fingerprint.made_by,
-                    len(passages),
-                    generation,
-                    _joined(tags),
-                    address,
-                    date,
-                ),
-            ).fetchone()
-            document_id = int(row[0])
-            self._db.execute("DELETE FROM passages WHERE document_id = ?", (document_id,))
+            numbers = [self._put_document(document, generation) for document in documents]
+            self._db.executemany("DELETE FROM passages WHERE document_id = ?", zip(numbers))
             self._db.executemany(
                 "INSERT INTO passages (document_id, position, heading, page, text, language, time, answer)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        document_id,
-                        position,
-                        passage.heading,
-                        passage.page,
-                        passage.text,
-                        passage.language,
-                        passage.time,
-                        passage.answer,
-                    )
-                    for position, passage in enumerate(passages)
-                ],
+                _passage_rows(numbers, documents),
             )
-        return document_id
+        return numbers
+
+    def _put_document(self, document: NewDocument, generation: int) -> int:
+        mark = document.fingerprint
+        row = self._db.execute(
+            "INSERT INTO documents (source, title, language, size, modified_ns, digest, made_by, passages,"
+            " generation, tags, address, date) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (source) DO UPDATE SET title = excluded.title, language = excluded.language,"
+            " size = excluded.size,"
+            " modified_ns = excluded.modified_ns, digest = excluded.digest, made_by = excluded.made_by,"
+            " passages = excluded.passages, generation = excluded.generation,"
+            " tags = excluded.tags, address = excluded.address, date = excluded.date RETURNING id",
+            (
+                document.source,
+                document.title,
+                document.language,
+                mark.size,
+                mark.modified_ns,
+                mark.digest,
+                mark.made_by,
+                len(document.passages),
+                generation,
+                _joined(document.tags),
+                document.address,
+                document.date,
+            ),
+        ).fetchone()
+        return int(row[0])
 
     def touch(self, source: str, fingerprint: Fingerprint) -> None:
         """Note a new size and time of a document whose content is the same."""
@@ -296,6 +293,15 @@ class Store:
             )
             return [_passage(row) for row in rows]
 
+    def passages_by_document(self, documents: Sequence[int]) -> list[Passage]:
+        """The passages of several documents, those of one together and in order; none of those that are gone."""
+        with self._lock, self._translated():
+            marks = ",".join("?" * len(documents))
+            rows = self._db.execute(
+                f"{_PASSAGES} WHERE p.document_id IN ({marks}) ORDER BY p.document_id, p.position", documents
+            )
+            return [_passage(row) for row in rows]
+
     def passages(self, ids: Iterable[int]) -> dict[int, Passage]:
         """The passages with these numbers; those that are gone are left out."""
         wanted = list(ids)
@@ -332,7 +338,25 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 
 def _passage(row: tuple[Any, ...]) -> Passage:
-    return replace(Passage(*row[:-1]), tags=_parted(row[-1]))
+    *fields, tags = row
+    return Passage(*[*fields, _parted(tags)])
+
+
+def _passage_rows(numbers: Sequence[int], documents: Sequence[NewDocument]) -> Iterator[tuple[object, ...]]:
+    # A source that is given twice has one number, and what stands last in its place.
+    last = dict(zip(numbers, documents, strict=True))
+    for number, document in last.items():
+        for position, passage in enumerate(document.passages):
+            yield (
+                number,
+                position,
+                passage.heading,
+                passage.page,
+                passage.text,
+                passage.language,
+                passage.time,
+                passage.answer,
+            )
 
 
 def _cure(path: Path, error: sqlite3.DatabaseError) -> str:

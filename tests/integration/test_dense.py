@@ -13,7 +13,7 @@ import pytest
 
 from knowledge.embedder import ModelError
 from knowledge.splitter import sentences
-from knowledge.store import Fingerprint, LibraryError, NewPassage, Store
+from knowledge.store import Fingerprint, LibraryError, NewDocument, NewPassage, Store
 from tests.conftest import require_module
 
 np = require_module("numpy")
@@ -55,13 +55,8 @@ def saving(folder: Path, dimension: int, identity: str) -> "VectorIndex":
 
 
 def put(store: Store, source: str, *texts: str, title: str = "Notes", language: str = "en") -> int:
-    return store.put(
-        source=source,
-        title=title,
-        language=language,
-        fingerprint=Fingerprint(0, 0, "", ""),
-        passages=[NewPassage("", None, text, language) for text in texts],
-    )
+    passages = [NewPassage("", None, text, language) for text in texts]
+    return store.put([NewDocument(source, title, language, Fingerprint(0, 0, "", ""), passages)])[0]
 
 
 def best(dense: DenseIndex, store: Store, query: str, documents: frozenset[int] | None = None) -> list[str]:

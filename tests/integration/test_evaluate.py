@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from knowledge.evaluate import evaluate_answers, evaluate_retrieval
 from knowledge.evaluate_data import Dataset, read_dataset, read_datasets
 from knowledge.ingest import Library
 from knowledge.lock import WriterLock
-from knowledge.records import Loaded, Section
+from knowledge.records import Loaded, LoadError, Section
 from knowledge.store import LibraryError
 from tests.bench.small import write_small
 
@@ -90,6 +91,19 @@ def test_documents_that_were_read_elsewhere_become_searchable_and_replace_each_o
     library.add_loaded([("a", Loaded("Shop", sections))], tags=frozenset({"shop"}))
     (best,) = library.retriever().retrieve("bag dollars", scope=frozenset({"shop"}))
     assert best.passage.text == "A bag costs 14 dollars."
+    library.close()
+
+
+def test_documents_before_one_that_cannot_be_read_are_kept_and_found(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library")
+
+    def documents() -> Iterator[tuple[str, Loaded]]:
+        yield "a", Loaded("Shop", (Section((), ("A bag costs 12 dollars.",)),))
+        raise LoadError("b", "is damaged")
+
+    with pytest.raises(LoadError):
+        library.add_loaded(documents())
+    assert [hit.passage.source for hit in library.retriever().retrieve("bag dollars")] == ["a"]
     library.close()
 
 

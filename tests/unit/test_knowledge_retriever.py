@@ -11,7 +11,7 @@ from knowledge.ingest import Library, to_passages
 from knowledge.records import Loaded, Section
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
-from knowledge.store import Fingerprint, Store
+from knowledge.store import Fingerprint, NewDocument, Store
 
 DOCUMENTS = {
     "/docs/roast.md": (
@@ -53,14 +53,8 @@ def retriever(tmp_path: Path) -> LibraryRetriever:
     for source, (title, sections) in DOCUMENTS.items():
         loaded = Loaded(title, tuple(Section((heading,), (text,)) for heading, text in sections))
         fingerprint = Fingerprint(0, 0, "", "")
-        store.put(
-            source=source,
-            title=title,
-            language="en",
-            fingerprint=fingerprint,
-            passages=to_passages(loaded, 1000, 0),
-            tags=TAGS[source],
-        )
+        passages = to_passages(loaded, 1000, 0)
+        store.put([NewDocument(source, title, "en", fingerprint, passages, TAGS[source])])
     return LibraryRetriever(
         store, index, catch_up=lambda: index.catch_up(store) and None, calibration=shipped()
     )

@@ -7,7 +7,7 @@ import pytest
 
 from knowledge.lock import WriterLock
 from knowledge.sparse import SparseIndex
-from knowledge.store import SCHEMA_VERSION, Fingerprint, LibraryError, NewPassage, Store
+from knowledge.store import SCHEMA_VERSION, Fingerprint, LibraryError, NewDocument, NewPassage, Store
 
 SCHEMA_1 = """
 CREATE TABLE documents (
@@ -43,7 +43,7 @@ PRINT = Fingerprint(size=1, modified_ns=2, digest="d", made_by="m")
 
 def put(store: Store, source: str, *texts: str) -> int:
     passages = [NewPassage(heading="", page=None, text=text, language="en") for text in texts]
-    return store.put(source=source, title=source, language="en", fingerprint=PRINT, passages=passages)
+    return store.put([NewDocument(source, source, "en", PRINT, passages)])[0]
 
 
 @pytest.fixture
@@ -74,6 +74,32 @@ def test_putting_again_replaces_the_passages_under_new_numbers(store: Store) -> 
     assert put(store, "/a", "two") == number
     assert [passage.text for passage in store.passages_of(number)] == ["two"]
     assert store.passages_of(number)[0].id != before
+
+
+def new(source: str, *texts: str) -> NewDocument:
+    return NewDocument(source, source, "en", PRINT, [NewPassage("", None, text, "en") for text in texts])
+
+
+def test_documents_that_are_put_together_are_one_change(store: Store) -> None:
+    before = store.generation()
+    numbers = store.put([new("/a", "one", "two"), new("/b", "three")])
+    assert store.generation() == before + 1
+    assert store.changed_since(before) == numbers
+    assert [passage.text for passage in store.passages_by_document(numbers)] == ["one", "two", "three"]
+
+
+def test_of_documents_that_are_put_together_none_is_kept_when_one_cannot_be(store: Store) -> None:
+    broken = NewDocument("/b", "b", "en", PRINT, [NewPassage("", None, None, "en")])  # type: ignore[arg-type]
+    with pytest.raises(LibraryError, match="NOT NULL"):
+        store.put([new("/a", "one"), broken])
+    assert store.counts() == (0, 0)
+
+
+def test_a_source_that_is_given_twice_holds_what_was_given_last(store: Store) -> None:
+    number, same = store.put([new("/a", "one", "two"), new("/a", "three")])
+    assert number == same
+    assert [passage.text for passage in store.passages_of(number)] == ["three"]
+    assert [document.passages for document in store.documents()] == [1]
 
 
 def test_removing_takes_the_passages_along(store: Store) -> None:
@@ -138,7 +164,7 @@ def test_the_index_follows_additions_replacements_and_removals(store: Store, tmp
 
 def test_headings_and_titles_are_searched(store: Store, tmp_path: Path) -> None:
     passage = NewPassage(heading="Shipping › Europe", page=None, text="Five days.", language="en")
-    store.put(source="/a", title="Shop guide", language="en", fingerprint=PRINT, passages=[passage])
+    store.put([NewDocument("/a", "Shop guide", "en", PRINT, [passage])])
     index = SparseIndex(tmp_path)
     index.catch_up(store)
     assert found(index, store, "europ") == found(index, store, "guid") == {"Five days."}
