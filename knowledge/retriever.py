@@ -36,6 +36,10 @@ _VECTORS_ALONE = {"cosine": 1.0}
 _SIMILAR = 8
 """Passages that are looked through for a word a slip away."""
 _CACHED_PASSAGES = 4096
+_WITHOUT = {
+    "embedder": "embedder failed; searching by words alone",
+    "reranker": "reranker failed; its ranking is left out",
+}
 log = structlog.get_logger(__name__)
 
 
@@ -73,7 +77,7 @@ class LibraryRetriever:
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._cache: OrderedDict[int, Analysed] = OrderedDict()
-        self._model_works = True
+        self._failing: set[str] = set()
 
     def retrieve(
         self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
@@ -138,20 +142,22 @@ class LibraryRetriever:
         try:
             vector = dense.encode(question.text)
         except ModelError as error:
-            self._note_model(str(error))
+            self._note("embedder", str(error))
             return _Candidates(bm25, {}, dense=False)
-        self._note_model("")
+        self._note("embedder", "")
         for number, _ in dense.search(vector, limit, documents):
             bm25.setdefault(number, 0.0)
         return _Candidates(bm25, dense.similarities(vector, list(bm25)), dense=True)
 
-    def _note_model(self, trouble: str) -> None:
-        """Log the first failure and the recovery; in between, words alone are searched."""
-        if trouble and self._model_works:
-            log.warning("embedder failed; searching by words alone", error=trouble)
-        elif not trouble and not self._model_works:
-            log.info("embedder recovered")
-        self._model_works = not trouble
+    def _note(self, model: str, trouble: str) -> None:
+        """Log a model's first failure and its recovery; in between, it is done without."""
+        with self._lock:
+            failed = model in self._failing
+            (self._failing.add if trouble else self._failing.discard)(model)
+        if trouble and not failed:
+            log.warning(_WITHOUT[model], error=trouble)
+        elif failed and not trouble:
+            log.info(f"{model} recovered")
 
     def _reranked(self, question: Question, ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
         """The best `RERANKED` in the reranker's order, where there is one that works."""
@@ -161,8 +167,9 @@ class LibraryRetriever:
         try:
             scores = self._reranker.rerank(question.text, [found.found.passage.text for _, found in first])
         except ModelError as error:
-            self._note_model(str(error))
+            self._note("reranker", str(error))
             return ranked
+        self._note("reranker", "")
         order = sorted(range(len(first)), key=lambda index: -scores[index])
         return [(scores[index], first[index][1]) for index in order]
 
