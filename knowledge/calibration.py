@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -46,6 +46,37 @@ class Calibration:
             if _same(known["signature"], signature or ()):
                 by_language = by_language | known["support"]
         return by_language.get(language, by_language["en"])
+
+    def updated(self, language: str, weights: Weights, signature: Sequence[float] | None) -> "Calibration":
+        """This, with `weights` of support for `language`; for words alone where there is no `signature`."""
+        if signature is None:
+            return replace(self, words=_with_support(self.words, language, weights))
+        new = {"signature": list(signature), "ranking": self.ranking(dense=True), "support": {}}
+        others = [known for known in self.embedders if not _same(known["signature"], signature)]
+        own = next((known for known in self.embedders if known not in others), new)
+        return replace(self, embedders=[*others, _with_support(own, language, weights)])
+
+
+def _with_support(part: Mapping[str, Any], language: str, weights: Weights) -> Mapping[str, Any]:
+    return {**part, "support": {**part["support"], language: weights}}
+
+
+def save(folder: Path, calibration: Calibration) -> Path:
+    """Keep `calibration` in the library at `folder`; returns the file. Raises LibraryError where it cannot."""
+    path = folder / FILE
+    partial = path.with_suffix(".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(
+            json.dumps({"words": calibration.words, "embedders": calibration.embedders}, indent=1) + "\n",
+            "utf-8",
+        )
+        partial.replace(path)
+    except OSError as error:
+        raise LibraryError(
+            f"{path} cannot be written ({error.strerror}); check permissions and space"
+        ) from error
+    return path
 
 
 def _same(known: Sequence[float], signature: Sequence[float]) -> bool:

@@ -69,6 +69,11 @@ class DenseIndex:
         self.refresh()
 
     @property
+    def embedder(self) -> str:
+        """Name of the model."""
+        return self._embedder.name
+
+    @property
     def generation(self) -> int:
         """The store's generation that this index reflects."""
         if self._index is None:
@@ -84,7 +89,7 @@ class DenseIndex:
     def signature(self) -> tuple[float, ...]:
         """The beginning of a known text's vector, by which a model is known under any name; empty before the first."""
         origin = self._cache.origin()
-        return () if origin is None else tuple(map(float, origin.probe[0][:_SIGNATURE]))
+        return () if origin is None else _signature(origin.probe)
 
     def speaks(self, language: str) -> bool:
         """Whether the model speaks `language`; text without letters is for every model."""
@@ -274,6 +279,15 @@ class DenseIndex:
 
 
 _detect = lru_cache(4096)(detect)  # a title stands above every passage of its document
+
+
+def signature_of(embedder: Embedder) -> tuple[float, ...]:
+    """What `DenseIndex.signature` is for this embedder. Raises ModelError."""
+    return _signature(embedder.embed([_PROBE]))
+
+
+def _signature(probe: Vectors) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in probe[0][:_SIGNATURE])
 
 
 def embedded_text(heads: Sequence[str], text: str) -> str:

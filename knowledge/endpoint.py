@@ -37,7 +37,7 @@ class Endpoint:
         """
         if not re.match(r"https?://[^/\s]", base_url):
             raise ModelError(
-                f"{base_url!r} is not an HTTP address; set {setting}.base_url to one such as http://127.0.0.1:8000/v1"
+                f"{base_url!r} is not an HTTP address; set {setting}_url to one such as http://127.0.0.1:8000/v1"
             )
         self.base_url, self._setting, self._key = base_url, setting, api_key
         self._deadline_s, self._sleep = deadline_s, sleep
@@ -98,18 +98,18 @@ class Endpoint:
                 f"{told}; try again later", _seconds(error.response.headers.get("retry-after"))
             )
         cures = {
-            401: f"check {self._setting}.api_key",
-            403: f"check {self._setting}.api_key and what it may use",
-            404: f"check {self._setting}.base_url (it ends with /v1) and {self._setting}.model",
+            401: f"check {self._setting}_key",
+            403: f"check {self._setting}_key and what it may use",
+            404: f"check {self._setting}_url (it ends with /v1) and {self._setting}, the name of the model there",
         }
-        cure = cures.get(status, f"check {self._setting}.model and what the server was started for")
+        cure = cures.get(status, f"check {self._setting} and what the server was started for")
         return RequestRefused(f"{told}; {cure}")
 
     def nonsense(self, what: str) -> ModelError:
         """The error for an answer that cannot be used."""
         return ModelError(
             f"{self.base_url} sent an answer that cannot be used ({what}); "
-            f"check that {self._setting}.base_url and {self._setting}.model are right for this"
+            f"check that {self._setting}_url and {self._setting} are right for this"
         )
 
     def close(self) -> None:

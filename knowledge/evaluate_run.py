@@ -9,13 +9,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from knowledge import analysis
-from knowledge.base import Retriever
 from knowledge.evaluate_data import ALL, Dataset, DatasetError, QueryRow, to_loaded
 from knowledge.evaluate_figures import Rank, contains, rank_of
 from knowledge.ingest import Library
 from knowledge.records import Loaded
-from knowledge.splitter import sentences
+from knowledge.retriever import LibraryRetriever
 
 if TYPE_CHECKING:
     from knowledge.embedder import Embedder
@@ -44,7 +42,7 @@ class Outcome:
     support: float
     """Of the best passage; 0 where there is none."""
     quoted: tuple[bool, bool]
-    """Whether a right answer stands in the one sentence, and in the one or two."""
+    """Whether a right answer stands in the best sentence, and in the best two."""
     seconds: float
 
 
@@ -99,7 +97,7 @@ def _documents(
                 on_step("index", done, total)
 
 
-def ask(retriever: Retriever, questions: Asked, on_step: OnStep | None = None) -> list[Outcome]:
+def ask(retriever: LibraryRetriever, questions: Asked, on_step: OnStep | None = None) -> list[Outcome]:
     """What each question brings, in order."""
     outcomes = []
     for done, (dataset, question) in enumerate(questions, 1):
@@ -109,25 +107,19 @@ def ask(retriever: Retriever, questions: Asked, on_step: OnStep | None = None) -
     return outcomes
 
 
-def _outcome(retriever: Retriever, dataset: Dataset, question: QueryRow) -> Outcome:
+def _outcome(retriever: LibraryRetriever, dataset: Dataset, question: QueryRow) -> Outcome:
     started = perf_counter()
-    found = retriever.retrieve(question.text, PASSAGES)
+    judged = retriever.judge(question.text, PASSAGES)
+    found = [retriever.scored(one) for one in judged]
     seconds = perf_counter() - started
     rank = rank_of(dataset.source(question.doc_id or ""), (scored.passage.source for scored in found))
     if not found:
         return Outcome(dataset.name, rank, 0.0, (False, False), seconds)
-    quote = found[0].quote
     quoted = (
-        contains(closest_sentence(quote, question.text), question.answers),
-        contains(quote, question.answers),
+        contains(judged[0].fit.quote(1), question.answers),
+        contains(judged[0].fit.quote(2), question.answers),
     )
     return Outcome(dataset.name, rank, found[0].support, quoted, seconds)
-
-
-def closest_sentence(quote: str, question: str) -> str:
-    """The sentence of `quote` that shares most words with `question`; the first of several."""
-    asked = frozenset(analysis.terms(question))
-    return max(sentences(quote), key=lambda text: len(asked & frozenset(analysis.terms(text))), default="")
 
 
 def drawn_questions(

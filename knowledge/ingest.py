@@ -73,6 +73,10 @@ class Stats:
     """Documents with each tag."""
     bytes: int
     """Size of the library's files on disk."""
+    embedder: str = ""
+    """Name of the model that passages are embedded with; empty without one."""
+    vectors: int = 0
+    """Passages that can be found by meaning."""
 
 
 class Library:
@@ -371,7 +375,19 @@ class Library:
         languages = Counter(document.language for document in known)
         tags = Counter(tag for document in known for tag in document.tags)
         size = sum(_size_of(file) for file in self._path.rglob("*"))
-        return Stats(documents, passages, dict(languages), dict(sorted(tags.items())), size)
+        found = Stats(documents, passages, dict(languages), dict(sorted(tags.items())), size)
+        if self._dense is None:
+            return found
+        return replace(found, embedder=self._dense.embedder, vectors=self._dense.size)
+
+    @property
+    def speaks(self) -> Callable[[str], bool] | None:
+        """Whether the embedder speaks a language; None without an embedder."""
+        return None if self._dense is None else self._dense.speaks
+
+    def all_embedded(self) -> bool:
+        """Whether the vectors are those of all that the library holds; so too without an embedder."""
+        return self._dense is None or self._dense.generation == self._store.generation()
 
     def retriever(self) -> LibraryRetriever:
         """A retriever that follows the library, whichever process changes it. Closed with the library."""

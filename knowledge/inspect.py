@@ -49,6 +49,8 @@ class Health:
     near_empty: list[str] = field(default_factory=list)
     unspoken: dict[str, int] = field(default_factory=dict)
     """Passages in each language that the embedder does not speak: those are found by their words alone."""
+    unembedded: bool = False
+    """Whether the vectors lag behind the documents, or were never made."""
     vanished: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
@@ -76,6 +78,7 @@ def examine(library: Library, speaks: Callable[[str], bool] | None = None) -> He
     health.repetitions = repetitions(texts)
     if speaks is not None:
         health.unspoken = {code: number for code, number in sorted(languages.items()) if not speaks(code)}
+    health.unembedded = not library.all_embedded()
     _compare_with_disk(health, known, library.made_by)
     return health
 

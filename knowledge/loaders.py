@@ -11,7 +11,7 @@ from knowledge.chapters import find_chapters, load_chapters
 from knowledge.faq import load_faq, with_answers
 from knowledge.markdown import inline, load_markdown
 from knowledge.pairs import load_json_lines, load_table
-from knowledge.pdf import load_pdf
+from knowledge.pdf_worker import load_pdf_apart
 from knowledge.records import Loaded, LoadError, storable
 from knowledge.slides import load_slides
 from knowledge.textfiles import decode, load_text
@@ -130,7 +130,7 @@ def _loader(content: Content) -> Callable[[Content], Loaded]:
 
 
 def _load_pdf(content: Content) -> Loaded:
-    return load_pdf(content.source, content.data, content.title)
+    return load_pdf_apart(content.source, content.data, content.title)
 
 
 def _load_office(content: Content) -> Loaded:

@@ -38,8 +38,9 @@ class MilvusIndex:
         self._uri, self._dimension = uri, dimension
         self._timeout_s = timeout_s
         self._collection = f"rejoinder_{identity}"
-        # The client logs each error with its traceback before it raises it.
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        # They log each error with its traceback before they raise it.
+        for name in ("pymilvus", "milvus_lite"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         with self._translated():
             self._client = MilvusClient(uri, token=token, timeout=timeout_s)
             self._open()

@@ -2,7 +2,6 @@
 
 import ctypes
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,8 +24,6 @@ _FEW_LINES = 3
 """On a page with so little text a picture may be a scan."""
 _UNMAPPED = 0.3
 """Share of a page's characters, or lines, without a text map from which on it cannot be read."""
-_lock = threading.Lock()
-"""pdfium is not safe to use from two threads at once."""
 
 
 class _NoSystemFonts(pypdfium2.PdfSysfontBase):  # type: ignore[misc]
@@ -52,16 +49,16 @@ class _Read:
 def load_pdf(source: str, data: bytes, title: str) -> Loaded:
     """Sections by heading and page; pages without text are told in the notes.
 
+    For one thread at a time, as pdfium is, and for files that can be trusted; for others there is `pdf_worker`.
     Raises LoadError for a damaged or encrypted file, one without any text, and one beyond the limits.
     """
-    with _lock:
-        _use_no_system_fonts()
-        document = _open(source, data)
-        try:
-            named = str(document.get_metadata_value("Title") or "").strip()
-            read = _read(source, document)
-        finally:
-            document.close()
+    _use_no_system_fonts()
+    document = _open(source, data)
+    try:
+        named = str(document.get_metadata_value("Title") or "").strip()
+        read = _read(source, document)
+    finally:
+        document.close()
     pages = without_running_lines(read.pages, frozenset(read.pictured))
     scanned = [number for number, lines in enumerate(pages) if not lines and number in read.pictured]
     _check(source, pages, read)

@@ -14,9 +14,11 @@ def best_sentences(
     cosines: Sequence[float] = (),
     pair_cosines: Sequence[float] = (),
     *,
-    least: int = 1,
+    count: int | None = None,
 ) -> tuple[int, int]:
-    """First and last of the sentences to quote: the best one, and a neighbour where it adds enough or `least` is 2.
+    """First and last of the sentences to quote: the best one, and a neighbour where it adds enough.
+
+    `count` asks for exactly 1, or for 2 where there are two.
 
     `single` are the shares of the question that each sentence holds (n), `double` those of each two neighbours
     (n - 1); the cosines, where there are any, are as many.
@@ -24,11 +26,11 @@ def best_sentences(
     merits = _merits(single, cosines)
     best = max(range(len(merits)), key=lambda index: merits[index], default=0)
     beside = [index for index in (best - 1, best) if 0 <= index < len(double)]
-    if not beside:
+    if not beside or count == 1:
         return best, best
     pairs = _merits(double, pair_cosines)
     first = max(beside, key=lambda index: (pairs[index], index))
-    if least < 2 and double[first] < single[best] + SECOND_ADDS:
+    if count is None and double[first] < single[best] + SECOND_ADDS:
         return best, best
     return first, first + 1
 

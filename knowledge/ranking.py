@@ -7,12 +7,16 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from knowledge import analysis
+from knowledge.logistic import sigmoid
 from knowledge.passages import Analysed
 from knowledge.question import Question
 from knowledge.quoting import COSINE_SHARE, best_sentences
 
 _USUAL_SENTENCE = 24.0
 """Terms of a sentence of usual length; what a longer one covers says less."""
+_LEAST_SIZE = 200
+"""How many passages a library counts as at the least. In one of three passages a word in one of them is common by the
+figures, and the question's other words, which are simply nowhere, would outweigh it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class Features(NamedTuple):
     head: float
     exact_missing: float
     """Share of those numbers and names in the question that the passage does not hold."""
+    figure_missing: float
+    """Share of those of them with a digit that the passage does not hold."""
+    model_missing: float
+    """The same for names of letters and digits, as of products: the neighbouring product is another one."""
     evidence: float
     """Weight of what `window` covers, in units of the rarest possible term; saturates towards 1."""
     cosine: float
@@ -57,6 +65,9 @@ class Features(NamedTuple):
     """Best sum of a sentence's share and cosine."""
     wrong_kind: float
     """1 where the question asks for a figure and the passage's best sentences hold none."""
+    others: float = 0.0
+    """Mean `cover` of the other best results, without those that cover the question too: words that every passage
+    holds tell little, but the same answer in two places is no worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,10 @@ class Asked:
     """BM25 score of a short passage that holds all terms."""
     rarest: float
     """Weight of a term that occurs nowhere."""
+    figures: frozenset[str]
+    """Content terms with a digit."""
+    models: frozenset[str]
+    """Those of them with a letter too."""
 
     @property
     def total(self) -> float:
@@ -83,14 +98,23 @@ class Asked:
 
 def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
     """Weigh `question` by the document `frequencies` of its terms among `size` passages."""
-    idf = {term: inverse_frequency(frequencies.get(term, 0), size) for term in question.terms}
+    counted = max(size, _LEAST_SIZE)
+    idf = {term: inverse_frequency(frequencies.get(term, 0), counted) for term in question.terms}
     listed = [term for term in analysis.terms(question.text) if term in idf]
+    figures = frozenset(term for term in question.content if any(map(str.isdigit, term)))
     return Asked(
         {term: analysis.weight(term) * idf[term] for term in question.content},
         question,
         {f" {one} {other} ": max(idf[one], idf[other]) for one, other in pairwise(listed)},
-        sum(weight * idf[term] for term, weight in question.terms.items()) or 1.0,
-        inverse_frequency(0, size),
+        # As the index weighs them, which knows of no least size.
+        sum(
+            weight * inverse_frequency(frequencies.get(term, 0), size)
+            for term, weight in question.terms.items()
+        )
+        or 1.0,
+        inverse_frequency(0, counted),
+        figures,
+        frozenset(term for term in figures if term.isalnum() and any(map(str.isalpha, term))),
     )
 
 
@@ -110,9 +134,9 @@ class Fit(NamedTuple):
     """The same for each two neighbouring sentences."""
     cosines: Cosines | None
 
-    def quote(self, least: int = 1) -> str:
-        """The one or two sentences that answer best, word for word; two where there are, if `least` is 2."""
-        return _quoted(self.found, self.single, self.double, self.cosines, least)
+    def quote(self, count: int | None = None) -> str:
+        """The one or two sentences that answer best, word for word; exactly `count` where that is asked for."""
+        return _quoted(self.found, self.single, self.double, self.cosines, count)
 
 
 def fit(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None = None) -> Fit:
@@ -129,7 +153,7 @@ def fit(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None = No
     )
     sentence, window = max(single, default=0.0), max((*single, *double), default=0.0)
     held = head | (content & found.terms)
-    quote = _quoted(found, single, double, cosines, 1)
+    quote = _quoted(found, single, double, cosines)
     features = Features(
         bm25=bm25 / asked.ideal,
         held=asked.share(held),
@@ -141,6 +165,8 @@ def fit(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None = No
         adjacent=_adjacent(asked.neighbours, found.line),
         head=asked.share(head),
         exact_missing=asked.share(asked.question.exact - held),
+        figure_missing=_share_missing(asked.figures, held),
+        model_missing=_share_missing(asked.models, held),
         evidence=1 - math.exp(-2 * window * asked.total / asked.rarest),
         cosine=cosines.passage if cosines else 0.0,
         cosine_sentence=max(cosines.sentences, default=0.0) if cosines else 0.0,
@@ -156,10 +182,14 @@ def _with_pairs(own: Sequence[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def _quoted(
-    found: Analysed, single: Sequence[float], double: Sequence[float], cosines: Cosines | None, least: int
+    found: Analysed,
+    single: Sequence[float],
+    double: Sequence[float],
+    cosines: Cosines | None,
+    count: int | None = None,
 ) -> str:
     of_sentences, of_pairs = (cosines.sentences, cosines.pairs) if cosines else ((), ())
-    first, last = best_sentences(single, double, of_sentences, of_pairs, least=least)
+    first, last = best_sentences(single, double, of_sentences, of_pairs, count=count)
     return found.passage.text[found.spans[first][0] : found.spans[last][1]]
 
 
@@ -176,6 +206,10 @@ class _Soft:
             best = max((weight for word, weight in words.items() if word in terms), default=0.0)
             share += best * self._asked.content[term] / self._asked.total
         return share
+
+
+def _share_missing(terms: frozenset[str], held: frozenset[str]) -> float:
+    return len(terms - held) / len(terms) if terms else 0.0
 
 
 def _discounted(share: float, length: int) -> float:
@@ -204,4 +238,4 @@ def weigh(features: Features, weights: Mapping[str, float]) -> float:
 
 def probability(features: Features, weights: Mapping[str, float]) -> float:
     """The logistic function of the weighted sum."""
-    return 1 / (1 + math.exp(-max(-40.0, min(40.0, weigh(features, weights)))))
+    return sigmoid(weigh(features, weights))

@@ -28,14 +28,18 @@ CANDIDATES = 40
 """Passages that each index puts forward."""
 RERANKED = 10
 """Passages that a reranker reads."""
+_COMPARED = 4
+"""Results that a result is compared with."""
+_COVERS = 0.8
+"""Share of the question that a result holds which answers it as well."""
 _VECTORS_ALONE = {"cosine": 1.0}
 _SIMILAR = 8
 """Passages that are looked through for a word a slip away."""
 _CACHED_PASSAGES = 4096
-_LEAST_SIZE = 200
-"""How many passages a library counts as at the least. In one of three passages a word in one of them is common by the
-figures, and the question's other words, which are simply nowhere, would outweigh it."""
-
+_WITHOUT = {
+    "embedder": "embedder failed; searching by words alone",
+    "reranker": "reranker failed; its ranking is left out",
+}
 log = structlog.get_logger(__name__)
 
 
@@ -73,13 +77,13 @@ class LibraryRetriever:
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._cache: OrderedDict[int, Analysed] = OrderedDict()
-        self._model_works = True
+        self._failing: set[str] = set()
 
     def retrieve(
         self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
     ) -> list[ScoredPassage]:
         """See `knowledge.base.Retriever`. Raises LibraryError when the store cannot be read."""
-        return [self._scored(judged) for judged in self.judge(query, top_k, scope, context)]
+        return [self.scored(judged) for judged in self.judge(query, top_k, scope, context)]
 
     def judge(
         self, query: str, top_k: int = 4, scope: frozenset[str] | None = None, context: str = ""
@@ -92,8 +96,7 @@ class LibraryRetriever:
         documents = None if scope is None else self._store.tagged(scope)
         question = self._spelled(question)
         candidates = self._candidates(question, max(CANDIDATES, 2 * top_k), documents)
-        size = max(self._index.size, _LEAST_SIZE)
-        asked = ask(question, self._index.frequencies(list(question.terms)), size)
+        asked = ask(question, self._index.frequencies(list(question.terms)), self._index.size)
         passages = self._analysed(list(candidates.bm25))
         fits = [
             fit(passages[number], asked, score, _cosines(candidates.similarities.get(number)))
@@ -105,7 +108,7 @@ class LibraryRetriever:
             ((weigh(found.features, weights), found) for found in fits),
             key=lambda pair: (-pair[0], pair[1].found.passage.id),
         )
-        ranked = self._reranked(question, ranked)[:top_k]
+        ranked = _compared(self._reranked(question, ranked))[:top_k]
         support = self._calibration.support(
             detect(question.text), self._signature if candidates.dense else None
         )
@@ -117,7 +120,8 @@ class LibraryRetriever:
     def _signature(self) -> tuple[float, ...] | None:
         return None if self._dense is None else self._dense.signature
 
-    def _scored(self, judged: "Judged") -> ScoredPassage:
+    def scored(self, judged: "Judged") -> ScoredPassage:
+        """The result as callers see it."""
         passage = judged.fit.found.passage
         wanted = set(judged.question.content)
         for term in judged.question.content:
@@ -138,20 +142,22 @@ class LibraryRetriever:
         try:
             vector = dense.encode(question.text)
         except ModelError as error:
-            self._note_model(str(error))
+            self._note("embedder", str(error))
             return _Candidates(bm25, {}, dense=False)
-        self._note_model("")
+        self._note("embedder", "")
         for number, _ in dense.search(vector, limit, documents):
             bm25.setdefault(number, 0.0)
         return _Candidates(bm25, dense.similarities(vector, list(bm25)), dense=True)
 
-    def _note_model(self, trouble: str) -> None:
-        """Log the first failure and the recovery; in between, words alone are searched."""
-        if trouble and self._model_works:
-            log.warning("embedder failed; searching by words alone", error=trouble)
-        elif not trouble and not self._model_works:
-            log.info("embedder recovered")
-        self._model_works = not trouble
+    def _note(self, model: str, trouble: str) -> None:
+        """Log a model's first failure and its recovery; in between, it is done without."""
+        with self._lock:
+            failed = model in self._failing
+            (self._failing.add if trouble else self._failing.discard)(model)
+        if trouble and not failed:
+            log.warning(_WITHOUT[model], error=trouble)
+        elif failed and not trouble:
+            log.info(f"{model} recovered")
 
     def _reranked(self, question: Question, ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
         """The best `RERANKED` in the reranker's order, where there is one that works."""
@@ -161,8 +167,9 @@ class LibraryRetriever:
         try:
             scores = self._reranker.rerank(question.text, [found.found.passage.text for _, found in first])
         except ModelError as error:
-            self._note_model(str(error))
+            self._note("reranker", str(error))
             return ranked
+        self._note("reranker", "")
         order = sorted(range(len(first)), key=lambda index: -scores[index])
         return [(scores[index], first[index][1]) for index in order]
 
@@ -211,6 +218,17 @@ class LibraryRetriever:
             while len(self._cache) > _CACHED_PASSAGES:
                 self._cache.popitem(last=False)
         return found
+
+
+def _compared(ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
+    """The results, each with the mean cover of the best `_COMPARED` others that do not answer too."""
+    best = [found.features.cover for _, found in ranked[: _COMPARED + 1]]
+    compared = []
+    for place, (score, found) in enumerate(ranked):
+        rest = [cover for cover in (best[:place] + best[place + 1 :])[:_COMPARED] if cover < _COVERS]
+        others = sum(rest) / len(rest) if rest else 0.0
+        compared.append((score, found._replace(features=found.features._replace(others=others))))
+    return compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-DEFAULT_SIZE = 1000
+DEFAULT_SIZE = 1400
 """Size of a passage in Latin characters; see `width`."""
 DEFAULT_OVERLAP = 0
 WIDE = 1.6

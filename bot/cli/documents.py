@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from bot.answer import Answer, Question
 from bot.bootstrap import make_answerer, make_generator, make_judge, open_library
 from bot.cli.errors import Failure, Misuse
 from bot.cli.passages import print_found
+from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.intents import Intent
-from bot.plain import excerpt, plain
+from bot.plain import plain
 from bot.policy import ChannelRules
 from bot.reasons import explain
 from bot.settings import Settings
 from knowledge.base import ScoredPassage
 from knowledge.ingest import IngestReport, Library
-from knowledge.ingest import Progress as OnProgress
 from knowledge.language import detect
 from knowledge.tags import checked_tag
 
@@ -47,14 +46,13 @@ def ingest(
     shell = shell_of(context)
     tags = tags_given(tag) if tag else None
     shell.log()
-    with open_library(shell.settings) as library, progress_of(shell) as on_progress:
+    with open_library(shell.settings) as library, bars_of(shell) as bars:
         try:
-            report = asyncio.run(_ingest(library, sources, shell.settings, on_progress, tags))
+            report = asyncio.run(_ingest(library, sources, shell.settings, bars, tags))
         except KeyboardInterrupt:
             shell.warn("ingest_interrupted")
             raise
-    for source, message in report.failed:
-        shell.warn("ingest_failed", source=source, message=message)
+    _warn_of(shell, report)
     if as_json:
         print_json(report_json(report))
     else:
@@ -68,12 +66,23 @@ async def _ingest(
     library: Library,
     sources: Sequence[str],
     settings: Settings,
-    on_progress: OnProgress | None,
+    bars: Bars,
     tags: frozenset[str] | None = None,
 ) -> IngestReport:
     return await library.ingest(
-        sources, tags=tags, progress=on_progress, allow_private=settings.knowledge.allow_private_addresses
+        sources,
+        tags=tags,
+        progress=bars.reading,
+        embedding=bars.embedding,
+        allow_private=settings.knowledge.allow_private_addresses,
     )
+
+
+def _warn_of(shell: Shell, report: IngestReport) -> None:
+    for source, message in report.notes:
+        shell.warn("ingest_noted", source=source, message=message)
+    for source, message in report.failed:
+        shell.warn("ingest_failed", source=source, message=message)
 
 
 def tags_given(given: Sequence[str]) -> frozenset[str]:
@@ -84,32 +93,14 @@ def tags_given(given: Sequence[str]) -> frozenset[str]:
         raise Misuse(str(error)) from error
 
 
-@contextmanager
-def progress_of(shell: Shell) -> Iterator[OnProgress | None]:
-    """A progress bar on stderr; None where nobody would see it."""
-    if not shell.err.is_terminal:
-        yield None
-        return
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=shell.err, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(source: str, done: int, total: int) -> None:
-            bar.update(
-                task, completed=done, total=total, description=excerpt(Path(source).name or source, 60)
-            )
-
-        yield show
-
-
 def report_json(report: IngestReport) -> dict[str, Any]:
-    failed = [{"source": source, "message": message} for source, message in report.failed]
-    return {**_lists(report), "failed": failed, "passages": report.passages}
+    """What `ingest --json` prints."""
+    told = {"failed": _told(report.failed), "notes": _told(report.notes)}
+    return {**_lists(report), **told, "passages": report.passages}
+
+
+def _told(messages: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"source": source, "message": message} for source, message in messages]
 
 
 def _lists(report: IngestReport) -> dict[str, Sequence[Any]]:
@@ -183,9 +174,9 @@ def _library(shell: Shell, docs: Sequence[str] | None) -> Iterator[Library]:
         tempfile.TemporaryDirectory(prefix="rejoinder-ask-") as folder,
         open_library(shell.settings, Path(folder)) as library,
     ):
-        report = asyncio.run(_ingest(library, docs, shell.settings, None))
-        for source, message in report.failed:
-            shell.warn("ingest_failed", source=source, message=message)
+        with bars_of(shell) as bars:
+            report = asyncio.run(_ingest(library, docs, shell.settings, bars))
+        _warn_of(shell, report)
         if report.failed and not library.stats().documents:
             raise Failure("none of the documents could be read; see above")
         yield library

@@ -1,18 +1,17 @@
 """`knowledge`: what the library holds, what is wrong with it, and what is missing from it."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from bot.bootstrap import open_ledger, open_library, utc_now
-from bot.cli.documents import progress_of, tags_given
+from bot.cli.documents import tags_given
 from bot.cli.errors import Failure, Misuse
 from bot.cli.passages import print_passage
+from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, parse_since, print_json, shell_of
 from bot.plain import excerpt
-from bot.settings import KnowledgeSettings
 from bot.store.unanswered import unanswered as asked_in_vain
 from bot.unanswered import Topic, topics
 from knowledge.base import Document
@@ -121,10 +120,11 @@ def remove(context: typer.Context, sources: Sources, as_json: AsJson = False) ->
 
 @app.command()
 def reindex(context: typer.Context, as_json: AsJson = False) -> None:
-    """Make the index anew from what the library holds, without reading any source."""
+    """Make the indexes anew from what the library holds, without reading any source."""
     shell = shell_of(context)
-    with open_library(shell.settings) as library, progress_of(shell) as on_progress:
-        number = library.reindex(on_progress)
+    shell.log()
+    with open_library(shell.settings) as library, bars_of(shell) as bars:
+        number = library.reindex(bars.reading, bars.embedding)
     if as_json:
         print_json({"documents": number})
     else:
@@ -146,6 +146,8 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
         passages=found.passages,
         megabytes=f"{found.bytes / 1e6:.1f}",
     )
+    if found.embedder:
+        shell.tell("library_vectors", embedder=found.embedder, vectors=found.vectors)
     for key, numbers in (("library_languages", found.languages), ("library_tags", found.tags)):
         if numbers:
             shell.tell(key, listed=", ".join(f"{name} {number}" for name, number in sorted(numbers.items())))
@@ -153,10 +155,10 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Doubles, near-empty files, sources that have changed, and what viewers ask in vain."""
+    """Doubles, near-empty files, what has changed or is not embedded, and what viewers ask in vain."""
     shell = shell_of(context)
     with open_library(shell.settings) as library:
-        health = examine(library, spoken(shell.settings.knowledge))
+        health = examine(library, library.speaks)
     with open_ledger(shell.settings) as ledger:
         found = topics(ledger.read(asked_in_vain))
     if as_json:
@@ -222,16 +224,11 @@ def health_lines(shell: Shell, health: Health) -> list[str]:
     lines += [
         shell.say("health_unspoken", language=code, number=count) for code, count in health.unspoken.items()
     ]
+    if health.unembedded:
+        lines.append(shell.say("health_unembedded"))
     for key in ("near_empty", "vanished", "changed", "outdated"):
         lines += [shell.say(f"health_{key}", source=source) for source in getattr(health, key)]
     return lines
-
-
-def spoken(settings: KnowledgeSettings) -> Callable[[str], bool] | None:
-    """Which languages the embedder speaks; None where there is none, or where it speaks all for what is set."""
-    if not settings.embedder or not settings.embedder_languages:
-        return None
-    return frozenset(settings.embedder_languages).__contains__
 
 
 def _print_topics(shell: Shell, found: list[Topic], limit: int) -> None:

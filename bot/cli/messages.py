@@ -29,6 +29,8 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "已中断，已完成的资料会保留。再次运行即可继续。",
     ),
     "ingest_failed": ("failed: {source}: {message}", "失败：{source}：{message}"),
+    "ingest_noted": ("note: {source}: {message}", "提示：{source}：{message}"),
+    "ingest_embedding": ("embedding", "生成向量"),
     "ingest_report": (
         "{added} added, {updated} updated, {unchanged} unchanged, {removed} removed, {failed} failed, "
         "{ignored} ignored",
@@ -131,6 +133,10 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "Answerable questions against those that only look answerable:",
         "可回答的问题与貌似可回答的问题之间的区分：",
     ),
+    "eval_calibrated": (
+        "Learned from {questions} questions ({language}; AUC {auc}) and kept in {file}.",
+        "已从 {questions} 个问题学习（{language}；AUC {auc}），保存在 {file}。",
+    ),
     "eval_auc": ("AUC", "AUC"),
     "eval_at_1pct": ("Answered at 1 % wrong", "误答 1% 时的回答率"),
     "eval_at_5pct": ("Answered at 5 % wrong", "误答 5% 时的回答率"),
@@ -168,6 +174,10 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "{documents} documents, {passages} passages, {megabytes} MB",
         "{documents} 份资料，{passages} 个段落，{megabytes} MB",
     ),
+    "library_vectors": (
+        "Embedder: {embedder}, {vectors} passages can be found by meaning",
+        "向量模型：{embedder}，{vectors} 个段落可按语义检索",
+    ),
     "library_languages": ("Languages: {listed}", "语言：{listed}"),
     "library_tags": ("Tags: {listed}", "标签：{listed}"),
     "library_well": ("The library has nothing to mend.", "资料库没有需要处理的问题。"),
@@ -190,6 +200,10 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "health_unspoken": (
         "{number} passages are in {language}, which the embedder does not speak; they are found by their words alone",
         "{number} 个段落的语言是 {language}，向量模型不支持，只能按词检索",
+    ),
+    "health_unembedded": (
+        "Some passages are not embedded yet, and are found by their words alone; run: rejoinder knowledge reindex",
+        "有段落尚未生成向量，只能按词检索；请运行：rejoinder knowledge reindex",
     ),
     "health_vanished": (
         "The file is gone; ingest its folder again, or remove it: {source}",

@@ -16,6 +16,7 @@ COMMENT_CHARS = 280
 REPLY_CHARS = 600
 ERROR_CHARS = 300
 TAG_CHARS = 300
+NAME_CHARS = 60
 
 
 def page_context(
@@ -84,7 +85,11 @@ def _documents(glance: Glance | None, words: Mapping[str, str]) -> str:
     if not glance.documents.documents:
         return words["no_documents"]
     found = glance.documents
-    return words["documents_line"].format(documents=found.documents, passages=found.passages)
+    line = words["documents_line"].format(documents=found.documents, passages=found.passages)
+    if not found.embedder:
+        return line
+    told = words["vectors_line"].format(vectors=found.vectors, embedder=excerpt(found.embedder, NAME_CHARS))
+    return f"{line} · {told}"
 
 
 def _generator(glance: Glance | None, words: Mapping[str, str]) -> str:

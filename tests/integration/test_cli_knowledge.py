@@ -44,6 +44,16 @@ def test_documents_keep_their_tags_when_they_are_ingested_again(shelf: Cli) -> N
     assert names(shelf.json("knowledge", "list", "--tag", "SHOP", "--json")) == ["shop.md"]
 
 
+def test_what_could_not_be_read_of_a_file_is_told(cli: Cli) -> None:
+    (cli.folder / "pairs.csv").write_text("question,answer\nHow?,So.\nWhen?,\n", "utf-8")
+    assert cli("--lang", "zh", "ingest", "pairs.csv") == 0
+    assert (cli.err.count("\n"), cli.err.startswith("提示：")) == (1, True)
+    assert "line 3: no question or no answer" in cli.err
+    cli.json("knowledge", "remove", "pairs.csv", "--json")
+    [note] = cli.json("ingest", "pairs.csv", "--json")["notes"]
+    assert (Path(note["source"]).name, note["message"].split(":")[0]) == ("pairs.csv", "line 3")
+
+
 def test_show_gives_the_passages_with_their_headings(shelf: Cli) -> None:
     found = shelf.json("knowledge", "show", "shop.md", "--json")
     assert (found["title"], found["passages"], found["text"][0]["heading"]) == ("Shop", 1, "Shipping")
@@ -104,11 +114,6 @@ def test_doctor_names_what_to_mend_and_what_to_write_next(shelf: Cli) -> None:
     assert shelf("--lang", "zh", "knowledge", "doctor") == 0
     assert "同一文件重复收录" in shelf.out
     assert "资料里没有（共 2 条评论）" in shelf.out
-
-
-def test_the_doctor_tells_which_languages_the_embedder_leaves_out(shelf: Cli) -> None:
-    (shelf.folder / "rejoinder.toml").write_text('[knowledge]\nembedder = "m"\nembedder_languages = ["en"]\n')
-    assert shelf.json("knowledge", "doctor", "--json")["unspoken"] == {"zh": 1}
 
 
 def test_unanswered_is_listed_by_topic(cli: Cli) -> None:

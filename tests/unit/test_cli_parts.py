@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 import structlog
 from pydantic import BaseModel
+from rich.console import Console
 
 from bot import logs
 from bot.cli import COMMANDS, hoisted, load_command, main
 from bot.cli.channel_options import checked_rules, parse_options
 from bot.cli.errors import Misuse
 from bot.cli.messages import MESSAGES
+from bot.cli.progress import bars_of
 from bot.cli.serve import once_report
-from bot.cli.shell import parse_since
+from bot.cli.shell import Shell, parse_since
 from bot.demo import demo_settings
 from bot.models import State
 from bot.plain import excerpt, plain
@@ -260,3 +262,16 @@ def test_a_malformed_option_is_not_repeated_on_the_screen() -> None:
     with pytest.raises(Misuse) as caught:
         parse_options("sandbox", ["hunter2"])
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "embedding"), ("zh", "生成向量")])
+def test_reading_and_embedding_have_a_bar_each_on_a_terminal_only(language: Any, word: str) -> None:
+    shell = Shell(file=None, data_dir=None, language=language)
+    for terminal in (True, False):
+        drawn = io.StringIO()
+        shell.err = Console(file=drawn, force_terminal=terminal, width=100)
+        with bars_of(shell) as bars:
+            bars.reading("/docs/guide.md", 1, 3)
+            bars.embedding(5, 7)
+        shown = [part in drawn.getvalue() for part in ("guide.md", "1/3", "5/7", word)]
+        assert shown == [terminal] * 4

@@ -126,7 +126,7 @@ async def test_queries_and_passages_get_their_own_prefix(model: Model) -> None:
 
 async def test_the_key_is_sent_and_never_told(model: Model) -> None:
     model.failures = [status(401, "bad key sk-secret")] * 2
-    with pytest.raises(ModelError, match=r"401.*check embedder\.api_key") as caught:
+    with pytest.raises(ModelError, match=r"401.*check embedder_key") as caught:
         await embed(model, ["a"], api_key="sk-secret")
     assert model.keys[0] == "Bearer sk-secret"
     assert "sk-secret" not in str(caught.value)
@@ -162,7 +162,7 @@ async def test_a_refusal_is_not_repeated_but_for_the_field_that_only_vllm_knows(
     assert (await embed(model, ["a"])).shape == (1, 4)
     assert ["truncate_prompt_tokens" in request for request in model.requests] == [True, False]
     model.failures = [status(404, "no such model")] * 2
-    with pytest.raises(ModelError, match=r"404.*embedder\.model"):
+    with pytest.raises(ModelError, match=r"404.*check embedder_url"):
         await embed(model, ["a"])
 
 
@@ -210,7 +210,7 @@ async def test_a_server_that_is_not_there_is_told_of(unused_tcp_port_factory: Ca
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"set embedder\.base_url"):
+    with pytest.raises(ModelError, match="set embedder_url"):
         HttpEmbedder("localhost:8000", "minilm")
 
 

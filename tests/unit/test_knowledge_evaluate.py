@@ -28,7 +28,7 @@ from knowledge.evaluate_figures import (
     separation,
     threshold,
 )
-from knowledge.evaluate_run import closest_sentence, drawn_questions
+from knowledge.evaluate_run import drawn_questions
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_size=30)
 
@@ -118,14 +118,6 @@ def test_an_answer_is_looked_for_without_case_width_and_blanks(
     quote: str, answers: tuple[str, ...], found: bool
 ) -> None:
     assert contains(quote, answers) is found
-
-
-def test_the_closest_sentence_shares_most_words() -> None:
-    quote = "The kit costs 49 dollars. Beans are sold by the bag. 豆子每袋68元。"
-    assert closest_sentence(quote, "how much are the beans by the bag") == "Beans are sold by the bag."
-    assert closest_sentence(quote, "一袋豆子多少钱") == "豆子每袋68元。"
-    assert closest_sentence(quote, "zebra") == "The kit costs 49 dollars."
-    assert closest_sentence("", "zebra") == ""
 
 
 def test_a_folder_is_read(tmp_path: Path) -> None:

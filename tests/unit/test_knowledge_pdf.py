@@ -12,6 +12,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from knowledge import pdf as loader
+from knowledge.records import LoadError
 from tests.bench.pdf import bench
 from tests.unit.loading import paragraphs, read, refusal
 
@@ -186,9 +187,11 @@ def test_text_in_a_font_without_a_text_map_is_refused() -> None:
 def test_a_file_of_too_many_pages_or_characters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pdf(["Some words."], ["More words."], ["Yet more."])
     monkeypatch.setattr(loader, "MAX_CHARACTERS", 15)
-    assert "million characters; split it" in refusal(data, ".pdf")
+    with pytest.raises(LoadError, match="million characters; split it"):
+        loader.load_pdf("/docs/file.pdf", data, "file")
     monkeypatch.setattr(loader, "MAX_PAGES", 2)
-    assert "has 3 pages, the limit is 2; split it" in refusal(data, ".pdf")
+    with pytest.raises(LoadError, match="has 3 pages, the limit is 2; split it"):
+        loader.load_pdf("/docs/file.pdf", data, "file")
 
 
 def test_page_numbers_are_told_as_ranges() -> None:

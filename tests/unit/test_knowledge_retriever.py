@@ -1,12 +1,13 @@
 """Ranking, support and quotes."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from knowledge.calibration import shipped
-from knowledge.ingest import to_passages
+from knowledge.ingest import Library, to_passages
 from knowledge.records import Loaded, Section
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
@@ -163,3 +164,69 @@ def test_several_threads_get_the_same_answers(retriever: LibraryRetriever) -> No
     for thread in threads:
         thread.join()
     assert answers == [wanted] * 8
+
+
+SHOP = {
+    "en": (
+        "Kestrel cameras",
+        "The Kestrel K2 costs 249 dollars and weighs 310 grams. Its battery lasts nine hours. "
+        "Standard shipping to Europe takes five days. We repair cameras that are under warranty.",
+    ),
+    "zh": (
+        "红隼相机",
+        "红隼K2相机的价格是1799元，重310克。电池可以用九个小时。普通快递三天送到。保修期内免费维修。",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryRetriever]:
+    library = Library(tmp_path_factory.mktemp("shop"))
+    library.add_loaded(
+        (language, Loaded(title, (Section((), (text,)),))) for language, (title, text) in SHOP.items()
+    )
+    yield library.retriever()
+    library.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "how much is the Kestrel K2?",
+        "Kestrel K2 weight in grams?",
+        "how long does shipping to Europe take",
+        "how many hours does the battery last?",
+        "红隼K2多少钱？",
+        "紅隼K2相機的價格是多少",
+        "电池可以用多久",
+    ],
+)
+def test_what_the_documents_answer_is_supported(shop: LibraryRetriever, query: str) -> None:
+    assert shop.retrieve(query)[0].support >= 0.5
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "how much is the Kestrel K3?",
+        "Kestrel K3 weight in grams?",
+        "红隼K3多少钱？",
+        "does the K2 have bluetooth and wifi?",
+        "how much is express shipping?",
+        "what is the capital of Mongolia?",
+        "红隼的创始人是谁？",
+        "有没有三脚架卖？",
+    ],
+)
+def test_a_near_miss_is_not_supported(shop: LibraryRetriever, query: str) -> None:
+    assert all(result.support < 0.5 for result in shop.retrieve(query))
+
+
+def test_a_slip_of_the_finger_finds_what_was_meant(shop: LibraryRetriever) -> None:
+    best = shop.retrieve("how long does the batery last?")[0]
+    assert best.quote == "Its battery lasts nine hours."
+
+
+def test_what_matched_is_told_as_the_passage_writes_it(shop: LibraryRetriever) -> None:
+    assert set(shop.retrieve("battery hours")[0].matched) >= {"battery", "hours"}
+    assert "电池" in shop.retrieve("電池可以用多久")[0].matched
