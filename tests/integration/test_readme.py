@@ -28,14 +28,15 @@ from bot.bootstrap import ALL_ROLES
 from bot.cli import COMMANDS, load_command
 from bot.demo import SITE_PORT
 from bot.models import State
-from bot.settings import Settings, load
+from bot.settings import KnowledgeSettings, Settings, load
 from tests.bench.pipeline import TARGETS
 from tests.conftest import require
 from tests.integration import isso_server
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh.md")
-DOCUMENTS = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md")
+GUIDES = ("docs/knowledge.md", "docs/knowledge.zh.md")
+DOCUMENTS = (*READMES, *GUIDES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md")
 BIN = Path(sys.executable).parent
 POSTGRES = "export REJOINDER__DATABASE__URL="
 ISSO_ADDRESS = "https://comments.example.org"
@@ -219,6 +220,32 @@ def test_processes_with_a_role_each_share_the_work_on_postgresql(
     assert not (tmp_path / "data" / "ledger.db").exists()
 
 
+def test_the_commands_of_the_guide_work_one_after_the_other(tmp_path: Path) -> None:
+    samples.copy_documents(tmp_path / "my-documents")
+    (tmp_path / "my-questions").mkdir()
+    rows = fenced(GUIDES[0], "json")
+    for name, row in zip(("corpus", "queries"), rows, strict=True):
+        (tmp_path / "my-questions" / f"{name}.jsonl").write_text(row, encoding="utf-8")
+    lines = commands(GUIDES[0])
+    with reader(tmp_path) as someone:
+        someone.export("PATH=$PWD/.venv/bin:$PATH")
+        for line in lines:
+            someone.type(line)
+        assert "$12" in someone.output['rejoinder ask "How much is the sample pack?" --tag shop']
+        (measured,) = (json.loads(out) for line, out in someone.output.items() if line.endswith("--json"))
+        assert measured["quotes"]["my-questions"]["quote2"] == 1.0
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_guide_explains_every_setting_of_what_finds_by_meaning(name: str) -> None:
+    first_cells = " ".join(re.findall(r"^\| ([^|]*) \|", read(name), re.MULTILINE))
+    explained = set(re.findall(r"`(\w+)`", first_cells))
+    told = r"embedder|reranker|vector_index|milvus|judge"
+    assert {key for key in KnowledgeSettings.model_fields if re.match(told, key)} == explained & set(
+        KnowledgeSettings.model_fields
+    )
+
+
 def shape(value: Any) -> Any:
     """The keys of JSON, at every depth; of a list, those of its first item."""
     if isinstance(value, dict):
@@ -238,22 +265,24 @@ def makefile_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
 
 
-def test_both_readmes_hold_the_same_commands_and_examples() -> None:
+@pytest.mark.parametrize("pair", [READMES, GUIDES])
+def test_both_languages_hold_the_same_commands_and_examples(pair: tuple[str, str]) -> None:
     for language in ("sh", "json", "toml"):
-        assert fenced(READMES[0], language) == fenced(READMES[1], language)
-    assert commands(READMES[0])
+        assert fenced(pair[0], language) == fenced(pair[1], language)
+    assert commands(pair[0])
 
 
-def test_both_readmes_have_the_same_build() -> None:
+@pytest.mark.parametrize("pair", [READMES, GUIDES])
+def test_both_languages_have_the_same_build(pair: tuple[str, str]) -> None:
     def outline(name: str) -> list[str]:
         return re.findall(r"^(#+(?= )|\||- |!(?=\[)|\*\*|```\w*)", read(name), re.MULTILINE)
 
-    assert outline(READMES[0]) == outline(READMES[1])
+    assert outline(pair[0]) == outline(pair[1])
 
 
 def test_every_command_that_is_named_exists() -> None:
     spans = [span for name in DOCUMENTS for span in inline(name) if span.startswith("rejoinder ")]
-    lines = [line for name in READMES for line in commands(name) if line.startswith("rejoinder ")]
+    lines = [line for name in (*READMES, *GUIDES) for line in commands(name) if line.startswith("rejoinder ")]
     assert len(spans) > 5
     for line in (*spans, *lines):
         words = shlex.split(line)[1:]
@@ -284,9 +313,9 @@ def test_every_setting_that_is_named_exists(tmp_path: Path) -> None:
         assert len(named) >= 4
         for section, key in named:
             assert key in getattr(sections[section].annotation, "model_fields", {}), f"{section}.{key}"
-        for block in fenced(name, "toml"):
+        for block in (*fenced(name, "toml"), *fenced(GUIDES[0], "toml")):
             (tmp_path / "rejoinder.toml").write_text(block, encoding="utf-8")
-            assert load(tmp_path / "rejoinder.toml").generator.kind == "vllm"
+            assert load(tmp_path / "rejoinder.toml") != Settings()
 
 
 @pytest.mark.parametrize("name", READMES)
