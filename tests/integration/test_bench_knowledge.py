@@ -1,6 +1,7 @@
 """The benchmark of the knowledge package works, on small data of its own."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_without_peers_their_figures_are_null(monkeypatch: pytest.MonkeyPatch, t
     def refuse(data: Path) -> None:
         raise PeersMissing("no network")
 
-    monkeypatch.setattr(knowledge, "run_peers", refuse)
+    monkeypatch.setattr(knowledge, "peers_ready", refuse)
     assert knowledge.peers(knowledge.Setting(tmp_path)) == {"qps_vs_peer": None, "build_vs_peer": None}
 
 
@@ -55,7 +56,9 @@ def test_figures_against_peers_are_against_the_faster_one(
 ) -> None:
     slow = {"queries_per_s": 1e-9, "build_s": 1e9}
     fast = {"queries_per_s": 1e-3, "build_s": 1e3}
-    monkeypatch.setattr(knowledge, "run_peers", lambda data: {"slow": slow, "fast": fast})
+    measure = {"slow": slow, "fast": fast}.copy
+    monkeypatch.setattr(knowledge, "peers_ready", lambda data: nullcontext(measure))
+    monkeypatch.setattr(knowledge, "_embedder", lambda: None)
     data = knowledge.write_small(tmp_path / "data")
     found = knowledge.peers(knowledge.Setting(data))
     ours = found["ours: queries_per_s"], found["ours: build_s"]
