@@ -58,7 +58,7 @@ class DraftFacts:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    min_support: float = 0.7
+    min_support: float = 0.6
     """Least probability that the passages answer, for a reply to go out without a person."""
 
 

@@ -115,7 +115,7 @@ class ChannelRulesSettings(_Section):
 
 
 class PolicySettings(_Section):
-    min_support: float = Field(default=0.7, ge=0, le=1)
+    min_support: float = Field(default=0.6, ge=0, le=1)
     """Least probability that the passages answer the comment, before a reply may go out by itself."""
     max_comment_chars: int = Field(default=5000, ge=1)
     banned_words: list[str] = []

@@ -202,7 +202,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryRetriever]
     ],
 )
 def test_what_the_documents_answer_is_supported(shop: LibraryRetriever, query: str) -> None:
-    assert shop.retrieve(query)[0].support >= 0.5
+    assert shop.retrieve(query)[0].support >= 0.4
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_what_the_documents_answer_is_supported(shop: LibraryRetriever, query: s
     ],
 )
 def test_a_near_miss_is_not_supported(shop: LibraryRetriever, query: str) -> None:
-    assert all(result.support < 0.5 for result in shop.retrieve(query))
+    assert all(result.support < 0.4 for result in shop.retrieve(query))
 
 
 def test_a_slip_of_the_finger_finds_what_was_meant(shop: LibraryRetriever) -> None:

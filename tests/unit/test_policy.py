@@ -34,7 +34,7 @@ def test_a_new_channel_sends_nothing() -> None:
     ("draft", "reason"),
     [
         (DraftFacts(False, 0.9, "question"), Reason.NOT_IN_DOCUMENTS),
-        (DraftFacts(True, 0.69, "question"), Reason.NOT_IN_DOCUMENTS),
+        (DraftFacts(True, 0.59, "question"), Reason.NOT_IN_DOCUMENTS),
         (DraftFacts(True, 0.9, "question", (NUMBER,)), Reason.CHECKS),
         (DraftFacts(True, 0.9, "question", (LANGUAGE,)), Reason.LANGUAGE),
         (DraftFacts(True, 0.9, "question", (LANGUAGE, NUMBER)), Reason.CHECKS),
