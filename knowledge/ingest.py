@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +15,15 @@ from knowledge import loaders, sources
 from knowledge.base import Document, Passage
 from knowledge.boilerplate import without_boilerplate
 from knowledge.calibration import load as load_calibration
+from knowledge.cancelling import Steps, until_cancelled
 from knowledge.fetch import fetch
-from knowledge.language import detect
 from knowledge.lock import WriterLock
-from knowledge.records import HEADING_JOINT, Loaded, LoadError, Section
+from knowledge.passaging import main_language, to_passages
+from knowledge.records import Loaded, LoadError
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
-from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE, split
-from knowledge.store import Fingerprint, LibraryError, NewDocument, NewPassage, Store
+from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
+from knowledge.store import Fingerprint, LibraryError, NewDocument, Store
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseIndex
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with the source just finished, how many are done, and how many there are."""
-Embedding = Callable[[int, int], None]
+Embedding = Steps
 """Called with how many passages are embedded, and how many are to be."""
 
 LOCK_WAIT_S = 30.0
@@ -146,7 +146,7 @@ class Library:
                 # Here on Ctrl-C too: what is finished stays and can be found.
                 await asyncio.to_thread(self._index.catch_up, self._store)
             if self._dense is not None:
-                await _until_cancelled(self._embed, embedding)
+                await until_cancelled(self._embed, embedding)
         report.passages = self._store.counts()[1]
         return report
 
@@ -236,7 +236,7 @@ class Library:
         return NewDocument(
             source=source,
             title=loaded.title,
-            language=_main_language(passages),
+            language=main_language(passages),
             fingerprint=fingerprint,
             passages=passages,
             tags=tags,
@@ -415,61 +415,6 @@ class Library:
         if self._dense is not None:
             self._dense.close()
         self._store.close()
-
-
-async def _until_cancelled(work: Callable[[Embedding], None], embedding: Embedding | None) -> None:
-    """Run `work` in a thread; when cancelled, stop it where it next reports, and wait until it has."""
-    cancelled = threading.Event()
-
-    def told(done: int, total: int) -> None:
-        if cancelled.is_set():
-            raise _Stopped
-        if embedding is not None:
-            embedding(done, total)
-
-    running = asyncio.ensure_future(asyncio.to_thread(work, told))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        cancelled.set()
-        with suppress(_Stopped):
-            await running
-        raise
-
-
-class _Stopped(Exception):
-    """Ends an embedding that nobody waits for any more."""
-
-
-def to_passages(loaded: Loaded, size: int, overlap: int) -> list[NewPassage]:
-    """The passages of a document, in order."""
-    return [
-        NewPassage(
-            HEADING_JOINT.join(section.headings),
-            section.page,
-            text,
-            detect(text),
-            section.time,
-            section.answer,
-        )
-        for section in loaded.sections
-        for text in _texts(section, size, overlap)
-    ]
-
-
-def _texts(section: Section, size: int, overlap: int) -> Iterator[str]:
-    if section.answer:
-        yield "\n".join(section.paragraphs)
-        return
-    for paragraph in section.paragraphs:
-        yield from split(paragraph, size, overlap)
-
-
-def _main_language(passages: Sequence[NewPassage]) -> str:
-    letters: Counter[str] = Counter()
-    for passage in passages:
-        letters[passage.language] += len(passage.text)
-    return max(letters, key=lambda language: letters[language], default="und")
 
 
 def _size_of(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from knowledge.ingest import to_passages
+from knowledge.passaging import to_passages
 from tests.unit.loading import answers, paragraphs, read, refusal
 
 PAIRS = [("How much?", "It costs 49, really."), ("多少钱？", "299元。")]

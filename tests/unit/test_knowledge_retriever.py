@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from knowledge.calibration import shipped
-from knowledge.ingest import Library, to_passages
+from knowledge.ingest import Library
+from knowledge.passaging import to_passages
 from knowledge.records import Loaded, Section
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex

@@ -1,0 +1,33 @@
+"""Long work in a thread that Ctrl-C can stop."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+Steps = Callable[[int, int], None]
+"""Called with how many steps are done, and how many there are."""
+
+
+async def until_cancelled(work: Callable[[Steps], None], report: Steps | None) -> None:
+    """Run `work` in a thread; when cancelled, stop it where it next reports, and wait until it has."""
+    cancelled = threading.Event()
+
+    def told(done: int, total: int) -> None:
+        if cancelled.is_set():
+            raise _Stopped
+        if report is not None:
+            report(done, total)
+
+    running = asyncio.ensure_future(asyncio.to_thread(work, told))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancelled.set()
+        with suppress(_Stopped):
+            await running
+        raise
+
+
+class _Stopped(Exception):
+    """Ends work that nobody waits for any more."""
