@@ -152,14 +152,20 @@ def words_matching(text: str, wanted: Set[str]) -> tuple[str, ...]:
     plain = _unmarked(text)
     if plain.isascii():
         words = dict.fromkeys(_ASCII_WORD.findall(plain))
-        return tuple(word for word in words if _stem(word[:MAX_TERM].lower()) in wanted)
+        return tuple(word for word in words if _matches(word, wanted))
     found: dict[str, None] = {}
     for run, word in dict.fromkeys(_TOKEN.findall(text)):
         if run:
             found.update(dict.fromkeys(_runs_matching(run, wanted)))
-        elif not wanted.isdisjoint(terms(word)):
+        elif _matches(word, wanted):
             found[word] = None
     return tuple(found)
+
+
+def _matches(word: str, wanted: Set[str]) -> bool:
+    if word.isascii():
+        return _stem(word[:MAX_TERM].lower()) in wanted
+    return not wanted.isdisjoint(terms(word))
 
 
 def _runs_matching(run: str, wanted: Set[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.analysis import MAX_TERM, content_terms, terms
+from knowledge.analysis import MAX_TERM, content_terms, terms, words_matching
 from knowledge.question import MAX_TERMS, clean, parse
 
 
@@ -84,3 +84,20 @@ def test_lone_surrogates_and_marks_do_not_disturb_the_terms() -> None:
 
 def test_numbers_and_names_are_exact_terms() -> None:
     assert parse("does the Fuji X100 cost 499 with LoRA").exact == {"fuji", "x100", "499", "lora"}
+
+
+def test_a_typographers_marks_change_no_term() -> None:
+    plain = terms("he said \"roast it - slowly\" 'til the maker's crack")
+    assert terms("he said “roast it – slowly” ‘til the maker’s crack") == plain
+
+
+def test_all_letters_of_plain_text_are_analysed_as_among_others() -> None:
+    text = "C++ and C# cost 1,299.50 in Bob's 2nd shop; it's snake_case. x#1 " + "y" * 60
+    assert terms(text + " ï¿ ") == terms(text) + terms("ï¿")
+    assert terms(text + " 咖啡") == [*terms(text), "咖", "啡", "咖啡"]
+
+
+@pytest.mark.parametrize("around", ["{}", "“{}” –", "{} é", "{} 咖啡"])
+def test_matches_are_told_as_the_text_writes_them(around: str) -> None:
+    text = around.format("Roasting beans, ROASTED twice: the bean's colour")
+    assert words_matching(text, {"roast", "bean"}) == ("Roasting", "beans", "ROASTED", "bean's")
