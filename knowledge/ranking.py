@@ -1,7 +1,7 @@
 """How well a passage fits a question: features, and the learned weights that make one score of them. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -88,12 +88,12 @@ class Asked:
     models: frozenset[str]
     """Those of them with a letter too."""
 
-    @property
-    def total(self) -> float:
-        return sum(self.content.values()) or 1.0
+    total: float
+    """Weight of all content terms; 1 where there are none."""
 
-    def share(self, terms: frozenset[str]) -> float:
-        return sum(self.content[term] for term in terms) / self.total if terms else 0.0
+    def share(self, terms: Iterable[str]) -> float:
+        """Of some of the content terms in the weight of all."""
+        return sum(map(self.content.__getitem__, terms)) / self.total
 
 
 def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
@@ -102,8 +102,9 @@ def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
     idf = {term: inverse_frequency(frequencies.get(term, 0), counted) for term in question.terms}
     listed = [term for term in analysis.terms(question.text) if term in idf]
     figures = frozenset(term for term in question.content if any(map(str.isdigit, term)))
+    content = {term: analysis.weight(term) * idf[term] for term in question.content}
     return Asked(
-        {term: analysis.weight(term) * idf[term] for term in question.content},
+        content,
         question,
         {f" {one} {other} ": max(idf[one], idf[other]) for one, other in pairwise(listed)},
         # As the index weighs them, which knows of no least size.
@@ -115,12 +116,20 @@ def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
         inverse_frequency(0, counted),
         figures,
         frozenset(term for term in figures if term.isalnum() and any(map(str.isalpha, term))),
+        sum(content.values()) or 1.0,
     )
 
 
 def inverse_frequency(count: int, size: int) -> float:
     """Weight of a term that is in `count` of `size` passages; always above 0."""
     return math.log(1 + max(0.0, size - count + 0.5) / (count + 0.5))
+
+
+def promise(found: Analysed, asked: Asked, bm25: float, cosines: Cosines | None) -> float:
+    """A rough score at a tenth of the cost of `fit`: enough to leave out what has no chance."""
+    held = asked.content.keys() & (found.terms | found.head)
+    rough = bm25 / asked.ideal + asked.share(held)
+    return rough if cosines is None else rough + 2 * cosines.passage + max(cosines.sentences, default=0.0)
 
 
 class Fit(NamedTuple):

@@ -15,7 +15,7 @@ from knowledge.embedder import ModelError
 from knowledge.language import detect
 from knowledge.passages import Analysed, analyse
 from knowledge.question import Question, parse
-from knowledge.ranking import Cosines, Fit, ask, fit, probability, weigh
+from knowledge.ranking import Cosines, Fit, ask, fit, probability, promise, weigh
 from knowledge.sparse import SparseIndex
 from knowledge.spelling import corrected, doubtful, nearest
 from knowledge.store import Store
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CANDIDATES = 40
 """Passages that each index puts forward."""
+PROMISING = 20
+"""Passages that are looked at closely, at the least."""
 RERANKED = 10
 """Passages that a reranker reads."""
 _COMPARED = 4
@@ -98,11 +100,13 @@ class LibraryRetriever:
         candidates = self._candidates(question, max(CANDIDATES, 2 * top_k), documents)
         asked = ask(question, self._index.frequencies(list(question.terms)), self._index.size)
         passages = self._analysed(list(candidates.bm25))
-        fits = [
-            fit(passages[number], asked, score, _cosines(candidates.similarities.get(number)))
+        measured = [
+            (passages[number], asked, score, _cosines(candidates.similarities.get(number)))
             for number, score in candidates.bm25.items()
             if number in passages
         ]
+        measured.sort(key=lambda one: -promise(*one))
+        fits = [fit(*one) for one in measured[: max(PROMISING, 2 * top_k)]]
         weights = self._calibration.ranking(dense=candidates.dense) if self._words else _VECTORS_ALONE
         ranked = sorted(
             ((weigh(found.features, weights), found) for found in fits),
