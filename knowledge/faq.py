@@ -50,7 +50,7 @@ def load_faq(
         return None
     _end_last_answer(parts)
     others = "\n".join(parts.others).strip()
-    around = Loaded(others, ()) if is_title(others) else rest(others)
+    around = Loaded(plain(_HEADING.sub("", others)), ()) if is_title(others) else rest(others)
     told = tuple(filter(None, (_section(pair, around.title, plain) for pair in parts.pairs)))
     return replace(around, title=around.title or title, sections=around.sections + told)
 

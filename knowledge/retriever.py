@@ -18,7 +18,7 @@ from knowledge.question import Question, parse
 from knowledge.ranking import Cosines, Fit, ask, fit, probability, weigh
 from knowledge.sparse import SparseIndex
 from knowledge.spelling import corrected, doubtful, nearest
-from knowledge.store import Store
+from knowledge.store import LibraryError, Store
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseIndex, Similarity
@@ -38,6 +38,7 @@ _SIMILAR = 8
 _CACHED_PASSAGES = 4096
 _WITHOUT = {
     "embedder": "embedder failed; searching by words alone",
+    "vectors": "vectors cannot be searched; searching by words alone",
     "reranker": "reranker failed; its ranking is left out",
 }
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class LibraryRetriever:
         """
         self._store, self._index, self._catch_up = store, index, catch_up
         self._calibration, self._dense, self._reranker, self._words = calibration, dense, reranker, words
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._seen: tuple[int, int] | None = None
         self._cache: OrderedDict[int, Analysed] = OrderedDict()
         self._failing: set[str] = set()
@@ -99,7 +100,12 @@ class LibraryRetriever:
         asked = ask(question, self._index.frequencies(list(question.terms)), self._index.size)
         passages = self._analysed(list(candidates.bm25))
         fits = [
-            fit(passages[number], asked, score, _cosines(candidates.similarities.get(number)))
+            fit(
+                passages[number],
+                asked,
+                score,
+                _cosines(candidates.similarities.get(number), len(passages[number].spans)),
+            )
             for number, score in candidates.bm25.items()
             if number in passages
         ]
@@ -141,13 +147,15 @@ class LibraryRetriever:
             return _Candidates(bm25, {}, dense=False)
         try:
             vector = dense.encode(question.text)
-        except ModelError as error:
-            self._note("embedder", str(error))
+            near = [number for number, _ in dense.search(vector, limit, documents)]
+            found = dict.fromkeys(near, 0.0) | bm25
+            similarities = dense.similarities(vector, list(found))
+        except (ModelError, LibraryError) as error:
+            self._note("embedder" if isinstance(error, ModelError) else "vectors", str(error))
             return _Candidates(bm25, {}, dense=False)
-        self._note("embedder", "")
-        for number, _ in dense.search(vector, limit, documents):
-            bm25.setdefault(number, 0.0)
-        return _Candidates(bm25, dense.similarities(vector, list(bm25)), dense=True)
+        for model in ("embedder", "vectors"):
+            self._note(model, "")
+        return _Candidates(found, similarities, dense=True)
 
     def _note(self, model: str, trouble: str) -> None:
         """Log a model's first failure and its recovery; in between, it is done without."""
@@ -181,11 +189,9 @@ class LibraryRetriever:
             passages = self._analysed(numbers).values()
             meant = nearest(term, [terms.terms for terms in passages])
             if meant:
-                written = next(
-                    found[0]
-                    for terms in passages
-                    if (found := analysis.words_matching(terms.passage.text, {meant}))
-                )
+                found = [analysis.words_matching(terms.passage.text, {meant}) for terms in passages]
+                # A word that its passage writes with letters and marks apart is not found there.
+                written = next((words[0] for words in found if words), meant)
                 question = corrected(question, term, meant, written)
         return question
 
@@ -195,17 +201,23 @@ class LibraryRetriever:
             version = self._store.data_version(), self._store.generation()
             if version == self._seen:
                 return
-            self._refresh()
+            followed = self._refresh()
             if self._index.generation != version[1]:
                 self._catch_up()
             self._cache.clear()
             # While another process is still writing the index, look again at the next query.
-            self._seen = version if self._index.generation == version[1] else None
+            self._seen = version if followed and self._index.generation == version[1] else None
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> bool:
+        """Whether the vectors could be followed too; words are found without them."""
         self._index.refresh()
-        if self._dense is not None:
-            self._dense.refresh()
+        try:
+            if self._dense is not None:
+                self._dense.refresh()
+        except LibraryError as error:
+            self._note("vectors", str(error))
+            return False
+        return True
 
     def _analysed(self, numbers: Sequence[int]) -> dict[int, Analysed]:
         with self._lock:
@@ -241,5 +253,8 @@ class Judged:
     support: float
 
 
-def _cosines(found: "Similarity | None") -> Cosines | None:
-    return None if found is None else Cosines(found.passage, found.sentences, found.pairs)
+def _cosines(found: "Similarity | None", sentences: int) -> Cosines | None:
+    """Those of `sentences` only where there are as many: another version may have cut the passage otherwise."""
+    if found is None or len(found.sentences) == sentences:
+        return None if found is None else Cosines(found.passage, found.sentences, found.pairs)
+    return Cosines(found.passage, (), ())

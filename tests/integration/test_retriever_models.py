@@ -10,6 +10,7 @@ from knowledge.base import ScoredPassage
 from knowledge.embedder import EmbedProgress, ModelError
 from knowledge.ingest import Library
 from knowledge.records import Loaded, Section
+from knowledge.store import LibraryError
 from knowledge.vectors import Vectors
 from tests.conftest import require_module
 
@@ -143,3 +144,42 @@ def test_another_process_sees_what_was_embedded_after_it_had_looked(
     assert sources(retriever.retrieve("cuppa"))[0] == "tea"
     reader.close()
     writer.close()
+
+
+def test_vectors_that_cannot_be_searched_are_done_without(tmp_path: Path, embedder: Meaning) -> None:
+    library = Library(tmp_path, dense=lambda folder: DenseIndex(folder, embedder, Unreachable))
+    library.add_loaded([("tea", Loaded("tea", (Section((), (DOCUMENTS["tea"],)),)))])
+    retriever = library.retriever()
+    with capture_logs() as logs:
+        assert sources(retriever.retrieve("how long is green tea steeped")) == ["tea"]
+        library.tag("tea", frozenset({"drinks"}))
+        assert sources(retriever.retrieve("does the water boil")) == ["tea"]
+    assert [line["log_level"] for line in logs] == ["warning"]
+    library.close()
+
+
+def test_vectors_that_another_splitter_was_used_for_leave_the_words_to_judge(
+    tmp_path: Path, embedder: Meaning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = filled(tmp_path, embedder)
+    monkeypatch.setattr("knowledge.passages.sentence_spans", lambda text: [(0, len(text))])
+    assert sources(library.retriever().retrieve("how long is green tea steeped"))[0] == "tea"
+    library.close()
+
+
+def test_a_query_that_is_kept_is_not_compared_with_the_vectors_of_another_model(tmp_path: Path) -> None:
+    library, other = (filled(tmp_path, WordEmbedder(dimension=dimension)) for dimension in (32, 8))
+    retriever = library.retriever()
+    assert sources(retriever.retrieve("green tea"))[0] == "tea"
+    other.reindex()
+    assert sources(retriever.retrieve("green tea"))[0] == "tea"
+    assert other.retriever().judge("green tea", 1)[0].fit.cosines is not None
+    library.close()
+    other.close()
+
+
+class Unreachable(FaissIndex):
+    """Stands for a server that went away after everything was handed to it."""
+
+    def search(self, *_: object) -> list[tuple[int, float]]:
+        raise LibraryError("the server cannot be reached; start it")
