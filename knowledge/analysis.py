@@ -13,7 +13,7 @@ from operator import add
 
 import tantivy
 
-VERSION = 2
+VERSION = 3
 """Raise it whenever the terms of the same text change: indexes made before are then rebuilt."""
 
 _EVERYDAY_WEIGHT = 0.5
@@ -37,6 +37,8 @@ _TOKEN = re.compile(f"([{_UNSPACED}]+)|({_word_pattern(_LETTER, _ANY_LETTER)})")
 _ASCII_WORD = re.compile(_word_pattern("[a-zA-Z0-9]", "[a-zA-Z0-9]"), re.ASCII)
 _RUN = re.compile(f"[{_UNSPACED}]")
 _BETWEEN_WORDS = "–—“”‘"
+# Compatibility forms make letters of them, which would become a part of the product's name.
+_OWNED = re.compile("[™℠]")
 _MARKS = re.compile(r"[\u0300-\u036f]")
 
 
@@ -91,7 +93,7 @@ def normalise(text: str) -> str:
     """Compatibility forms unified, lower case, Latin accents dropped, Chinese characters simplified."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFKC", text).lower()
+    plain = unicodedata.normalize("NFKC", _OWNED.sub(" ", text)).lower()
     plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", plain)))
     return plain.translate(_simplified()) if _RUN.search(plain) else plain
 

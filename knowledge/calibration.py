@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -16,6 +16,8 @@ from knowledge.store import LibraryError
 FILE = "calibration.json"
 _SAME_MODEL = 0.01
 """Largest difference of a component between signatures of one model on different machines."""
+_LARGEST = 1e6
+"""Of a weight: sums of larger ones may leave what a float holds."""
 
 Weights = Mapping[str, float]
 """Name of a feature (see `knowledge.ranking.Features`), or `bias` -> weight."""
@@ -32,7 +34,8 @@ class Calibration:
 
     def ranking(self, *, dense: bool) -> Weights:
         """Weights that put passages in order. Cosines rank alike for every embedder that is of any use."""
-        found: Weights = (self.embedders[0] if dense else self.words)["ranking"]
+        known = self.embedders or shipped().embedders
+        found: Weights = (known[0] if dense else self.words)["ranking"]
         return found
 
     def support(self, language: str, signature: Sequence[float] | None = None) -> Weights:
@@ -98,7 +101,7 @@ def load(folder: Path) -> Calibration:
         return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return shipped()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise LibraryError(
             f"{path} cannot be used ({error}); remove it to use the shipped calibration"
         ) from error
@@ -109,8 +112,15 @@ def _parsed(text: str) -> Calibration:
     found = Calibration(data["words"], data["embedders"])
     for part in (found.words, *found.embedders):
         for weights in (part["ranking"], *part["support"].values()):
-            if not all(isinstance(weight, int | float) for weight in weights.values()):
-                raise ValueError("a weight is no number")
+            _check_numbers(weights.values(), "a weight")
+    for known in found.embedders:
+        _check_numbers(known["signature"], "a part of a signature")
     if "en" not in found.words["support"]:
         raise ValueError("there are no weights for English")
     return found
+
+
+def _check_numbers(values: Iterable[object], what: str) -> None:
+    # NaN and Infinity are numbers to JSON, and a support of NaN is below no threshold.
+    if not all(isinstance(value, int | float) and abs(value) <= _LARGEST for value in values):
+        raise ValueError(f"{what} is no number from -{_LARGEST:g} to {_LARGEST:g}")

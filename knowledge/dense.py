@@ -117,6 +117,8 @@ class DenseIndex:
             return
         if self._index is not None:
             self._index.close()
+        # Queries that were encoded for the former vectors may not even have as many dimensions.
+        self._encoded.cache_clear()
         self._index = self._make_index(self._folder, origin.dimension, origin.identity)
         self._identity = origin.identity
 
@@ -164,6 +166,12 @@ class DenseIndex:
         self._index.refresh()
         self._follow_cache(self._index)
         self._index.save()
+
+    def check_model(self) -> None:
+        """Forget every vector if another model made them. Raises ModelError when the model fails."""
+        with self._lock:
+            if self._cache.origin() is not None and not self._same_model():
+                self._start_over()
 
     def reset(self) -> None:
         """Forget every vector: the next `catch_up` embeds everything anew."""

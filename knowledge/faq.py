@@ -50,8 +50,7 @@ def load_faq(
         return None
     _end_last_answer(parts)
     others = "\n".join(parts.others).strip()
-    only = _MARKS.sub("", others)
-    around = Loaded(plain(only), ()) if is_title(only) else rest(others)
+    around = Loaded(plain(_HEADING.sub("", others)), ()) if is_title(others) else rest(others)
     told = tuple(filter(None, (_section(pair, around.title, plain) for pair in parts.pairs)))
     return replace(around, title=around.title or title, sections=around.sections + told)
 

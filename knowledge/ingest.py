@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -34,6 +35,7 @@ Progress = Callable[[str, int, int], None]
 Embedding = Steps
 """Called with how many passages are embedded, and how many are to be."""
 
+_STORE = "library.sqlite"
 LOCK_WAIT_S = 30.0
 _LOCK_STEP_S = 0.1
 _OPEN_WAIT_S = 1.0
@@ -105,11 +107,13 @@ class Library:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(f"{path} cannot be made ({error.strerror}); choose another folder") from error
-        self._store = Store(self._path / "library.sqlite")
         self._lock = WriterLock(self._path / "writer.lock")
         # One opens at a time, lest one that finds no index yet clears away what another has just begun; but
         # a long ingest elsewhere is not waited for, as it has made the index at its start.
         with self._lock.held(min(lock_wait_s, _OPEN_WAIT_S)):
+            if not (self._path / _STORE).exists():
+                _forget_indexes(self._path)
+            self._store = Store(self._path / _STORE)
             self._index = SparseIndex(self._path)
             self._dense = dense(self._path) if dense is not None else None
         self._reranker, self._words, self._calibration = reranker, words, load_calibration(self._path)
@@ -358,6 +362,8 @@ class Library:
                     progress(documents[done - 1].source, done, len(documents))
 
             self._index.rebuild(self._store, [document.id for document in documents], told)
+            if self._dense is not None:
+                self._dense.check_model()
             self._embed(embedding)
         return len(documents)
 
@@ -415,6 +421,13 @@ class Library:
         if self._dense is not None:
             self._dense.close()
         self._store.close()
+
+
+def _forget_indexes(folder: Path) -> None:
+    """A new store counts from 1 again, so that what is left of an older one's indexes would seem to be its own."""
+    for kind in ("sparse-*", "dense-*"):
+        for left in folder.glob(kind):
+            shutil.rmtree(left)
 
 
 def _size_of(path: Path) -> int:

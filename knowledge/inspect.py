@@ -121,6 +121,8 @@ def groups(keys: Mapping[str, str]) -> list[tuple[str, ...]]:
 
 def matching(documents: Iterable[Document], given: str) -> list[Document]:
     """The documents that a person means by `given`: a source, a folder, or the end of a path."""
+    if not given.strip():
+        return []  # an empty variable of a shell is no name for the folder that it runs in
     known = list(documents)
     whole = canonical(given)
     return (

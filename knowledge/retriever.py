@@ -10,7 +10,7 @@ import structlog
 
 from knowledge import analysis
 from knowledge.base import ScoredPassage
-from knowledge.calibration import Calibration
+from knowledge.calibration import Calibration, Weights
 from knowledge.embedder import ModelError
 from knowledge.language import detect
 from knowledge.passages import Analysed, analyse
@@ -18,7 +18,7 @@ from knowledge.question import Question, parse
 from knowledge.ranking import Cosines, Fit, ask, fit, probability, promise, weigh
 from knowledge.sparse import SparseIndex
 from knowledge.spelling import corrected, doubtful, nearest
-from knowledge.store import Store
+from knowledge.store import LibraryError, Store
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseIndex, Similarity
@@ -40,6 +40,7 @@ _SIMILAR = 8
 _CACHED_PASSAGES = 4096
 _WITHOUT = {
     "embedder": "embedder failed; searching by words alone",
+    "vectors": "vectors cannot be searched; searching by words alone",
     "reranker": "reranker failed; its ranking is left out",
 }
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class LibraryRetriever:
         """
         self._store, self._index, self._catch_up = store, index, catch_up
         self._calibration, self._dense, self._reranker, self._words = calibration, dense, reranker, words
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._seen: tuple[int, int] | None = None
         self._cache: OrderedDict[int, Analysed] = OrderedDict()
         self._failing: set[str] = set()
@@ -101,7 +102,12 @@ class LibraryRetriever:
         asked = ask(question, self._index.frequencies(list(question.terms)), self._index.size)
         passages = self._analysed(list(candidates.bm25))
         measured = [
-            (passages[number], asked, score, _cosines(candidates.similarities.get(number)))
+            (
+                passages[number],
+                asked,
+                score,
+                _cosines(candidates.similarities.get(number), len(passages[number].spans)),
+            )
             for number, score in candidates.bm25.items()
             if number in passages
         ]
@@ -116,9 +122,7 @@ class LibraryRetriever:
         support = self._calibration.support(
             detect(question.text), self._signature if candidates.dense else None
         )
-        return [
-            Judged(question, found, score, probability(found.features, support)) for score, found in ranked
-        ]
+        return [Judged(question, found, score, _support(found, support)) for score, found in ranked]
 
     @property
     def _signature(self) -> tuple[float, ...] | None:
@@ -145,13 +149,15 @@ class LibraryRetriever:
             return _Candidates(bm25, {}, dense=False)
         try:
             vector = dense.encode(question.text)
-        except ModelError as error:
-            self._note("embedder", str(error))
+            near = [number for number, _ in dense.search(vector, limit, documents)]
+            found = dict.fromkeys(near, 0.0) | bm25
+            similarities = dense.similarities(vector, list(found))
+        except (ModelError, LibraryError) as error:
+            self._note("embedder" if isinstance(error, ModelError) else "vectors", str(error))
             return _Candidates(bm25, {}, dense=False)
-        self._note("embedder", "")
-        for number, _ in dense.search(vector, limit, documents):
-            bm25.setdefault(number, 0.0)
-        return _Candidates(bm25, dense.similarities(vector, list(bm25)), dense=True)
+        for model in ("embedder", "vectors"):
+            self._note(model, "")
+        return _Candidates(found, similarities, dense=True)
 
     def _note(self, model: str, trouble: str) -> None:
         """Log a model's first failure and its recovery; in between, it is done without."""
@@ -175,7 +181,7 @@ class LibraryRetriever:
             return ranked
         self._note("reranker", "")
         order = sorted(range(len(first)), key=lambda index: -scores[index])
-        return [(scores[index], first[index][1]) for index in order]
+        return [(scores[index], first[index][1]) for index in order] + ranked[RERANKED:]
 
     def _spelled(self, question: Question) -> Question:
         """`question` with words that the library does not know put right, where it knows one a slip away."""
@@ -185,11 +191,9 @@ class LibraryRetriever:
             passages = self._analysed(numbers).values()
             meant = nearest(term, [terms.terms for terms in passages])
             if meant:
-                written = next(
-                    found[0]
-                    for terms in passages
-                    if (found := analysis.words_matching(terms.passage.text, {meant}))
-                )
+                found = [analysis.words_matching(terms.passage.text, {meant}) for terms in passages]
+                # A word that its passage writes with letters and marks apart is not found there.
+                written = next((words[0] for words in found if words), meant)
                 question = corrected(question, term, meant, written)
         return question
 
@@ -199,17 +203,23 @@ class LibraryRetriever:
             version = self._store.data_version(), self._store.generation()
             if version == self._seen:
                 return
-            self._refresh()
+            followed = self._refresh()
             if self._index.generation != version[1]:
                 self._catch_up()
             self._cache.clear()
             # While another process is still writing the index, look again at the next query.
-            self._seen = version if self._index.generation == version[1] else None
+            self._seen = version if followed and self._index.generation == version[1] else None
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> bool:
+        """Whether the vectors could be followed too; words are found without them."""
         self._index.refresh()
-        if self._dense is not None:
-            self._dense.refresh()
+        try:
+            if self._dense is not None:
+                self._dense.refresh()
+        except LibraryError as error:
+            self._note("vectors", str(error))
+            return False
+        return True
 
     def _analysed(self, numbers: Sequence[int]) -> dict[int, Analysed]:
         with self._lock:
@@ -222,6 +232,12 @@ class LibraryRetriever:
             while len(self._cache) > _CACHED_PASSAGES:
                 self._cache.popitem(last=False)
         return found
+
+
+def _support(found: Fit, weights: Weights) -> float:
+    """Probability that the passage answers; a written answer is for its own question, not for one that asks more."""
+    share = found.features.cover**2 if found.found.passage.answer else 1.0
+    return share * probability(found.features, weights)
 
 
 def _compared(ranked: "list[tuple[float, Fit]]") -> "list[tuple[float, Fit]]":
@@ -245,5 +261,8 @@ class Judged:
     support: float
 
 
-def _cosines(found: "Similarity | None") -> Cosines | None:
-    return None if found is None else Cosines(found.passage, found.sentences, found.pairs)
+def _cosines(found: "Similarity | None", sentences: int) -> Cosines | None:
+    """Those of `sentences` only where there are as many: another version may have cut the passage otherwise."""
+    if found is None or len(found.sentences) == sentences:
+        return None if found is None else Cosines(found.passage, found.sentences, found.pairs)
+    return Cosines(found.passage, (), ())

@@ -1,6 +1,7 @@
 """The BM25 index: tantivy in a folder, fed with terms of our own analysis, always derived from the store."""
 
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -43,8 +44,11 @@ class SparseIndex:
             return self._emptied()
 
     def _emptied(self) -> tantivy.Index:
-        shutil.rmtree(self._folder)
-        self._folder.mkdir(parents=True)
+        # Moved first: a thread of an index that was just closed may still put a file there while it is swept.
+        gone = Path(tempfile.mkdtemp(prefix=f"{self._folder.name}.", dir=self._folder.parent))
+        self._folder.replace(gone)
+        self._folder.mkdir()
+        shutil.rmtree(gone, ignore_errors=True)
         return tantivy.Index(_schema(), path=str(self._folder))
 
     def _refresh(self) -> None:

@@ -149,7 +149,9 @@ def _cut_long(text: str, span: Span, size: int) -> Iterator[Span]:
         middle = start + (limit - start) // 2
         breaks = [found.end() for found in _SOFT_BREAK.finditer(text, middle, limit)]
         cut = limit if not breaks or text[limit : limit + 1].isspace() else breaks[-1]
-        yield _strip(text, start, cut)
+        part = _strip(text, start, cut)
+        if part[0] < part[1]:
+            yield part
         start = cut
     part = _strip(text, start, end)
     if part[0] < part[1]:

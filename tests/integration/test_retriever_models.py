@@ -10,6 +10,7 @@ from knowledge.base import ScoredPassage
 from knowledge.embedder import EmbedProgress, ModelError
 from knowledge.ingest import Library
 from knowledge.records import Loaded, Section
+from knowledge.store import LibraryError
 from knowledge.vectors import Vectors
 from tests.conftest import require_module
 
@@ -143,3 +144,52 @@ def test_another_process_sees_what_was_embedded_after_it_had_looked(
     assert sources(retriever.retrieve("cuppa"))[0] == "tea"
     reader.close()
     writer.close()
+
+
+def test_vectors_that_cannot_be_searched_are_done_without(tmp_path: Path, embedder: Meaning) -> None:
+    library = Library(tmp_path, dense=lambda folder: DenseIndex(folder, embedder, Unreachable))
+    library.add_loaded([("tea", Loaded("tea", (Section((), (DOCUMENTS["tea"],)),)))])
+    retriever = library.retriever()
+    with capture_logs() as logs:
+        assert sources(retriever.retrieve("how long is green tea steeped")) == ["tea"]
+        library.tag("tea", frozenset({"drinks"}))
+        assert sources(retriever.retrieve("does the water boil")) == ["tea"]
+    assert [line["log_level"] for line in logs] == ["warning"]
+    library.close()
+
+
+def test_vectors_that_another_splitter_was_used_for_leave_the_words_to_judge(
+    tmp_path: Path, embedder: Meaning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = filled(tmp_path, embedder)
+    monkeypatch.setattr("knowledge.passages.sentence_spans", lambda text: [(0, len(text))])
+    assert sources(library.retriever().retrieve("how long is green tea steeped"))[0] == "tea"
+    library.close()
+
+
+def test_a_query_that_is_kept_is_not_compared_with_the_vectors_of_another_model(tmp_path: Path) -> None:
+    library = filled(tmp_path, WordEmbedder())
+    retriever = library.retriever()
+    assert retriever.judge("green tea", 1)[0].fit.cosines is not None
+    other = filled(tmp_path, WordEmbedder(dimension=8))
+    [found] = retriever.judge("green tea", 1)
+    assert (found.fit.found.passage.source, found.fit.cosines) == ("tea", None)
+    other.close()
+    library.close()
+
+
+def test_reindexing_embeds_anew_what_another_model_of_the_same_name_had_embedded(tmp_path: Path) -> None:
+    filled(tmp_path, WordEmbedder()).close()
+    embedder = WordEmbedder(seed=1)
+    library = Library(tmp_path, dense=lambda folder: DenseIndex(folder, embedder, FaissIndex))
+    assert library.retriever().judge("green tea", 1)[0].fit.cosines is None
+    library.reindex()
+    assert library.retriever().judge("green tea", 1)[0].fit.cosines is not None
+    library.close()
+
+
+class Unreachable(FaissIndex):
+    """Stands for a server that went away after everything was handed to it."""
+
+    def search(self, *_: object) -> list[tuple[int, float]]:
+        raise LibraryError("the server cannot be reached; start it")

@@ -123,3 +123,13 @@ async def test_a_rebuilt_index_finds_what_it_found_before(library: Library, docs
     assert library.remove(str(docs / "a.md"))
     assert library.reindex() == 1
     assert retriever.retrieve("When are the beans roasted?") == []
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_nothing_is_meant_by_an_empty_name(
+    given: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    known = Document(1, str(tmp_path / "a.txt"), "", "en", 1)
+    assert matching([known], given) == []
+    assert matching([known], ".") == [known]

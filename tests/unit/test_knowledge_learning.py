@@ -73,7 +73,9 @@ def test_a_library_may_hold_its_own_calibration(tmp_path: Path) -> None:
     assert calibration.load(tmp_path) == calibration.shipped()
     own = {"words": {"ranking": {"bm25": 1}, "support": {"en": {"bias": 0}}}, "embedders": []}
     (tmp_path / calibration.FILE).write_text(json.dumps(own))
-    assert calibration.load(tmp_path).support("zh") == {"bias": 0}
+    loaded = calibration.load(tmp_path)
+    assert loaded.support("zh") == {"bias": 0}
+    assert loaded.ranking(dense=True) == calibration.shipped().ranking(dense=True)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,12 @@ def test_a_library_may_hold_its_own_calibration(tmp_path: Path) -> None:
         "[]",
         '{"words": {}}',
         '{"words": {"ranking": {"bm25": "x"}, "support": {"en": {}}}, "embedders": []}',
+        '{"words": {"ranking": {}, "support": {"en": {"bias": NaN}}}, "embedders": []}',
+        '{"words": {"ranking": {}, "support": {"en": {"bias": -Infinity}}}, "embedders": []}',
+        '{"words": {"ranking": {}, "support": {"en": {"bias": 1' + "0" * 400 + '}}}, "embedders": []}',
+        '{"words": {"ranking": {}, "support": []}, "embedders": []}',
+        '{"words": {"ranking": {}, "support": {"en": {}}}, "embedders": [{"ranking": {}, "support": {}}]}',
+        "[" * 100_000,
     ],
 )
 def test_a_broken_calibration_is_refused_with_the_cure(tmp_path: Path, content: str) -> None:

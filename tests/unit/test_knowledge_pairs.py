@@ -97,7 +97,7 @@ def test_what_stands_around_the_pairs_is_kept_and_a_closing_line_is_no_answer() 
 def test_answers_of_several_blocks_go_on_to_the_next_question() -> None:
     loaded = read("## Shop\nQ: How?\nA: So.\n\nAnd so.\n\nQ: Where?\nA: Here.\n\nAnd there.", ".md")
     assert answers(loaded) == [("How?", "So.\n\nAnd so."), ("Where?", "Here.\n\nAnd there.")]
-    assert loaded.title == "Shop"
+    assert {(loaded.title, section.headings) for section in loaded.sections} == {("Shop", ())}
 
 
 def test_one_question_in_a_text_makes_it_no_faq_nor_does_a_heading_that_asks() -> None:
@@ -111,7 +111,7 @@ def test_a_question_without_an_answer_stays_text() -> None:
     assert paragraphs(loaded)[-1] == "Open?"
 
 
-def test_a_title_above_the_pairs_is_the_title_without_its_mark() -> None:
-    loaded = read("# Our FAQ\n\nQ: Ship abroad?\nA: Yes.\n\nQ: Refunds?\nA: In 14 days.\n", ".md")
-    assert loaded.title == "Our FAQ"
-    assert {section.headings for section in loaded.sections} == {()}
+def test_the_heading_above_a_faq_is_its_title_without_its_marks() -> None:
+    loaded = read("# Shop *help*\n\nQ: One?\nA: 1.\n\nQ: Two?\nA: 2.\n", ".md")
+    assert loaded.title == "Shop help"
+    assert [section.headings for section in loaded.sections] == [(), ()]

@@ -1,6 +1,7 @@
 """Ranking, support and quotes."""
 
 import threading
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -231,3 +232,47 @@ def test_a_slip_of_the_finger_finds_what_was_meant(shop: LibraryRetriever) -> No
 def test_what_matched_is_told_as_the_passage_writes_it(shop: LibraryRetriever) -> None:
     assert set(shop.retrieve("battery hours")[0].matched) >= {"battery", "hours"}
     assert "电池" in shop.retrieve("電池可以用多久")[0].matched
+
+
+def test_a_slip_of_a_word_that_its_passage_writes_with_marks_apart_is_put_right(tmp_path: Path) -> None:
+    text = unicodedata.normalize("NFD", "Our cafétéria serves lunch from noon.")
+    with_marks = library_of(tmp_path, text)
+    assert with_marks.retriever().retrieve("when does the cafeterria serve lunch?")[0].passage.text == text
+    with_marks.close()
+
+
+def test_a_trade_mark_is_no_part_of_the_name(tmp_path: Path) -> None:
+    library = library_of(tmp_path, "The Kindle™ lasts six weeks on one charge.")
+    assert library.retriever().retrieve("how long does the kindle last?")[0].support > 0.8
+    library.close()
+
+
+def library_of(folder: Path, text: str) -> Library:
+    library = Library(folder / "library")
+    library.add_loaded([("/docs/one.txt", Loaded("One", (Section((), (text,)),)))])
+    return library
+
+
+def test_a_store_that_is_made_anew_does_not_take_over_what_was_indexed_of_the_old_one(tmp_path: Path) -> None:
+    library_of(tmp_path, "Apples ripen in autumn.").close()
+    for file in (tmp_path / "library").glob("library.sqlite*"):
+        file.unlink()
+    library = library_of(tmp_path, "Zebras have stripes.")
+    assert [found.passage.text for found in library.retriever().retrieve("zebras")] == [
+        "Zebras have stripes."
+    ]
+    assert library.retriever().retrieve("apples ripen") == []
+    library.close()
+
+
+def test_a_written_answer_is_not_for_a_question_that_asks_more(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    pair = Section((), ("Do you ship to Canada?", "Yes, within nine days."), answer="Yes, within nine days.")
+    library.add_loaded([("faq", Loaded("Help", (pair,)))])
+    same, more = (
+        library.retriever().retrieve(question)[0].support
+        for question in ("do you ship to canada?", "do you ship guns to Canada?")
+    )
+    assert same > 0.8
+    assert more < 0.6
+    library.close()

@@ -146,3 +146,7 @@ def test_with_overlap_nothing_is_lost_and_neighbours_share_no_more_than_was_aske
         assert width(text[start:covered]) <= overlap
         covered, at = start + len(passage), start
     assert not text[covered:].strip()
+
+
+def test_a_long_run_of_blanks_makes_no_passage() -> None:
+    assert split("a" + " " * 50 + "b", size=10) == ["a", "b"]
