@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,12 @@ def main() -> None:
     questions = [
         (row["text"], row["doc_id"]) for row in _rows(options.folder / "queries.jsonl") if row["answerable"]
     ]
-    ready = {name: prepare(make, options.model, documents, questions) for name, make in PEERS.items()}
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(json.dumps({name: measure() for name, measure in ready.items()}), flush=True)
+    out = sys.stdout
+    with redirect_stdout(sys.stderr):  # the peers print lines of their own
+        ready = {name: prepare(make, options.model, documents, questions) for name, make in PEERS.items()}
+        print("ready", file=out, flush=True)
+        for _ in sys.stdin:
+            print(json.dumps({name: measure() for name, measure in ready.items()}), file=out, flush=True)
 
 
 if __name__ == "__main__":
