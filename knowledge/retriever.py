@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from knowledge.dense import DenseIndex, Similarity
     from knowledge.reranker import Reranker
 
-CANDIDATES = 30
+CANDIDATES = 24
 """Passages that each index puts forward."""
 PROMISING = 20
 """Passages that are looked at closely, at the least."""

@@ -29,6 +29,7 @@ from bot.cli import COMMANDS, load_command
 from bot.demo import SITE_PORT
 from bot.models import State
 from bot.settings import KnowledgeSettings, Settings, load
+from tests.bench import knowledge as knowledge_bench
 from tests.bench.pipeline import TARGETS
 from tests.conftest import require
 from tests.integration import isso_server
@@ -337,6 +338,14 @@ def test_every_state_and_every_role_is_explained(name: str) -> None:
 def test_the_table_of_figures_holds_the_targets_of_the_benchmark(name: str) -> None:
     rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|$", read(name), re.MULTILINE)
     assert {figure: target for figure, target, _ in rows if figure not in ALL_ROLES} == TARGETS
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_guides_table_of_figures_holds_the_targets_of_its_benchmark(name: str) -> None:
+    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|$", read(name), re.MULTILINE)
+    assert {figure: target for figure, target, _ in rows if figure in knowledge_bench.TARGETS} == (
+        knowledge_bench.TARGETS
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
