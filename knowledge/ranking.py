@@ -9,7 +9,7 @@ from typing import NamedTuple
 from knowledge import analysis
 from knowledge.logistic import sigmoid
 from knowledge.passages import Analysed
-from knowledge.question import Question
+from knowledge.question import CONTEXT, Question
 from knowledge.quoting import COSINE_SHARE, best_sentences
 
 _USUAL_SENTENCE = 24.0
@@ -107,10 +107,11 @@ def ask(question: Question, frequencies: Mapping[str, int], size: int) -> Asked:
         content,
         question,
         {f" {one} {other} ": max(idf[one], idf[other]) for one, other in pairwise(listed)},
-        # As the index weighs them, which knows of no least size.
+        # As the index weighs them, which knows of no least size; what only the context holds was not asked for.
         sum(
             weight * inverse_frequency(frequencies.get(term, 0), size)
             for term, weight in question.terms.items()
+            if weight > CONTEXT
         )
         or 1.0,
         inverse_frequency(0, counted),
