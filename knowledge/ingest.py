@@ -260,9 +260,7 @@ class Library:
         They become searchable together, at the end. Raises LibraryError when another process keeps the library
         locked.
         """
-        with self._lock.held(self._lock_wait_s) as got:
-            if not got:
-                raise LibraryError(_locked(self._path))
+        with self._locked():
             try:
                 self._put_all(
                     self._document(source, loaded, self._fingerprint_of(loaded), tags)

@@ -98,7 +98,8 @@ class LibraryRetriever:
         self._notice_changes()
         documents = None if scope is None else self._store.tagged(scope)
         question = self._spelled(question)
-        candidates = self._candidates(question, max(CANDIDATES, 2 * top_k), documents)
+        language = detect(question.text)
+        candidates = self._candidates(question, language, max(CANDIDATES, 2 * top_k), documents)
         asked = ask(question, self._index.frequencies(list(question.terms)), self._index.size)
         passages = self._analysed(list(candidates.bm25))
         measured = [
@@ -119,9 +120,7 @@ class LibraryRetriever:
             key=lambda pair: (-pair[0], pair[1].found.passage.id),
         )
         ranked = _compared(self._reranked(question, ranked))[:top_k]
-        support = self._calibration.support(
-            detect(question.text), self._signature if candidates.dense else None
-        )
+        support = self._calibration.support(language, self._signature if candidates.dense else None)
         return [Judged(question, found, score, _support(found, support)) for score, found in ranked]
 
     @property
@@ -142,10 +141,12 @@ class LibraryRetriever:
             analysis.words_matching(passage.text, wanted),
         )
 
-    def _candidates(self, question: Question, limit: int, documents: frozenset[int] | None) -> _Candidates:
+    def _candidates(
+        self, question: Question, language: str, limit: int, documents: frozenset[int] | None
+    ) -> _Candidates:
         bm25 = dict(self._index.search(question.terms, limit, documents))
         dense = self._dense
-        if dense is None or not dense.size or not dense.speaks(detect(question.text)):
+        if dense is None or not dense.size or not dense.speaks(language):
             return _Candidates(bm25, {}, dense=False)
         try:
             vector = dense.encode(question.text)
@@ -263,6 +264,8 @@ class Judged:
 
 def _cosines(found: "Similarity | None", sentences: int) -> Cosines | None:
     """Those of `sentences` only where there are as many: another version may have cut the passage otherwise."""
-    if found is None or len(found.sentences) == sentences:
-        return None if found is None else Cosines(found.passage, found.sentences, found.pairs)
-    return Cosines(found.passage, (), ())
+    if found is None:
+        return None
+    if len(found.sentences) != sentences:
+        return Cosines(found.passage, (), ())
+    return Cosines(found.passage, found.sentences, found.pairs)
