@@ -55,6 +55,8 @@ class Post:
     title: str
     text: str = ""
     url: str = ""
+    pictures: tuple[str, ...] = ()
+    """Addresses of its images, the first ones first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Comment:
     is_own: bool
     """Written by our account. Own comments are returned, not dropped: they show what is already answered."""
     url: str = ""
+    pictures: tuple[str, ...] = ()
+    """Addresses of its images, the first ones first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ from time import perf_counter
 from typing import Any
 
 from bot.checks import CheckFacts, Finding, check
-from bot.generator import Completion, GenerationRequest, Generator, GeneratorError, ThreadTurn
+from bot.generator import (
+    Completion,
+    GenerationRequest,
+    Generator,
+    GeneratorError,
+    OnText,
+    ThreadTurn,
+    VoiceRef,
+)
 from bot.intents import Intent, classify
 from bot.judge import Judge
 from bot.persona import Persona
@@ -46,6 +54,12 @@ class Question:
     max_chars: int = 1000
     """Longest reply the platform takes."""
     rules: ChannelRules = field(default_factory=ChannelRules)
+    voice: VoiceRef | None = None
+    """Who writes; None: the base model."""
+    pictures: tuple[str, ...] = ()
+    """Addresses of the comment's images."""
+    post_pictures: tuple[str, ...] = ()
+    """Addresses of the post's images."""
     scope: frozenset[str] | None = None
     """Tags that the documents must carry one of; None: every document may answer."""
 
@@ -106,8 +120,10 @@ class Answerer:
         self._top_k = top_k
         self._candidates = candidates
 
-    async def answer(self, question: Question) -> Answer:
-        """Raises GeneratorError; nothing else, whatever the comment holds."""
+    async def answer(self, question: Question, on_text: OnText | None = None) -> Answer:
+        """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
+        comment holds.
+        """
         facts = CommentFacts(question.text, question.language, question.is_own, question.answered_by_human)
         early = triage(facts, self._triage_rules)
         if early is not None:
@@ -118,7 +134,9 @@ class Answerer:
         )
         request = self._request(question, tuple(passages))
         given = verbatim(request, least_support(self._thresholds, question.rules))
-        completions = [given] if given is not None else await self._generator.generate(request)
+        if given is None:
+            request = await self._generator.fit(request)
+        completions = [given] if given is not None else await self._generator.generate(request, on_text)
         return await self._decided(question, request, completions, started)
 
     def _request(self, question: Question, passages: tuple[ScoredPassage, ...]) -> GenerationRequest:
@@ -132,6 +150,7 @@ class Answerer:
             persona=self._persona,
             max_chars=question.max_chars,
             candidates=self._candidates,
+            voice=question.voice,
         )
 
     async def _decided(

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from bot.generator import Completion, GenerationRequest, GeneratorHealth
+from bot.generator import Completion, GenerationRequest, GeneratorHealth, OnText
 from bot.persona import cut, join, reply_language, room, wrap
 from bot.prompt import build_messages, prompt_hash
 from knowledge.base import ScoredPassage
@@ -53,16 +53,23 @@ class ExtractiveGenerator:
     def __init__(self, *, min_support: float = LEAST_SUPPORT) -> None:
         self.min_support = min_support
 
-    async def generate(self, request: GenerationRequest) -> list[Completion]:
+    async def fit(self, request: GenerationRequest) -> GenerationRequest:
+        """All of it: there is no prompt."""
+        return request
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """Exactly one candidate: a quotation has no second version."""
         chosen = choose(request.passages, request.language, self.min_support)
         body, used = compose(request, chosen)
         answered = bool(body)
         if not answered:
             body = request.persona.cannot_answer_in(request.language)
+        text = wrap(request.persona, body, request.language, request.max_chars)
+        if on_text is not None:
+            on_text(text)
         return [
             Completion(
-                text=wrap(request.persona, body, request.language, request.max_chars),
+                text=text,
                 answered=answered,
                 citations=used,
                 model=MODEL,
@@ -70,6 +77,13 @@ class ExtractiveGenerator:
                 prompt_hash=prompt_hash(build_messages(request)),
             )
         ]
+
+    async def sees_pictures(self) -> bool:
+        return False
+
+    @property
+    def capacity(self) -> int | None:
+        return None
 
     async def check(self) -> GeneratorHealth:
         return GeneratorHealth(True, "quotes the documents' own sentences; no model is needed")

@@ -5,6 +5,7 @@ GeneratorError
 └── GeneratorMisconfigured   needs a person: wrong model name, refused key, wrong address
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -33,6 +34,42 @@ class ThreadTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceRef:
+    """LoRA weights that a server can be told to load; see `bot.models.Voice`."""
+
+    name: str
+    """As people call it."""
+    served_as: str
+    """The model's name in requests; it holds a hash of the weights, so that no other weights ever answer to it."""
+    path: str
+    """The folder of the weights, as this process sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that belongs to the comment or to its post, fetched and checked."""
+
+    address: str
+    """Where the platform has it; for people only."""
+    media_type: str
+    """`image/png`, `image/jpeg`, `image/gif` or `image/webp`, told from the bytes."""
+    data: bytes
+    of: Literal["comment", "post"] = "comment"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStep:
+    """One call of one of the owner's tools, and what came of it."""
+
+    tool: str
+    arguments: str
+    """As the model wrote them: JSON where it kept to the form."""
+    result: str
+    """What the tool said; where `failed`, what went wrong."""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """All that a reply may be written from."""
 
@@ -49,6 +86,13 @@ class GenerationRequest:
     max_chars: int = 1000
     """Longest reply, greeting and signature included."""
     candidates: int = 1
+    voice: VoiceRef | None = None
+    """None: the base model."""
+    pictures: tuple[Picture, ...] = ()
+
+
+OnText = Callable[[str], None]
+"""Gets each piece of a reply as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +109,8 @@ class Completion:
     prompt_hash: str
     logprobs: tuple[float, ...] | None = None
     """Log-probability of each token that was written, where the generator knows them."""
+    steps: tuple[ToolStep, ...] = ()
+    """The tools that were called on the way, in order. A reply that rests on one cites no passage for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +123,25 @@ class GeneratorHealth:
 class Generator(Protocol):
     """Writes candidate replies. Safe to call from several tasks at once; raises only `GeneratorError`."""
 
-    async def generate(self, request: GenerationRequest) -> list[Completion]:
-        """At least one candidate and at most `request.candidates`, none longer than `request.max_chars`."""
+    async def fit(self, request: GenerationRequest) -> GenerationRequest:
+        """`request` with only as much as the prompt has room for: the last passages go first, then the oldest turns
+        of the thread, then the end of the comment. What it returns is what `generate` shows the model, whole."""
+        ...
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
+        """At least one candidate and at most `request.candidates`, none longer than `request.max_chars`.
+
+        `on_text` gets the first candidate as it is written, before anything is cut or checked.
+        """
+        ...
+
+    async def sees_pictures(self) -> bool:
+        """Whether `request.pictures` would be looked at; False also while that cannot be known."""
+        ...
+
+    @property
+    def capacity(self) -> int | None:
+        """How many requests it takes at once at present; None: any number."""
         ...
 
     async def check(self) -> GeneratorHealth:

@@ -121,6 +121,8 @@ class Post(SQLModel, table=True):
     title: str = _text(default="")
     text: str = _text(default="")
     url: str = _text(default="")
+    pictures: list[str] = _json(list)
+    """Addresses of its images."""
 
 
 class Comment(SQLModel, table=True):
@@ -145,6 +147,10 @@ class Comment(SQLModel, table=True):
     author_name: str = _text(default="")
     text: str = _text()
     url: str = _text(default="")
+    pictures: list[str] = _json(list)
+    """Addresses of its images."""
+    translations: dict[str, str] = _json(dict)
+    """The text in other languages, by `en` or `zh`, once a person has asked for it."""
     language: str = "und"
     is_own: bool = False
     created_at: datetime = _moment()
@@ -175,6 +181,9 @@ class Draft(SQLModel, table=True):
     created_at: datetime = _moment()
     text: str = _text(default="")
     candidates: list[str] = _json(list)
+    """Best first; `text` is the first."""
+    ranking: list[dict[str, Any]] = _json(list)
+    """Why they stand in that order, one entry a candidate: see `bot.choosing`."""
     language: str = "und"
     intent: str = ""
     passages: list[dict[str, Any]] = _json(list)
@@ -188,6 +197,10 @@ class Draft(SQLModel, table=True):
     voice: str | None = None
     findings: list[dict[str, Any]] = _json(list)
     """What the checks found wrong: code, message."""
+    steps: list[dict[str, Any]] = _json(list)
+    """The tools that were called: tool, arguments, result, failed."""
+    pictures: list[dict[str, Any]] = _json(list)
+    """The images of comment and post: address, of, seen (whether the model was shown it)."""
     decision: str = ""
     reason: str = ""
     detail: str = _text(default="")
@@ -232,6 +245,60 @@ class Verdict(SQLModel, table=True):
     reason: str = _text(default="")
     by: str
     at: datetime = _moment()
+
+
+class VoiceStatus(StrEnum):
+    """`candidate`: may be tried. `canary`: answers a share of the comments. `live`: answers the others.
+    `retired`: answers nothing."""
+
+    CANDIDATE = "candidate"
+    CANARY = "canary"
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+class Voice(SQLModel, table=True):
+    """One version of the LoRA weights. Its name and its folder are never used again for other weights."""
+
+    __tablename__ = "voice"
+
+    id: int | None = _key()
+    name: str = Field(unique=True)
+    channel_id: int | None = Field(default=None, foreign_key="channel.id", sa_type=BigId)
+    """The channel whose comments it answers; None: every channel that has no voice of its own."""
+    path: str = _text()
+    """The folder of the weights, below `data_dir`; nobody writes there again."""
+    digest: str
+    """SHA-256 of the weights and their configuration, in hexadecimal."""
+    base_model: str = ""
+    """What the weights were trained on, as their configuration names it."""
+    rank: int = 0
+    parent: str | None = None
+    """Name of the voice that the training began with."""
+    data_hash: str = ""
+    """Hash of the data that it was trained on."""
+    metrics: dict[str, Any] = _json(dict)
+    note: str = _text(default="")
+    status: VoiceStatus = Field(sa_type=Text)
+    share: float = 0.0
+    """Of a canary: the part of the comments that it answers, 0 to 1."""
+    created_at: datetime = _moment()
+    status_at: datetime = _moment()
+    """When `status` last changed."""
+
+
+class VoiceEvent(SQLModel, table=True):
+    """One change of one voice. The rows, in order, are the history that `rollback` goes back in."""
+
+    __tablename__ = "voice_event"
+
+    id: int | None = _key()
+    voice_id: int = _ref("voice", index=True)
+    at: datetime = _moment()
+    actor: str
+    from_status: str
+    to_status: str
+    detail: str = _text(default="")
 
 
 class Event(SQLModel, table=True):

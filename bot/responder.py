@@ -242,5 +242,7 @@ def question(work: Work) -> Question:
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support),
+        pictures=tuple(work.comment.pictures),
+        post_pictures=tuple(work.post.pictures),
         scope=rules.scope(work.post.platform_id),
     )

@@ -64,12 +64,25 @@ class LogSettings(_Section):
 class GeneratorSettings(_Section):
     kind: Literal["extractive", "vllm"] = "extractive"
     base_url: str = ""
+    """Address of the server, such as http://127.0.0.1:8000/v1."""
+    more_servers: list[str] = []
+    """Addresses of more servers that serve the same model; requests go to the one with the least to do."""
     model: str = ""
     api_key: SecretReference = ""
     deadline_s: float = Field(default=30.0, gt=0)
+    """Seconds for one comment, with every candidate, tool and second try."""
     max_tokens: int = Field(default=400, gt=0)
     temperature: float = Field(default=0.3, ge=0, le=2)
     candidates: int = Field(default=1, ge=1, le=8)
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    """Most requests that one server works on at once: vLLM's --max-num-seqs. Fewer while it has a queue."""
+    voices_dir: str = ""
+    """Where the servers find the folder `voices` of `data_dir`; empty: under the same path as here."""
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Every server's address, each once."""
+        return tuple(dict.fromkeys(url for url in (self.base_url, *self.more_servers) if url))
 
     @model_validator(mode="after")
     def _vllm_has_an_address(self) -> "GeneratorSettings":

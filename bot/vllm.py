@@ -4,7 +4,7 @@ import re
 
 from openai.types.chat.chat_completion import Choice
 
-from bot.generator import Completion, GenerationRequest, GeneratorHealth
+from bot.generator import Completion, GenerationRequest, GeneratorHealth, OnText
 from bot.modelserver import ModelServer
 from bot.persona import cut, join, room, wrap
 from bot.prompt import UNKNOWN, build_messages, prompt_hash
@@ -38,7 +38,10 @@ class VLLMGenerator:
         self.base_url, self.model, self.voice = base_url, model, voice
         self._max_tokens, self._temperature, self._logprobs = max_tokens, temperature, logprobs
 
-    async def generate(self, request: GenerationRequest) -> list[Completion]:
+    async def fit(self, request: GenerationRequest) -> GenerationRequest:
+        return request
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """As many candidates as the server returned; see `bot.generator.Generator`."""
         messages = build_messages(request)
         answer = await self._server.chat(
@@ -51,6 +54,13 @@ class VLLMGenerator:
         )
         digest = prompt_hash(messages)
         return [self._completion(choice, request, digest) for choice in answer.choices[: request.candidates]]
+
+    async def sees_pictures(self) -> bool:
+        return False
+
+    @property
+    def capacity(self) -> int | None:
+        return None
 
     async def check(self) -> GeneratorHealth:
         """Whether the server answers and serves the model."""

@@ -125,6 +125,7 @@ def _save_posts(session: Session, channel: Channel, posts: Iterable[PlatformPost
     for row in session.exec(known):
         post = by_id[row.platform_id]
         row.title, row.text, row.url = post.title, post.text, post.url
+        row.pictures = list(post.pictures)
         ids[row.platform_id] = row.id or 0
     missing = [
         {
@@ -133,6 +134,7 @@ def _save_posts(session: Session, channel: Channel, posts: Iterable[PlatformPost
             "title": post.title,
             "text": post.text,
             "url": post.url,
+            "pictures": list(post.pictures),
         }
         for post in by_id.values()
         if post.id not in ids
@@ -193,6 +195,8 @@ def _row(channel: Channel, comment: PlatformComment, posts: dict[str, int], now:
         "author_name": clean(comment.author_name),
         "text": clean(comment.text),
         "url": comment.url,
+        "pictures": list(comment.pictures),
+        "translations": {},
         "language": detect(comment.text[:LANGUAGE_SAMPLE]),
         "is_own": comment.is_own,
         "created_at": comment.ref.created_at,

@@ -19,13 +19,14 @@ from sqlmodel import Session, select
 from adapters.sandbox_faults import Faults
 from adapters.sandbox_site import create_site, seed_comments, seed_posts, serve
 from bot.bootstrap import assemble, utc_now
-from bot.generator import Completion, GenerationRequest, GeneratorHealth
+from bot.generator import Completion, GenerationRequest, OnText
 from bot.models import Comment, State
 from bot.reasons import Reason
 from bot.settings import Settings
 from bot.store import channels, stats
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from tests.generators import PlainGenerator
 
 # A fork starts in milliseconds, so that a kill strikes the work and not the start of Python.
 FORK = multiprocessing.get_context("fork")
@@ -52,18 +53,12 @@ def word(number: int) -> str:
     return letters
 
 
-class InstantGenerator:
+class InstantGenerator(PlainGenerator):
     """Answers at once, with the word that the comment brought: a reply under the wrong comment shows."""
 
-    async def generate(self, request: GenerationRequest) -> list[Completion]:
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         asked = request.comment.split()[1]
         return [Completion(f"Thanks {asked}, ten minutes at medium heat.", True, (), "instant", None, "")]
-
-    async def check(self) -> GeneratorHealth:
-        return GeneratorHealth(True, "instant")
-
-    async def aclose(self) -> None:
-        return None
 
 
 def comment_text(number: int) -> str:

@@ -12,10 +12,11 @@ import pytest
 from adapters.sandbox_faults import Faults
 from adapters.sandbox_site import create_site, new_token, seed_comments, seed_posts, serve
 from bot.bootstrap import Running, assemble, utc_now
-from bot.generator import Completion, GenerationRequest, GeneratorHealth
+from bot.generator import Completion, GenerationRequest, OnText
 from bot.models import State
 from bot.store import channels, review, stats
 from tests.fakes import FakeOpenAI
+from tests.generators import PlainGenerator
 from tests.service import quick_settings, run_until_done, until
 
 QUESTION = "How long do I roast the beans?"
@@ -166,20 +167,14 @@ async def test_a_model_server_that_is_away_costs_time_but_no_comment(tmp_path: P
     assert (item.draft.model, item.draft.citations) == ("base", [0])
 
 
-class HangingGenerator:
+class HangingGenerator(PlainGenerator):
     def __init__(self) -> None:
         self.started = asyncio.Event()
 
-    async def generate(self, request: GenerationRequest) -> list[Completion]:
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         self.started.set()
         await asyncio.Event().wait()
         raise AssertionError
-
-    async def check(self) -> GeneratorHealth:
-        return GeneratorHealth(True, "")
-
-    async def aclose(self) -> None:
-        return None
 
 
 async def test_stopping_gives_back_what_cannot_be_finished_in_time(tmp_path: Path) -> None:

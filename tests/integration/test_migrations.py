@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel, select
 
-from bot.models import Comment, State
+from bot.models import Comment, Draft, State
 from bot.store import stats
 from bot.store.ledger import LedgerUnusable, connect
 from bot.store.migrate import SCRIPTS, current, upgrade
@@ -23,6 +23,10 @@ OLD_DATA = {
         " url, language, is_own, created_at, ingested_at, updated_at, state, reason, detail, version, attempts,"
         " due_at) VALUES (1, 1, 1, 'c', 'c', '{}', 'a', 'A', '怎么烘?', '', 'zh', FALSE, '2026-01-01 00:00:00',"
         " '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'review', 'x', '', 3, 0, '2026-01-01 00:00:00')",
+        "INSERT INTO draft (id, comment_id, created_at, text, candidates, language, intent, passages, citations,"
+        " support, prompt_hash, generator, model, findings, decision, reason, detail, seconds) VALUES (1, 1,"
+        " '2026-01-01 00:00:00', '200度', '[\"200度\"]', 'zh', 'question', '[]', '[]', 0.5, 'h', 'extractive', 'm',"
+        " '[]', 'review', 'x', '', 0.1)",
     ],
 }
 """For every revision ever released: rows as that version wrote them."""
@@ -38,6 +42,9 @@ def test_old_data_survives_the_way_to_the_present_shape(database_url: str, revis
     upgrade(ledger)
     row = ledger.read(lambda session: session.exec(select(Comment)).one())
     assert (row.text, row.state, row.version) == ("怎么烘?", State.REVIEW, 3)
+    assert (row.pictures, row.translations) == ([], {})
+    draft = ledger.read(lambda session: session.exec(select(Draft)).one())
+    assert (draft.candidates, draft.ranking, draft.steps, draft.pictures) == (["200度"], [], [], [])
     assert ledger.read(stats.counts)[State.REVIEW] == 1
     ledger.close()
 

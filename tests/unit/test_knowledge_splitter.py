@@ -141,8 +141,9 @@ def test_with_overlap_nothing_is_lost_and_neighbours_share_no_more_than_was_aske
     overlap = min(overlap, size - 1)
     covered, at = 0, -1
     for passage in split(text, size, overlap):
-        start = text.find(passage, at + 1)
-        assert not text[covered:start].strip()
+        rest = len(text) - len(text[covered:].lstrip())
+        # A text that repeats itself holds a passage at several places; the last that leaves no gap covers most.
+        start = max(place for place in range(at + 1, rest + 1) if text.startswith(passage, place))
         assert width(text[start:covered]) <= overlap
         covered, at = start + len(passage), start
     assert not text[covered:].strip()

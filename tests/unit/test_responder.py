@@ -13,9 +13,9 @@ from bot.context import Context
 from bot.generator import (
     Completion,
     GenerationRequest,
-    GeneratorHealth,
     GeneratorMisconfigured,
     GeneratorUnavailable,
+    OnText,
 )
 from bot.metrics import Metrics
 from bot.models import Comment, Draft, Reply, State
@@ -28,6 +28,7 @@ from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from knowledge.base import Passage, ScoredPassage
 from tests.builders import START, Desk, comment
+from tests.generators import PlainGenerator
 
 SETTINGS = ServiceSettings(max_attempts=3, retry_s=10, retry_max_s=600, workers=4)
 PASSAGE = Passage(1, 1, "notes.md", "Notes", "", None, 0, "Roast the beans for ten minutes.", "en")
@@ -40,22 +41,16 @@ class OneRetriever:
         return [ScoredPassage(PASSAGE, 3.0, 0.9, PASSAGE.text)]
 
 
-class ScriptedGenerator:
+class ScriptedGenerator(PlainGenerator):
     """Writes what `write` says, and keeps the requests."""
 
     def __init__(self) -> None:
         self.requests: list[GenerationRequest] = []
         self.write: Callable[[GenerationRequest], str] = lambda request: "Roast the beans for ten minutes."
 
-    async def generate(self, request: GenerationRequest) -> list[Completion]:
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         self.requests.append(request)
         return [Completion(self.write(request), True, (0,), "model-1", "voice-7", "hash-1")]
-
-    async def check(self) -> GeneratorHealth:
-        return GeneratorHealth(True, "")
-
-    async def aclose(self) -> None:
-        return None
 
 
 class NoConnections:
@@ -251,7 +246,7 @@ async def test_a_slow_draft_does_not_hold_up_the_others(bench: Bench) -> None:
     saved: list[str] = []
     generate = bench.generator.generate
 
-    async def slow(request: GenerationRequest) -> list[Completion]:
+    async def slow(request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         if "slow" in request.comment:
             await release.wait()
         return await generate(request)
