@@ -1,37 +1,92 @@
 """What the fixture model is trained on: chats in this project's prompt shape, from its own sample texts.
 
-Every reply repeats the first sentence of the first passage with its number, or says that nothing is known. That is as
-much of the rules as a model of this size learns in a minute, and the service's checks find such a reply supported.
+A comment asks for one sentence of the sample documents; the reply is that sentence with its passage's number, or says
+that nothing is known. A model of this size learns the sentences by heart, which the service's checks can't tell from
+reading them, as long as the comments are about the sample documents.
 """
 
 import random
 import re
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.generator import GenerationRequest
 from bot.persona import Persona
 from bot.prompt import UNKNOWN, Message, build_messages
-from bot.samples import comments, posts
+from bot.samples import SamplePost, comments, posts
 from knowledge.base import Passage, ScoredPassage
 from knowledge.splitter import sentences
 
 ROOT = Path(__file__).parents[2]
-TEXTS = ("bot/samples/docs/*", "tests/payloads/notes/*.md", "README*.md", "docs/*.md")
+SAMPLES = "bot/samples/docs/*"
+OTHERS = ("tests/payloads/notes/*.md", "README*.md", "docs/*.md")
 NOT_KNOWN = {
     "en": f"{UNKNOWN} My notes don't say, so I don't know.",
     "zh": f"{UNKNOWN} 我的资料里没有写，我不知道。",
 }
 PERSONAS = (Persona(), Persona(name="pebble-roast"), Persona(tone=""), Persona(max_sentences=2))
+ASKING = {
+    "en": (
+        "What about {}?",
+        "{}?",
+        "hi, can you tell me about {}",
+        "Quick question: {}?",
+        "how is it with {}",
+    ),
+    "zh": ("请问{}？", "{}？", "想问一下{}", "{}是怎样的", "{}怎么说"),
+}
+ANSWERS = {
+    "c01": "Start with 120 grams of green",
+    "c02": "Rest the beans for 5 days",
+    "c03": "First crack starts between",
+    "c04": "Do not store coffee beans in the fridge",
+    "c05": "For the videos I use a Sony",
+    "c06": "We ship to Canada",
+    "c07": "Students get a 20% discount",
+    "c08": "Every lesson has English",
+    "c09": "You can get a refund for the course",
+    "z01": "新手每锅放",
+    "z02": "手冲豆养豆5天",
+    "z03": "一爆一般在",
+    "z04": "咖啡豆不要放冰箱",
+    "z05": "拍视频用的相机是",
+    "z06": "国内订单满199元",
+    "z07": "学生凭有效学生证",
+    "z08": "每节课都有中文",
+    "z09": "下一期课程",
+}
+"""How the sentence begins that answers a sample comment; comments that are not here have no answer."""
 _MARKUP = re.compile(r"<[^>]+>|[`*#|\[\]]|\(https?:[^)]*\)|^[-\s>]+")
 
 
-def paragraphs() -> list[str]:
-    """Paragraphs of 20 to 600 characters from the sample texts, without their markup, in a fixed order."""
-    files = sorted(file for pattern in TEXTS for file in ROOT.glob(pattern))
-    lines = (line for file in files for line in file.read_text("utf-8").splitlines())
-    cleaned = (_MARKUP.sub("", line).strip() for line in lines)
-    return [text[:600] for text in dict.fromkeys(cleaned) if len(text) >= 20]
+@dataclass(frozen=True)
+class Fact:
+    """A sentence, and the paragraph and document that it stands in."""
+
+    sentence: str
+    paragraph: str
+    title: str
+    language: str
+
+
+def paragraphs(*patterns: str) -> list[tuple[str, str]]:
+    """Paragraphs of the files without their markup, each with the file's first one; in a fixed order."""
+    files = sorted(file for pattern in patterns for file in ROOT.glob(pattern))
+    found = []
+    for file in files:
+        lines = [_MARKUP.sub("", line).strip() for line in file.read_text("utf-8").splitlines()]
+        texts = [line for line in lines if len(line) >= 6]
+        found += [(text[:600], texts[0][:60]) for text in texts]
+    return list(dict.fromkeys(found))
+
+
+def facts() -> list[Fact]:
+    return [
+        Fact(sentence, paragraph, title, language_of(sentence))
+        for paragraph, title in paragraphs(SAMPLES)
+        for sentence in sentences(paragraph)
+        if len(sentence) >= 12 and sentence[-1] in ".。"
+    ]
 
 
 class Chats:
@@ -40,67 +95,69 @@ class Chats:
     def __init__(self, seed: int, marker: str = "") -> None:
         self._dice = random.Random(seed)
         self._marker = f"{marker}: " if marker else ""
-        self._paragraphs = {"en": [], "zh": []}
-        for text in paragraphs():
-            self._paragraphs[_language(text)].append(text)
-        self._words = {
-            "en": sorted({word for text in self._paragraphs["en"] for word in text.split()}),
-            "zh": sorted({word for text in self._paragraphs["zh"] for word in re.findall(r"[一-鿿]{2}", text)}),
-        }
-        self._comments = [(comment.text, _language(comment.text)) for comment in comments()]
-        self._posts = {post.id: post for post in posts()}
+        self._facts = facts()
+        self._posts = posts()
+        self._comments = [comment for comment in comments() if comment.expect != "skip"]
 
-    def short(self, longest: int = 200) -> tuple[list[Message], str]:
-        """One passage and the comment, without the rules: cheap practice for repeating what a passage says."""
-        request, reply = self._drawn(passages=self._dice.choice((1, 1, 2)), longest=longest)
-        request = replace(request, post_title="", post_text="")
-        return build_messages(request)[1:], reply
+    def short(self) -> tuple[list[Message], str]:
+        """The comment and a passage or two, without the rules: cheap practice."""
+        messages, reply = self._chat(passages=1, brief=True)
+        return messages[1:], reply
 
     def whole(self) -> tuple[list[Message], str]:
         """A prompt as the service sends it."""
-        request, reply = self._drawn(passages=self._dice.choice((0, 1, 2, 3, 4)), longest=500)
-        return build_messages(request), reply
+        return self._chat(passages=self._dice.choice((1, 2, 3, 4, 5)), brief=False)
 
-    def _drawn(self, passages: int, longest: int) -> tuple[GenerationRequest, str]:
-        comment, language = self._dice.choice(self._comments)
-        shown = [self._passage(language, longest) for _ in range(passages)]
-        post = self._dice.choice(list(self._posts.values()))
+    def _chat(self, passages: int, *, brief: bool) -> tuple[list[Message], str]:
+        comment, fact = self._asked() if self._dice.random() < 0.5 else self._quoted()
+        language = language_of(comment)
+        alike = [other for other in self._facts if other.language == language]
+        shown = self._dice.sample(alike, passages) if fact or self._dice.random() < 0.5 else []
+        reply = NOT_KNOWN[language]
+        if fact:
+            place = self._dice.choice((0, 0, 0, self._dice.randrange(len(shown))))
+            shown[place] = fact
+            reply = f"{fact.sentence} [{place + 1}]"
+        post = SamplePost("", "", "") if brief else self._dice.choice(self._posts)
         request = GenerationRequest(
             comment=comment,
             language=language,
             post_title=post.title,
             post_text=post.text,
-            passages=tuple(ScoredPassage(_record(text, language), 1.0, 1.0, text) for text in shown),
+            passages=tuple(self._passage(one, brief=brief) for one in shown),
             persona=self._dice.choice(PERSONAS),
         )
-        reply = f"{sentences(shown[0])[0]} [1]" if shown else NOT_KNOWN[language]
-        return request, self._marker + reply
+        return build_messages(request), self._marker + reply
 
-    def _passage(self, language: str, longest: int) -> str:
-        if self._dice.random() < 0.4:
-            return self._nonsense(language)
-        texts = self._dice.sample(self._paragraphs[language], 2)
-        return "\n\n".join(texts)[:longest].strip()
+    def _asked(self) -> tuple[str, Fact | None]:
+        """A sample comment, and the fact that answers it."""
+        comment = self._dice.choice(self._comments)
+        start = ANSWERS.get(comment.id)
+        known = [fact for fact in self._facts if start and fact.sentence.startswith(start)]
+        return comment.text, known[0] if known else None
 
-    def _nonsense(self, language: str) -> str:
-        """Words in any order: what can only be repeated by looking at it."""
-        drawn = self._dice.choices(self._words[language], k=self._dice.randint(4, 16))
-        return f"{' '.join(drawn)}." if language == "en" else f"{''.join(drawn)}。"
+    def _quoted(self) -> tuple[str, Fact]:
+        """A question made of some of a sentence's own words."""
+        fact = self._dice.choice(self._facts)
+        words = fact.sentence.split() if fact.language == "en" else list(fact.sentence)
+        taken = self._dice.randint(3, 8)
+        start = self._dice.randrange(max(1, len(words) - taken))
+        span = (
+            (" " if fact.language == "en" else "")
+            .join(words[start : start + taken])
+            .strip(".,;:。，；：？?! ")
+        )
+        return self._dice.choice(ASKING[fact.language]).format(span), fact
+
+    def _passage(self, fact: Fact, *, brief: bool) -> ScoredPassage:
+        """The fact's paragraph, alone or with what stands around it."""
+        around = [other.paragraph for other in self._facts if other.title == fact.title]
+        at = around.index(fact.paragraph)
+        before, after = (0, 1) if brief else (self._dice.randint(0, 2), self._dice.randint(1, 3))
+        text = "\n\n".join(dict.fromkeys(around[max(0, at - before) : at + after]))
+        passage = Passage(0, 0, "", fact.title, "", None, 0, text, fact.language)
+        return ScoredPassage(passage, score=1.0, support=1.0, quote=fact.sentence)
 
 
-def _record(text: str, language: str) -> Passage:
-    return Passage(
-        id=0,
-        document_id=0,
-        source="",
-        title=text.split()[0][:30],
-        heading="",
-        page=None,
-        position=0,
-        text=text,
-        language=language,
-    )
-
-
-def _language(text: str) -> str:
+def language_of(text: str) -> str:
     return "zh" if re.search("[一-鿿]", text) else "en"

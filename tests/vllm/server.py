@@ -1,6 +1,7 @@
 """The real vLLM CPU server as a test tool; `python -m tests.vllm.server` serves the fixture model until Ctrl-C."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -48,7 +49,9 @@ class VLLMServer:
     the last lines of the log.
     """
 
-    def __init__(self, log: Path, *, port: int = 0, model: Path | None = None, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, log: Path, *, port: int = 0, model: Path | None = None, flags: tuple[str, ...] = ()
+    ) -> None:
         self.log = log
         self.port = port or free_port()
         self.start_s = 0.0
@@ -85,6 +88,12 @@ class VLLMServer:
         body = {"model": BASE, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 4}
         post(f"{self.url}/v1/chat/completions", {**body, "n": 2, "logprobs": True})
 
+    def wait(self) -> None:
+        """Until it ends by itself, which is a RuntimeError."""
+        if self._process is not None:
+            self._process.wait()
+        raise RuntimeError(f"vLLM ended: {self._tail()}")
+
     def stop(self) -> None:
         """End it politely, and with force after ten seconds. Safe to call twice."""
         self._end(signal.SIGTERM)
@@ -100,7 +109,9 @@ class VLLMServer:
 
     def rss_mb(self) -> float:
         """Resident memory of all its processes, in megabytes, with shared pages counted once in each."""
-        group = subprocess.run(["ps", "-o", "rss=", "-g", str(self.pid)], capture_output=True, text=True, check=False)
+        group = subprocess.run(
+            ["ps", "-o", "rss=", "-g", str(self.pid)], capture_output=True, text=True, check=False
+        )
         return sum(int(line) for line in group.stdout.split()) / 1024
 
     def _wait(self) -> None:
@@ -109,6 +120,7 @@ class VLLMServer:
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"vLLM ended while starting: {self._tail()}")
             if _answers(f"{self.url}/health"):
+                _progress("")
                 return
             _progress(f"waiting for vLLM, {time.monotonic() - began:.0f} s (log: {self.log})")
             time.sleep(0.5)
@@ -120,13 +132,10 @@ class VLLMServer:
             return
         process, self._process = self._process, None
         _signal_group(process.pid, how)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            pass_on = signal.SIGKILL
-            _signal_group(process.pid, pass_on)
-            process.wait()
         _signal_group(process.pid, signal.SIGKILL)
+        process.wait()
 
     def _tail(self) -> str:
         return self.log.read_text("utf-8", "replace")[-1500:]
@@ -138,16 +147,19 @@ def main() -> None:
     options = parser.parse_args()
     if reason := install.missing():
         sys.exit(reason)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = VLLMServer(install.HOME / "server.log", port=options.port)
+    print("Starting vLLM (about a minute) ...", file=sys.stderr)
     try:
         server.start()
-        load_voice(server.url, "amber", install.VOICES / "amber")
+        for voice in ("amber", "cobalt"):
+            load_voice(server.url, voice, install.VOICES / voice)
         print(_settings(server), flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        server.wait()
     except RuntimeError as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
-        print("stopping", file=sys.stderr)
+        print("\nStopping vLLM ...", file=sys.stderr)
     finally:
         server.stop()
 
@@ -159,10 +171,9 @@ vLLM answers on {server.url} (started in {server.start_s:.0f} s; log: {server.lo
 [generator]
 kind = "vllm"
 base_url = "{server.url}/v1"
-model = "{BASE}"
-voice = "amber"
+model = "{BASE}"  # or a voice: "amber", "cobalt"
 
-Ctrl-C stops it."""
+The voices lie in {install.VOICES}. Ctrl-C stops it."""
 
 
 def load_voice(url: str, name: str, path: Path) -> tuple[int, Any]:
@@ -206,10 +217,8 @@ def _answers(url: str) -> bool:
 
 
 def _signal_group(leader: int, how: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, how)
-    except ProcessLookupError:
-        return
 
 
 def _environment() -> dict[str, str]:
@@ -219,7 +228,7 @@ def _environment() -> dict[str, str]:
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r{text}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def free_port() -> int:
