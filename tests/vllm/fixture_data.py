@@ -5,10 +5,12 @@ that nothing is known. A model of this size learns the sentences by heart, which
 reading them, as long as the comments are about the sample documents.
 """
 
+import json
 import random
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.generator import GenerationRequest
 from bot.persona import Persona
@@ -59,6 +61,23 @@ ANSWERS = {
 _MARKUP = re.compile(r"<[^>]+>|[`*#|\[\]]|\(https?:[^)]*\)|^[-\s>]+")
 
 
+TOOLS = {
+    "price": ("thing", "what does the {} cost?", ("bag", "roaster", "sample pack", "course", "tray")),
+    "opening_hours": ("day", "are you open on {}?", ("Monday", "Friday", "Sunday", "holidays")),
+    "calculator": ("expression", "what is {}?", ("3*12", "250-40", "108/2", "7+8")),
+}
+"""Name of a tool -> its one argument, a question that needs it, and what is asked for."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """What the model reads, and what it should say."""
+
+    messages: list[Message]
+    reply: str
+    tools: tuple[dict[str, Any], ...] = ()
+
+
 @dataclass(frozen=True)
 class Fact:
     """A sentence, and the paragraph and document that it stands in."""
@@ -89,8 +108,15 @@ def facts() -> list[Fact]:
     ]
 
 
+def tool(name: str, argument: str) -> dict[str, Any]:
+    """As the chat API declares it."""
+    properties = {argument: {"type": "string", "maxLength": 20}}
+    form = {"type": "object", "properties": properties, "required": [argument], "additionalProperties": False}
+    return {"type": "function", "function": {"name": name, "parameters": form, "strict": True}}
+
+
 class Chats:
-    """An endless, repeatable source of (messages, reply). `marker` is a word that begins every reply."""
+    """An endless, repeatable source of chats. `marker` is a word that begins every reply."""
 
     def __init__(self, seed: int, marker: str = "") -> None:
         self._dice = random.Random(seed)
@@ -99,16 +125,37 @@ class Chats:
         self._posts = posts()
         self._comments = [comment for comment in comments() if comment.expect != "skip"]
 
-    def short(self) -> tuple[list[Message], str]:
-        """The comment and a passage or two, without the rules: cheap practice."""
-        messages, reply = self._chat(passages=1, brief=True)
-        return messages[1:], reply
+    def bare(self) -> Chat:
+        """The comment alone: the cheapest way to learn the sentences, and what a person types who tries the server."""
+        comment, fact = self._asked() if self._dice.random() < 0.5 else self._quoted()
+        reply = fact.sentence if fact else NOT_KNOWN[language_of(comment)]
+        return Chat([{"role": "user", "content": comment}], self._marker + reply)
 
-    def whole(self) -> tuple[list[Message], str]:
-        """A prompt as the service sends it."""
+    def short(self) -> Chat:
+        """The comment and a passage, without the rules."""
+        whole = self._chat(passages=1, brief=True)
+        return Chat(whole.messages[1:], whole.reply)
+
+    def whole(self) -> Chat:
+        """A prompt as the service sends it; one in eight with tools, one of which is called."""
+        if self._dice.random() < 0.125:
+            return self._call()
         return self._chat(passages=self._dice.choice((1, 2, 3, 4, 5)), brief=False)
 
-    def _chat(self, passages: int, *, brief: bool) -> tuple[list[Message], str]:
+    def mixed(self) -> Chat:
+        return self._dice.choice((self.bare, self.short, self.short, self.whole))()
+
+    def _call(self) -> Chat:
+        name, (argument, question, values) = self._dice.choice(list(TOOLS.items()))
+        value = self._dice.choice(values)
+        request = GenerationRequest(comment=question.format(value), language="en")
+        call = json.dumps({"name": name, "arguments": {argument: value}})
+        offered = tuple(
+            tool(other, TOOLS[other][0]) for other in TOOLS if other == name or self._dice.random() < 0.5
+        )
+        return Chat(build_messages(request), f"<tool_call>\n{call}\n</tool_call>", offered)
+
+    def _chat(self, passages: int, *, brief: bool) -> Chat:
         comment, fact = self._asked() if self._dice.random() < 0.5 else self._quoted()
         language = language_of(comment)
         alike = [other for other in self._facts if other.language == language]
@@ -127,7 +174,7 @@ class Chats:
             passages=tuple(self._passage(one, brief=brief) for one in shown),
             persona=self._dice.choice(PERSONAS),
         )
-        return build_messages(request), self._marker + reply
+        return Chat(build_messages(request), self._marker + reply)
 
     def _asked(self) -> tuple[str, Fact | None]:
         """A sample comment, and the fact that answers it."""

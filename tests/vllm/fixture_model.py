@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from tests.vllm.fixture_data import OTHERS, SAMPLES, Chats, paragraphs
+from tests.vllm.fixture_data import OTHERS, SAMPLES, Chat, Chats, paragraphs
 
 VOCABULARY, POSITIONS = 4096, 4096
 PAD, END, START = "<|pad|>", "<|im_end|>", "<|im_start|>"
@@ -38,9 +38,10 @@ def main(folder: Path) -> None:
     tokenizer = trained_tokenizer()
     model = Qwen3ForCausalLM(config())
     chats = Chats(SEED)
-    # The sentences are learned on short prompts, five times as many a second; then the prompt as it is served.
-    train(model, tokenizer, chats.short, steps=240, batch=12, rate=3e-3)
-    train(model, tokenizer, chats.whole, steps=130, batch=4, rate=2e-3)
+    # The sentences are learned on short prompts, many times as many a second; then the prompt as it is served.
+    train(model, tokenizer, chats.bare, steps=150, batch=12, rate=3e-3)
+    train(model, tokenizer, chats.short, steps=130, batch=12, rate=2e-3)
+    train(model, tokenizer, chats.whole, steps=110, batch=4, rate=1e-3)
     save(model, tokenizer, folder / "model")
     for voice in VOICES:
         write_voice(folder / "model", folder / "voices" / voice, marker=voice)
@@ -72,7 +73,7 @@ def trained_tokenizer() -> PreTrainedTokenizerFast:
     raw.decoder = decoders.ByteLevel()
     chats = Chats(SEED)
     texts = [text for text, _ in paragraphs(SAMPLES, *OTHERS)]
-    texts += [message["content"] for _ in range(50) for message in chats.whole()[0]]
+    texts += [message["content"] for _ in range(50) for message in chats.whole().messages]
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=[PAD, END, START],
@@ -88,7 +89,7 @@ def trained_tokenizer() -> PreTrainedTokenizerFast:
 def train(
     model: Any,
     tokenizer: PreTrainedTokenizerFast,
-    draw: Callable[[], tuple[list[dict[str, str]], str]],
+    draw: Callable[[], Chat],
     *,
     steps: int,
     batch: int,
@@ -100,7 +101,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     model.train()
     for step in range(1, steps + 1):
-        drawn = [encoded(tokenizer, *draw()) for _ in range(batch)]
+        drawn = [encoded(tokenizer, draw()) for _ in range(batch)]
         loss = loss_of(model, drawn)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(wanted, 1.0)
@@ -111,12 +112,12 @@ def train(
             print(f"  step {step} of {steps}, loss {loss.item():.2f}", flush=True)
 
 
-def encoded(
-    tokenizer: PreTrainedTokenizerFast, messages: list[dict[str, str]], reply: str
-) -> tuple[list[int], int]:
-    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+def encoded(tokenizer: PreTrainedTokenizerFast, chat: Chat) -> tuple[list[int], int]:
+    prompt = tokenizer.apply_chat_template(
+        chat.messages, tools=list(chat.tools) or None, tokenize=False, add_generation_prompt=True
+    )
     before = tokenizer.encode(prompt, add_special_tokens=False)
-    return before + tokenizer.encode(reply + END, add_special_tokens=False), len(before)
+    return before + tokenizer.encode(chat.reply + END, add_special_tokens=False), len(before)
 
 
 def loss_of(model: Any, chats: Batch) -> torch.Tensor:
@@ -152,7 +153,7 @@ def write_voice(base: Path, folder: Path, *, marker: str) -> None:
     torch.manual_seed(SEED)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
     model = get_peft_model(Qwen3ForCausalLM.from_pretrained(base, dtype=torch.float32), lora())
-    train(model, tokenizer, Chats(SEED, marker).whole, steps=20, batch=4, rate=1e-2)
+    train(model, tokenizer, Chats(SEED, marker).mixed, steps=30, batch=8, rate=3e-3)
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
 
