@@ -1,0 +1,312 @@
+"""The registry of voices: which there are, which answers whom, and every change of that.
+
+A voice belongs to one channel or to all; that is its scope. Each scope has at most one live voice and one canary.
+Whoever changes a status locks every row of the table first, so that of two who do it at once one sees what the other
+has done.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from bot.models import Channel, Voice, VoiceEvent, VoiceStatus
+
+PROMOTABLE = (VoiceStatus.CANDIDATE, VoiceStatus.CANARY, VoiceStatus.RETIRED)
+
+
+class VoiceRefused(ValueError):
+    """What was asked of a voice cannot be done; the message says why and what can."""
+
+
+class NoSuchVoice(VoiceRefused):
+    """No voice has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVoice:
+    """What is told when a voice is registered; see `bot.models.Voice`."""
+
+    name: str
+    path: str
+    digest: str
+    base_model: str
+    rank: int
+    channel_id: int | None = None
+    parent: str | None = None
+    data_hash: str = ""
+    metrics: Mapping[str, Any] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Every voice, oldest first, and the ids of those that a rollback would go to."""
+
+    voices: tuple[Voice, ...]
+    ways_back: frozenset[int]
+
+    def with_status(self, *statuses: VoiceStatus) -> list[Voice]:
+        return [voice for voice in self.voices if voice.status in statuses]
+
+
+def every(session: Session) -> list[Voice]:
+    """Oldest first."""
+    return list(session.exec(select(Voice).order_by(col(Voice.id))))
+
+
+def named(session: Session, name: str) -> Voice:
+    """Raises NoSuchVoice."""
+    return _pick(every(session), name)
+
+
+def registry(session: Session) -> Registry:
+    voices, events = every(session), _events(session)
+    live = [voice for voice in voices if voice.status == VoiceStatus.LIVE]
+    back = (way_back(voices, events, voice.channel_id) for voice in live)
+    return Registry(tuple(voices), frozenset(voice.id or 0 for voice in back if voice is not None))
+
+
+def history(session: Session, voice_id: int) -> list[VoiceEvent]:
+    """Oldest first."""
+    found = select(VoiceEvent).where(VoiceEvent.voice_id == voice_id).order_by(col(VoiceEvent.id))
+    return list(session.exec(found))
+
+
+def answering(session: Session) -> list[Voice]:
+    """Those that answer comments now."""
+    return list(session.exec(select(Voice).where(col(Voice.status).in_(_ANSWERING))))
+
+
+def add(session: Session, new: NewVoice, *, by: str, now: datetime) -> Voice:
+    """A new candidate. Raises VoiceRefused when the name was ever used, or when the parent is unknown."""
+    refuse_taken(session, new.name)
+    if new.parent is not None:
+        named(session, new.parent)
+    voice = Voice(
+        name=new.name,
+        channel_id=new.channel_id,
+        path=new.path,
+        digest=new.digest,
+        base_model=new.base_model,
+        rank=new.rank,
+        parent=new.parent,
+        data_hash=new.data_hash,
+        metrics=dict(new.metrics or {}),
+        note=new.note,
+        status=VoiceStatus.CANDIDATE,
+        created_at=now,
+        status_at=now,
+    )
+    session.add(voice)
+    session.flush()
+    _record(session, voice, act="load", before="", by=by, now=now, detail=new.note)
+    return voice
+
+
+def refuse_taken(session: Session, name: str) -> None:
+    """Raises VoiceRefused when a voice has, or had, this name."""
+    if session.exec(select(Voice.id).where(Voice.name == name)).first() is not None:
+        raise VoiceRefused(f"the name {name!r} is taken, and no name is used twice; choose another")
+
+
+def promote(session: Session, name: str, *, share: float | None, by: str, now: datetime) -> Voice:
+    """Make a voice live, or, with `share` (0 to 1), a canary.
+
+    The voice that was live is retired and stays the way back. Raises VoiceRefused.
+    """
+    voices = _locked(session)
+    voice = _pick(voices, name)
+    status = VoiceStatus.LIVE if share is None else VoiceStatus.CANARY
+    if voice.status not in PROMOTABLE or (voice.status == status and voice.share == share):
+        raise VoiceRefused(f"{name} is {voice.status} already; nothing was changed")
+    if not voice.path:
+        raise VoiceRefused(f"the files of {name} were removed; load the weights again under another name")
+    for other in voices:
+        if other is voice or other.channel_id != voice.channel_id or other.status != status:
+            continue
+        if status == VoiceStatus.CANARY:
+            raise VoiceRefused(f"{other.name} is the canary already; promote it, or retire it first")
+        _change(
+            session,
+            other,
+            VoiceStatus.RETIRED,
+            act="promote",
+            by=by,
+            now=now,
+            detail=f"{name} took its place",
+        )
+    detail = "" if share is None else f"{share:.1%} of the comments"
+    _change(session, voice, status, act="promote", by=by, now=now, detail=detail, share=share or 0.0)
+    return voice
+
+
+def retire(
+    session: Session, name: str, *, by: str, now: datetime, act: str = "retire", detail: str = ""
+) -> Voice:
+    """Take a candidate or a canary out. Raises VoiceRefused for a live voice, whose place must be filled."""
+    voice = _pick(_locked(session), name)
+    if voice.status == VoiceStatus.LIVE:
+        raise VoiceRefused(
+            f"{name} is live; promote another in its place, or go back: rejoinder voices rollback"
+        )
+    if voice.status == VoiceStatus.RETIRED:
+        raise VoiceRefused(f"{name} is retired already; nothing was changed")
+    _change(session, voice, VoiceStatus.RETIRED, act=act, by=by, now=now, detail=detail)
+    return voice
+
+
+def rollback(
+    session: Session, channel_id: int | None, *, by: str, now: datetime, detail: str = ""
+) -> tuple[Voice, Voice | None]:
+    """Put the voice that was live before back in its place; returns the one that went and the one that came.
+
+    None came: there was none before, and the base model answers (for a channel, the voice of all channels). Raises
+    VoiceRefused when no voice is live.
+    """
+    voices = _locked(session)
+    live = [voice for voice in voices if voice.status == VoiceStatus.LIVE and voice.channel_id == channel_id]
+    if not live:
+        raise VoiceRefused("no voice is live there, so there is nothing to go back from")
+    went, came = live[0], way_back(voices, _events(session), channel_id)
+    _change(session, went, VoiceStatus.RETIRED, act="rollback", by=by, now=now, detail=detail)
+    if came is not None:
+        detail = f"back from {went.name}"
+        _change(session, came, VoiceStatus.LIVE, act="rollback", by=by, now=now, detail=detail)
+    return went, came
+
+
+def withdraw(session: Session, name: str, *, by: str, now: datetime, detail: str) -> Voice | None:
+    """A voice that cannot be served answers nobody from now on; None when it answers nobody already."""
+    voice = _pick(_locked(session), name)
+    if voice.status == VoiceStatus.LIVE:
+        rollback(session, voice.channel_id, by=by, now=now, detail=detail)
+    elif voice.status == VoiceStatus.CANARY:
+        _change(session, voice, VoiceStatus.RETIRED, act="return", by=by, now=now, detail=detail)
+    else:
+        return None
+    return voice
+
+
+def forget_files(session: Session, name: str, *, by: str, now: datetime) -> str:
+    """Note that the files of a retired voice are removed; returns their folder, relative to `data_dir`.
+
+    Raises VoiceRefused.
+    """
+    voices = _locked(session)
+    voice = _pick(voices, name)
+    if voice.status != VoiceStatus.RETIRED:
+        raise VoiceRefused(f"{name} is {voice.status}; only a retired voice is removed: rejoinder voices retire")
+    if not voice.path:
+        raise VoiceRefused(f"the files of {name} were removed already; nothing was changed")
+    if voice.id in registry(session).ways_back:
+        raise VoiceRefused(f"{name} is what a rollback would go back to; it stays until another is promoted")
+    folder, voice.path = voice.path, ""
+    session.add(voice)
+    _record(session, voice, act="remove", before=voice.status, by=by, now=now)
+    return folder
+
+
+def way_back(voices: Iterable[Voice], events: Iterable[VoiceEvent], channel_id: int | None) -> Voice | None:
+    """Which voice of the scope was live before the present one, its files still there; `events` oldest first.
+
+    What was rolled back from is no way back: rolling back twice goes back two promotions.
+    """
+    there = {voice.id: voice for voice in voices if voice.channel_id == channel_id}
+    line: list[int] = []
+    for event in events:
+        if event.voice_id not in there:
+            continue
+        if event.act == "promote" and event.to_status == VoiceStatus.LIVE:
+            line.append(event.voice_id)
+        elif event.act == "rollback" and event.from_status == VoiceStatus.LIVE:
+            line.pop()
+        elif event.act == "remove":
+            # A voice that was live before and after the removed one has followed itself.
+            left = [voice_id for voice_id in line if voice_id != event.voice_id]
+            line = [voice_id for voice_id, _ in groupby(left)]
+    return there[line[-2]] if len(line) > 1 else None
+
+
+def voice_for(comment: str, channel_id: int, voices: Sequence[Voice]) -> Voice | None:
+    """Who answers `comment` (the platform's id): the canary for its share, else the live voice; None: the base model.
+
+    A channel's own voices go before those of all channels. The same comment goes to the same canary every time.
+    """
+    for scope in (channel_id, None):
+        for status in (VoiceStatus.CANARY, VoiceStatus.LIVE):
+            for voice in voices:
+                if voice.channel_id != scope or voice.status != status:
+                    continue
+                if status == VoiceStatus.LIVE or _lot(comment, voice.name) < voice.share:
+                    return voice
+    return None
+
+
+def scope_name(session: Session, channel_id: int | None) -> str | None:
+    """The channel's name; None for all channels."""
+    channel = session.get(Channel, channel_id) if channel_id is not None else None
+    return channel.name if channel is not None else None
+
+
+_ANSWERING = (VoiceStatus.CANARY, VoiceStatus.LIVE)
+
+
+def _lot(comment: str, voice: str) -> float:
+    """A number from 0 to 1 that these two always draw."""
+    drawn = sha256(f"{voice}\0{comment}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(drawn[:7]) / (1 << 56)
+
+
+def _locked(session: Session) -> list[Voice]:
+    return list(session.exec(select(Voice).order_by(col(Voice.id)).with_for_update()))
+
+
+def _events(session: Session) -> list[VoiceEvent]:
+    return list(session.exec(select(VoiceEvent).order_by(col(VoiceEvent.id))))
+
+
+def _pick(voices: Sequence[Voice], name: str) -> Voice:
+    for voice in voices:
+        if voice.name == name:
+            return voice
+    known = ", ".join(voice.name for voice in voices) or "none yet"
+    raise NoSuchVoice(f"no voice is named {name!r}; there are: {known}")
+
+
+def _change(
+    session: Session,
+    voice: Voice,
+    status: VoiceStatus,
+    *,
+    act: str,
+    by: str,
+    now: datetime,
+    detail: str = "",
+    share: float = 0.0,
+) -> None:
+    before = voice.status
+    voice.status, voice.share, voice.status_at = status, share, now
+    session.add(voice)
+    _record(session, voice, act=act, before=before, by=by, now=now, detail=detail)
+
+
+def _record(
+    session: Session, voice: Voice, *, act: str, before: str, by: str, now: datetime, detail: str = ""
+) -> None:
+    event = VoiceEvent(
+        voice_id=voice.id or 0,
+        at=now,
+        actor=by,
+        act=act,
+        from_status=before,
+        to_status=voice.status,
+        detail=detail,
+    )
+    session.add(event)
+    # Ids in the order of the changes: `way_back` reads them so.
+    session.flush()
