@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -14,6 +14,7 @@ import aiohttp
 
 from adapters.base import Clock
 from bot.answer import Answerer
+from bot.canary import CanaryRules
 from bot.connections import Connections
 from bot.context import Context
 from bot.extractive import ExtractiveGenerator
@@ -32,6 +33,7 @@ from bot.service import Parts, Service
 from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.voices import Keeper, VoiceServers
 from bot.web.glance import Watcher
 from bot.web.server import serve_pages
 from knowledge.ingest import Library
@@ -111,6 +113,26 @@ def make_judge(settings: Settings) -> Judge | None:
     given = settings.generator
     server = ModelServer(base_url=given.base_url, api_key=resolve(given.api_key), deadline_s=given.deadline_s)
     return LLMJudge(server, given.model)
+
+
+def make_keeper(settings: Settings, ledger: Ledger, generator: Generator, clock: Clock) -> Keeper | None:
+    """None where the generator has no servers that could load a voice."""
+    servers = voice_servers(generator)
+    if servers is None:
+        return None
+    return Keeper(
+        ledger=ledger,
+        servers=servers,
+        data_dir=settings.data_dir,
+        rules=CanaryRules(settings.voices.canary_sure, settings.voices.canary_least),
+        clock=clock,
+        lease=timedelta(seconds=settings.service.lease_s),
+    )
+
+
+def voice_servers(generator: Generator) -> VoiceServers | None:
+    """The model servers that `generator` asks; None where it asks none."""
+    return getattr(generator, "servers", None)
 
 
 def make_persona(settings: PersonaSettings) -> Persona:
@@ -195,12 +217,16 @@ async def assemble(
             answerer=make_answerer(settings, library, writer, judge),
             generator_name=settings.generator.kind,
             on_ready=lambda: waker("sender"),
+            data_dir=settings.data_dir,
         )
         sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
+        keeper = make_keeper(settings, ledger, writer, clock) if "respond" in roles else None
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
+        if keeper is not None:
+            wakes["keeper"] = Loop("keeper", keeper.tick)
         if "send" in roles:
             wakes["sender"] = Loop("sender", sender.tick)
         service = Service(
@@ -209,6 +235,7 @@ async def assemble(
                 poller if "poll" in roles else None,
                 responder if "respond" in roles else None,
                 sender if "send" in roles else None,
+                keeper,
             ),
             loops=wakes.values(),
             beat=make_beat(wakes.values(), settings.service.beat_s),

@@ -66,7 +66,9 @@ def rejected_by_chance(canary: Tally, live: Tally) -> float:
     all_ways = _log_comb(drafts, canary.total)
     return fsum(
         exp(_log_comb(rejected, k) + _log_comb(drafts - rejected, canary.total - k) - all_ways)
-        for k in range(max(canary.rejected, canary.total - drafts + rejected), min(rejected, canary.total) + 1)
+        for k in range(
+            max(canary.rejected, canary.total - drafts + rejected), min(rejected, canary.total) + 1
+        )
     )
 
 

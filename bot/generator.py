@@ -3,6 +3,7 @@
 GeneratorError
 ├── GeneratorUnavailable     wait and repeat: down, slow, overloaded
 └── GeneratorMisconfigured   needs a person: wrong model name, refused key, wrong address
+    └── VoiceUnusable        no server will answer with these weights: damaged, for another base, of too high a rank
 """
 
 from collections.abc import Callable
@@ -23,6 +24,10 @@ class GeneratorUnavailable(GeneratorError):
 
 class GeneratorMisconfigured(GeneratorError):
     """Repeating the request will not help until a person changes the settings or the server."""
+
+
+class VoiceUnusable(GeneratorMisconfigured):
+    """The fault is in the voice's weights, not in the server; other voices may be served."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,22 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from bot.models import Channel, Voice, VoiceEvent, VoiceStatus
 
+KEEPER = "keeper"
+"""Stands where a person's name would: the change was made by itself."""
+
 PROMOTABLE = (VoiceStatus.CANDIDATE, VoiceStatus.CANARY, VoiceStatus.RETIRED)
 
 
-class VoiceRefused(ValueError):
+class ChangeRefused(ValueError):
     """What was asked of a voice cannot be done; the message says why and what can."""
 
 
-class NoSuchVoice(VoiceRefused):
+class NoSuchVoice(ChangeRefused):
     """No voice has this name."""
 
 
@@ -77,13 +81,31 @@ def history(session: Session, voice_id: int) -> list[VoiceEvent]:
     return list(session.exec(found))
 
 
+def latest_event(session: Session) -> int:
+    """Grows with every change of any voice; 0 while there is none."""
+    return session.exec(select(func.max(VoiceEvent.id))).one() or 0
+
+
+def returned_since(session: Session, since: datetime) -> list[tuple[Voice, VoiceEvent]]:
+    """Voices that were taken back without a person, newest first."""
+    found = (
+        select(Voice, VoiceEvent)
+        .join(VoiceEvent, col(VoiceEvent.voice_id) == Voice.id)
+        .where(
+            VoiceEvent.actor == KEEPER, VoiceEvent.to_status == VoiceStatus.RETIRED, VoiceEvent.at >= since
+        )
+        .order_by(col(VoiceEvent.id).desc())
+    )
+    return list(session.exec(found))
+
+
 def answering(session: Session) -> list[Voice]:
     """Those that answer comments now."""
     return list(session.exec(select(Voice).where(col(Voice.status).in_(_ANSWERING))))
 
 
 def add(session: Session, new: NewVoice, *, by: str, now: datetime) -> Voice:
-    """A new candidate. Raises VoiceRefused when the name was ever used, or when the parent is unknown."""
+    """A new candidate. Raises ChangeRefused when the name was ever used, or when the parent is unknown."""
     refuse_taken(session, new.name)
     if new.parent is not None:
         named(session, new.parent)
@@ -109,28 +131,28 @@ def add(session: Session, new: NewVoice, *, by: str, now: datetime) -> Voice:
 
 
 def refuse_taken(session: Session, name: str) -> None:
-    """Raises VoiceRefused when a voice has, or had, this name."""
+    """Raises ChangeRefused when a voice has, or had, this name."""
     if session.exec(select(Voice.id).where(Voice.name == name)).first() is not None:
-        raise VoiceRefused(f"the name {name!r} is taken, and no name is used twice; choose another")
+        raise ChangeRefused(f"the name {name!r} is taken, and no name is used twice; choose another")
 
 
 def promote(session: Session, name: str, *, share: float | None, by: str, now: datetime) -> Voice:
     """Make a voice live, or, with `share` (0 to 1), a canary.
 
-    The voice that was live is retired and stays the way back. Raises VoiceRefused.
+    The voice that was live is retired and stays the way back. Raises ChangeRefused.
     """
     voices = _locked(session)
     voice = _pick(voices, name)
     status = VoiceStatus.LIVE if share is None else VoiceStatus.CANARY
     if voice.status not in PROMOTABLE or (voice.status == status and voice.share == share):
-        raise VoiceRefused(f"{name} is {voice.status} already; nothing was changed")
+        raise ChangeRefused(f"{name} is {voice.status} already; nothing was changed")
     if not voice.path:
-        raise VoiceRefused(f"the files of {name} were removed; load the weights again under another name")
+        raise ChangeRefused(f"the files of {name} were removed; load the weights again under another name")
     for other in voices:
         if other is voice or other.channel_id != voice.channel_id or other.status != status:
             continue
         if status == VoiceStatus.CANARY:
-            raise VoiceRefused(f"{other.name} is the canary already; promote it, or retire it first")
+            raise ChangeRefused(f"{other.name} is the canary already; promote it, or retire it first")
         _change(
             session,
             other,
@@ -148,14 +170,14 @@ def promote(session: Session, name: str, *, share: float | None, by: str, now: d
 def retire(
     session: Session, name: str, *, by: str, now: datetime, act: str = "retire", detail: str = ""
 ) -> Voice:
-    """Take a candidate or a canary out. Raises VoiceRefused for a live voice, whose place must be filled."""
+    """Take a candidate or a canary out. Raises ChangeRefused for a live voice, whose place must be filled."""
     voice = _pick(_locked(session), name)
     if voice.status == VoiceStatus.LIVE:
-        raise VoiceRefused(
+        raise ChangeRefused(
             f"{name} is live; promote another in its place, or go back: rejoinder voices rollback"
         )
     if voice.status == VoiceStatus.RETIRED:
-        raise VoiceRefused(f"{name} is retired already; nothing was changed")
+        raise ChangeRefused(f"{name} is retired already; nothing was changed")
     _change(session, voice, VoiceStatus.RETIRED, act=act, by=by, now=now, detail=detail)
     return voice
 
@@ -166,12 +188,12 @@ def rollback(
     """Put the voice that was live before back in its place; returns the one that went and the one that came.
 
     None came: there was none before, and the base model answers (for a channel, the voice of all channels). Raises
-    VoiceRefused when no voice is live.
+    ChangeRefused when no voice is live.
     """
     voices = _locked(session)
     live = [voice for voice in voices if voice.status == VoiceStatus.LIVE and voice.channel_id == channel_id]
     if not live:
-        raise VoiceRefused("no voice is live there, so there is nothing to go back from")
+        raise ChangeRefused("no voice is live there, so there is nothing to go back from")
     went, came = live[0], way_back(voices, _events(session), channel_id)
     _change(session, went, VoiceStatus.RETIRED, act="rollback", by=by, now=now, detail=detail)
     if came is not None:
@@ -195,16 +217,18 @@ def withdraw(session: Session, name: str, *, by: str, now: datetime, detail: str
 def forget_files(session: Session, name: str, *, by: str, now: datetime) -> str:
     """Note that the files of a retired voice are removed; returns their folder, relative to `data_dir`.
 
-    Raises VoiceRefused.
+    Raises ChangeRefused.
     """
     voices = _locked(session)
     voice = _pick(voices, name)
     if voice.status != VoiceStatus.RETIRED:
-        raise VoiceRefused(f"{name} is {voice.status}; only a retired voice is removed: rejoinder voices retire")
+        raise ChangeRefused(
+            f"{name} is {voice.status}; only a retired voice is removed: rejoinder voices retire"
+        )
     if not voice.path:
-        raise VoiceRefused(f"the files of {name} were removed already; nothing was changed")
+        raise ChangeRefused(f"the files of {name} were removed already; nothing was changed")
     if voice.id in registry(session).ways_back:
-        raise VoiceRefused(f"{name} is what a rollback would go back to; it stays until another is promoted")
+        raise ChangeRefused(f"{name} is what a rollback would go back to; it stays until another is promoted")
     folder, voice.path = voice.path, ""
     session.add(voice)
     _record(session, voice, act="remove", before=voice.status, by=by, now=now)
