@@ -112,6 +112,15 @@ def intact(folder: Path, digest: str) -> bool:
         return False
 
 
+def unlike(one: Shapes, other: Shapes) -> str | None:
+    """Where two voices cannot be of the same base model, whatever their ranks; None: nowhere."""
+    for name in sorted(one.keys() & other.keys()):
+        side = 1 if ".lora_A." in name else 0
+        if len(one[name]) == len(other[name]) == 2 and one[name][side] != other[name][side]:
+            return f"{name} has {one[name][side]} in place of {other[name][side]}"
+    return None
+
+
 def remove(folder: Path) -> None:
     """Nothing where it is gone already. Raises OSError."""
     if folder.exists():

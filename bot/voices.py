@@ -31,13 +31,13 @@ class ServedModel(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def root(self) -> str | None:
-        """The folder, as the server sees it, or the name that it was fetched by."""
+    def root(self) -> str:
+        """The folder, as the server sees it, or the name that it was fetched by; empty where it doesn't tell."""
         ...
 
     @property
     def parent(self) -> str | None:
-        """Of a voice, the base model's name."""
+        """Of a voice, the base model's name; None for a base model."""
         ...
 
 
@@ -116,7 +116,7 @@ class Keeper:
                 reason = f"its files below {self._data_dir} are damaged or gone; {reason}"
             if outcome == "bad":
                 await self._withdraw(voice, reason)
-            if outcome == "bad" or any(_is_refusal(error) for _, error in loaded):
+            if outcome == "bad" or any(is_refusal(error) for _, error in loaded):
                 troubles[voice.name] = reason
         return troubles
 
@@ -205,5 +205,6 @@ def load_outcome(loaded: Loaded, whole: bool) -> Literal["served", "waiting", "b
     return "waiting"
 
 
-def _is_refusal(error: GeneratorError | None) -> bool:
+def is_refusal(error: GeneratorError | None) -> bool:
+    """The server answered, and would not."""
     return error is not None and not isinstance(error, GeneratorUnavailable)
