@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import aiohttp
@@ -30,13 +30,16 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
+from bot.settings import PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices import Keeper, VoiceServers
 from bot.web.glance import Watcher
 from bot.web.server import serve_pages
 from knowledge.ingest import Library
+
+if TYPE_CHECKING:
+    from bot.fleet import Fleet
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -88,19 +91,30 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def make_generator(settings: GeneratorSettings) -> Generator:
+def make_generator(settings: Settings) -> Generator:
     """Raises GeneratorMisconfigured, SettingsError."""
-    if settings.kind == "extractive":
+    given = settings.generator
+    if given.kind == "extractive":
         return ExtractiveGenerator()
     from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
 
-    return VLLMGenerator(
-        base_url=settings.base_url,
-        model=settings.model,
-        api_key=resolve(settings.api_key),
-        deadline_s=settings.deadline_s,
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
+    return VLLMGenerator(make_fleet(settings), max_tokens=given.max_tokens, temperature=given.temperature)
+
+
+def make_fleet(settings: Settings) -> "Fleet":
+    """Raises GeneratorMisconfigured, SettingsError."""
+    from bot.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
+    from bot.modelserver import ModelServer  # noqa: PLC0415
+
+    given = settings.generator
+    key = resolve(given.api_key)
+    return Fleet(
+        [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers],
+        model=given.model,
+        concurrency=given.concurrency,
+        deadline_s=given.deadline_s,
+        voices_here=str(settings.data_dir.absolute() / "voices"),
+        voices_there=given.voices_dir,
     )
 
 
@@ -117,7 +131,7 @@ def make_judge(settings: Settings) -> Judge | None:
 
 def make_keeper(settings: Settings, ledger: Ledger, generator: Generator, clock: Clock) -> Keeper | None:
     """None where the generator has no servers that could load a voice."""
-    servers = voice_servers(generator)
+    servers = voice_servers(settings, generator)
     if servers is None:
         return None
     return Keeper(
@@ -130,9 +144,13 @@ def make_keeper(settings: Settings, ledger: Ledger, generator: Generator, clock:
     )
 
 
-def voice_servers(generator: Generator) -> VoiceServers | None:
+def voice_servers(settings: Settings, generator: Generator) -> VoiceServers | None:
     """The model servers that `generator` asks; None where it asks none."""
-    return getattr(generator, "servers", None)
+    if settings.generator.kind != "vllm":
+        return None
+    from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
+
+    return generator.fleet if isinstance(generator, VLLMGenerator) else None
 
 
 def make_persona(settings: PersonaSettings) -> Persona:
@@ -197,7 +215,7 @@ async def assemble(
         http = await stack.enter_async_context(open_http())
         connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
         stack.push_async_callback(connections.aclose)
-        writer = generator if generator is not None else make_generator(settings.generator)
+        writer = generator if generator is not None else make_generator(settings)
         stack.push_async_callback(writer.aclose)
         judge = make_judge(settings)
         if judge is not None:

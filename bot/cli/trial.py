@@ -75,12 +75,12 @@ async def _compare(
 ) -> None:
     settings = shell.settings
     async with AsyncExitStack() as stack:
-        generator = make_generator(settings.generator)
+        generator = make_generator(settings)
         stack.push_async_callback(generator.aclose)
         judge = make_judge(settings)
         if judge is not None:
             stack.push_async_callback(judge.aclose)
-        servers = voice_servers(generator)
+        servers = voice_servers(settings, generator)
         for voice in asked:
             if voice is not None and servers is not None:
                 await load_everywhere(servers, voice)

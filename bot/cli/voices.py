@@ -46,9 +46,9 @@ class Serving:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """Raises Misuse where no model server is configured."""
-    generator = make_generator(settings.generator)
+    generator = make_generator(settings)
     try:
-        servers = voice_servers(generator)
+        servers = voice_servers(settings, generator)
         if servers is None:
             raise Misuse(
                 'voices need a model server; set generator.kind = "vllm", base_url and model in rejoinder.toml'
