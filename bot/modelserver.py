@@ -160,7 +160,8 @@ class ModelServer:
     async def load_voice(self, name: str, path: str) -> None:
         """Have the server load the weights at `path`, as it sees its disk, under `name`; fine where it has them.
 
-        Raises VoiceRefused when it does not take them (VoiceUnusable: they are to blame), GeneratorUnavailable when it does not answer.
+        Raises VoiceRefused when it does not take them (VoiceUnusable: they are to blame), GeneratorUnavailable when it
+        does not answer.
         """
         try:
             await self._post("/load_lora_adapter", {"lora_name": name, "lora_path": path}, name, LOAD_S)

@@ -1,5 +1,6 @@
 """Keeps the model servers in step with the registry of voices."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,7 +110,9 @@ class Keeper:
             if not missing_at(served, served_as(voice.name, voice.digest)):
                 continue
             loaded = await self._servers.load(voice_ref(voice, self._data_dir))
-            whole = intact(self._data_dir / voice.path, voice.digest)
+            if all(error is None for _, error in loaded):
+                continue
+            whole = await asyncio.to_thread(intact, self._data_dir / voice.path, voice.digest)
             outcome = load_outcome(loaded, whole)
             reason = "; ".join(str(error) for _, error in loaded if error is not None)
             if not whole:

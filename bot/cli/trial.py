@@ -12,6 +12,7 @@ from bot.cli.errors import Failure, Misuse
 from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, print_json
 from bot.generator import VoiceRef
+from bot.models import VoiceStatus
 from bot.plain import excerpt, plain
 from bot.reasons import explain
 from bot.registering import load_everywhere
@@ -28,11 +29,13 @@ BASE = "base"
 
 AT_ONCE = 4
 
+_NO_SERVER = 'voices need a model server; set generator.kind = "vllm", base_url and model in rejoinder.toml'
+
 
 def run_trial(shell: Shell, names: Sequence[str], *, number: int, channel: str | None, as_json: bool) -> None:
     """Print what each of `names` answers the last `number` comments. Ctrl-C prints what is there by then."""
     if shell.settings.generator.kind != "vllm":
-        raise Misuse('voices need a model server; set generator.kind = "vllm", base_url and model')
+        raise Misuse(_NO_SERVER)
     with open_ledger(shell.settings) as ledger, open_library(shell.settings) as library:
         asked = [named_voice(ledger, name, shell.settings) for name in names]
         channel_id = ledger.read(channels.named, channel).id if channel is not None else None
@@ -64,6 +67,23 @@ def named_voice(ledger: Ledger, name: str, settings: Settings) -> VoiceRef | Non
     if not voice.path:
         raise Failure(f"the files of {name} were removed; it can answer no more")
     return voice_ref(voice, settings.data_dir)
+
+
+def chosen_voice(settings: Settings, name: str | None) -> VoiceRef | None:
+    """The voice called `name`, or by default the one that is live for all channels; None for the base model.
+
+    Raises ChangeRefused, LedgerError, Misuse.
+    """
+    if settings.generator.kind != "vllm":
+        if name not in (None, BASE):
+            raise Misuse(_NO_SERVER)
+        return None
+    with open_ledger(settings) as ledger:
+        if name is not None:
+            return named_voice(ledger, name, settings)
+        answering = ledger.read(voices.answering)
+    live = next((one for one in answering if one.channel_id is None and one.status == VoiceStatus.LIVE), None)
+    return voice_ref(live, settings.data_dir) if live is not None else None
 
 
 async def _compare(
