@@ -5,15 +5,16 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import aiohttp
 
 from adapters.base import Clock
 from bot.answer import Answerer
+from bot.canary import CanaryRules
 from bot.connections import Connections
 from bot.context import Context
 from bot.extractive import ExtractiveGenerator
@@ -29,12 +30,16 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
+from bot.settings import PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.voices import Keeper, VoiceServers
 from bot.web.glance import Watcher
 from bot.web.server import serve_pages
 from knowledge.ingest import Library
+
+if TYPE_CHECKING:
+    from bot.fleet import Fleet
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -86,19 +91,30 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def make_generator(settings: GeneratorSettings) -> Generator:
+def make_generator(settings: Settings) -> Generator:
     """Raises GeneratorMisconfigured, SettingsError."""
-    if settings.kind == "extractive":
+    given = settings.generator
+    if given.kind == "extractive":
         return ExtractiveGenerator()
     from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
 
-    return VLLMGenerator(
-        base_url=settings.base_url,
-        model=settings.model,
-        api_key=resolve(settings.api_key),
-        deadline_s=settings.deadline_s,
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
+    return VLLMGenerator(make_fleet(settings), max_tokens=given.max_tokens, temperature=given.temperature)
+
+
+def make_fleet(settings: Settings) -> "Fleet":
+    """Raises GeneratorMisconfigured, SettingsError."""
+    from bot.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
+    from bot.modelserver import ModelServer  # noqa: PLC0415
+
+    given = settings.generator
+    key = resolve(given.api_key)
+    return Fleet(
+        [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers],
+        model=given.model,
+        concurrency=given.concurrency,
+        deadline_s=given.deadline_s,
+        voices_here=str(settings.data_dir.absolute() / "voices"),
+        voices_there=given.voices_dir,
     )
 
 
@@ -111,6 +127,30 @@ def make_judge(settings: Settings) -> Judge | None:
     given = settings.generator
     server = ModelServer(base_url=given.base_url, api_key=resolve(given.api_key), deadline_s=given.deadline_s)
     return LLMJudge(server, given.model)
+
+
+def make_keeper(settings: Settings, ledger: Ledger, generator: Generator, clock: Clock) -> Keeper | None:
+    """None where the generator has no servers that could load a voice."""
+    servers = voice_servers(settings, generator)
+    if servers is None:
+        return None
+    return Keeper(
+        ledger=ledger,
+        servers=servers,
+        data_dir=settings.data_dir,
+        rules=CanaryRules(settings.voices.canary_sure, settings.voices.canary_least),
+        clock=clock,
+        lease=timedelta(seconds=settings.service.lease_s),
+    )
+
+
+def voice_servers(settings: Settings, generator: Generator) -> VoiceServers | None:
+    """The model servers that `generator` asks; None where it asks none."""
+    if settings.generator.kind != "vllm":
+        return None
+    from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
+
+    return generator.fleet if isinstance(generator, VLLMGenerator) else None
 
 
 def make_persona(settings: PersonaSettings) -> Persona:
@@ -175,7 +215,7 @@ async def assemble(
         http = await stack.enter_async_context(open_http())
         connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
         stack.push_async_callback(connections.aclose)
-        writer = generator if generator is not None else make_generator(settings.generator)
+        writer = generator if generator is not None else make_generator(settings)
         stack.push_async_callback(writer.aclose)
         judge = make_judge(settings)
         if judge is not None:
@@ -195,12 +235,16 @@ async def assemble(
             answerer=make_answerer(settings, library, writer, judge),
             generator_name=settings.generator.kind,
             on_ready=lambda: waker("sender"),
+            data_dir=settings.data_dir,
         )
         sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
+        keeper = make_keeper(settings, ledger, writer, clock) if "respond" in roles else None
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
+        if keeper is not None:
+            wakes["keeper"] = Loop("keeper", keeper.tick)
         if "send" in roles:
             wakes["sender"] = Loop("sender", sender.tick)
         service = Service(
@@ -209,6 +253,7 @@ async def assemble(
                 poller if "poll" in roles else None,
                 responder if "respond" in roles else None,
                 sender if "send" in roles else None,
+                keeper,
             ),
             loops=wakes.values(),
             beat=make_beat(wakes.values(), settings.service.beat_s),

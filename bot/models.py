@@ -267,7 +267,7 @@ class Voice(SQLModel, table=True):
     channel_id: int | None = Field(default=None, foreign_key="channel.id", sa_type=BigId)
     """The channel whose comments it answers; None: every channel that has no voice of its own."""
     path: str = _text()
-    """The folder of the weights, below `data_dir`; nobody writes there again."""
+    """The folder of the weights, relative to `data_dir`; nobody writes there again. Empty: the files were removed."""
     digest: str
     """SHA-256 of the weights and their configuration, in hexadecimal."""
     base_model: str = ""
@@ -296,6 +296,8 @@ class VoiceEvent(SQLModel, table=True):
     voice_id: int = _ref("voice", index=True)
     at: datetime = _moment()
     actor: str
+    act: str
+    """What was done: `load`, `promote`, `rollback`, `retire`, `return` (of a canary, by itself) or `remove`."""
     from_status: str
     to_status: str
     detail: str = _text(default="")

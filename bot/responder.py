@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -19,6 +20,7 @@ from bot.settings import ChannelRulesSettings
 from bot.store import drafting
 from bot.store.drafting import Outcome, Work
 from bot.store.ledger import LedgerError
+from bot.voices import voice_ref
 
 log = structlog.get_logger()
 
@@ -46,8 +48,10 @@ class Responder:
         answerer: Answerer,
         generator_name: str,
         on_ready: Callable[[], None],
+        data_dir: Path = Path(),
     ) -> None:
         self._context = context
+        self._data_dir = data_dir
         self._answerer = answerer
         self._generator_name = generator_name
         self._on_ready = on_ready
@@ -100,7 +104,7 @@ class Responder:
         )
 
     async def _draft(self, work: Work) -> Outcome:
-        answer = await self._answerer.answer(question(work))
+        answer = await self._answerer.answer(question(work, self._data_dir))
         decision = answer.decision
         self._context.metrics.decisions.labels(decision.action, decision.reason.value).inc()
         self._context.metrics.draft_seconds.observe(answer.seconds)
@@ -228,8 +232,8 @@ class Responder:
         return backoff(failures, self._context.settings.retry_s, self._context.settings.retry_max_s)
 
 
-def question(work: Work) -> Question:
-    """The claimed comment as the answerer takes it."""
+def question(work: Work, data_dir: Path) -> Question:
+    """The claimed comment as the answerer takes it; the voices' folders are below `data_dir`."""
     rules = ChannelRulesSettings.model_validate(work.channel.rules)
     longest = work.channel.max_reply_chars
     return Question(
@@ -242,6 +246,7 @@ def question(work: Work) -> Question:
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support),
+        voice=voice_ref(work.voice, data_dir) if work.voice is not None else None,
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),
         scope=rules.scope(work.post.platform_id),

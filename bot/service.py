@@ -14,6 +14,7 @@ from bot.responder import Responder
 from bot.sender import Sender
 from bot.store import polling, sending
 from bot.store.ledger import Ledger, LedgerError
+from bot.voices import Keeper
 
 log = structlog.get_logger()
 
@@ -25,6 +26,7 @@ class Parts:
     poller: Poller | None
     responder: Responder | None
     sender: Sender | None
+    keeper: Keeper | None = None
 
 
 class Service:
@@ -59,6 +61,8 @@ class Service:
         found = {loop.name: loop.error for loop in self.loops if loop.error is not None}
         if self._parts.responder is not None and self._parts.responder.trouble is not None:
             found["generator"] = self._parts.responder.trouble
+        if self._parts.keeper is not None:
+            found |= {f"voice {name}": why for name, why in self._parts.keeper.troubles.items()}
         return found
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -176,6 +176,17 @@ class KnowledgeSettings(_Section):
         return self
 
 
+class VoicesSettings(_Section):
+    """Versions of the creator's own way of writing: LoRA weights that the vLLM server answers with."""
+
+    canary_share: float = Field(default=0.1, gt=0, lt=1)
+    """Part of the comments that a canary answers where `voices promote --share` names none."""
+    canary_sure: float = Field(default=0.99, gt=0.5, lt=1)
+    """A canary is taken back once it is as sure as this that people reject it more often than the live voice."""
+    canary_least: int = Field(default=20, ge=1)
+    """Verdicts on a canary's drafts before it may be taken back."""
+
+
 class ServiceSettings(_Section):
     workers: int = Field(default=8, ge=1, le=256)
     """Drafts made at the same time."""
@@ -214,6 +225,7 @@ class Settings(BaseSettings):
     persona: PersonaSettings = PersonaSettings()
     policy: PolicySettings = PolicySettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    voices: VoicesSettings = VoicesSettings()
     service: ServiceSettings = ServiceSettings()
 
     @classmethod

@@ -16,6 +16,7 @@ from bot.cli.errors import Failure, Misuse
 from bot.cli.passages import print_found
 from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
+from bot.cli.trial import chosen_voice
 from bot.intents import Intent
 from bot.plain import plain
 from bot.policy import ChannelRules
@@ -129,6 +130,10 @@ def ask(
         str, typer.Option(help="Title of the post it stands under; after a line break, the post's text.")
     ] = "",
     top: Annotated[int | None, typer.Option(min=1, max=20, help="How many passages to look at.")] = None,
+    voice: Annotated[
+        str | None,
+        typer.Option(help="Who answers: a voice, or 'base' for the base model; default: what is live."),
+    ] = None,
     whole: Annotated[bool, typer.Option("--passages", help="Show whole passages, not only quotes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Reply, decision and passages as JSON.")] = False,
 ) -> None:
@@ -151,6 +156,7 @@ def ask(
         post_title=title,
         post_text=body,
         rules=ChannelRules(send_intents=ALL_INTENTS),
+        voice=chosen_voice(shell.settings, voice),
         scope=scope,
     )
     with _library(shell, docs) as library:
@@ -190,7 +196,7 @@ def _looking_at(settings: Settings, top: int | None) -> Settings:
 
 async def _answer(settings: Settings, library: Library, question: Question) -> Answer:
     async with AsyncExitStack() as stack:
-        generator = make_generator(settings.generator)
+        generator = make_generator(settings)
         stack.push_async_callback(generator.aclose)
         judge = make_judge(settings)
         if judge is not None:
@@ -214,6 +220,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "reason": answer.decision.reason.value,
         "citations": citations,
         "language": answer.language,
+        "voice": answer.best.voice if answer.best is not None else None,
         "support": round(answer.support, 4),
         "passages": [_found_json(scored) for scored in answer.passages],
     }

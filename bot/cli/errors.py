@@ -17,12 +17,16 @@ from bot.settings import SettingsError
 from bot.store.channels import ChannelExists, NoSuchChannel
 from bot.store.ledger import LedgerError
 from bot.store.review import VerdictRefused
+from bot.store.voices import ChangeRefused
+from bot.voicefiles import BadVoice
 from bot.web.server import CannotListen
 from knowledge.store import LibraryError
 
 BAD_USAGE = (SettingsError, BadOptions, UnknownPlatform, CannotListen)
 FAILED = (
     AdapterError,
+    BadVoice,
+    ChangeRefused,
     ChannelExists,
     DemoStuck,
     GeneratorError,

@@ -32,6 +32,10 @@ class Bars:
         """A `knowledge.evaluate_run.OnStep`."""
         self._show(phase, done, total, self._shell.say(f"eval_{phase}"))
 
+    def trial(self, done: int, total: int) -> None:
+        """Comments that both voices have answered."""
+        self._show("trial", done, total, self._shell.say("trial_progress"))
+
     def _show(self, phase: str, done: int, total: int, text: str) -> None:
         if phase not in self._tasks:
             self._tasks[phase] = self._progress.add_task("")

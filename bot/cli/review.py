@@ -1,6 +1,5 @@
 """`review`: the comments that wait for a person, and what the person decides."""
 
-import getpass
 import os
 import shlex
 import subprocess
@@ -13,7 +12,7 @@ import typer
 
 from bot.bootstrap import open_ledger, utc_now
 from bot.cli.errors import Misuse
-from bot.cli.shell import Shell, print_json, shell_of
+from bot.cli.shell import Shell, login, print_json, shell_of
 from bot.models import Comment, Draft, State
 from bot.plain import excerpt, plain
 from bot.reasons import explain
@@ -166,7 +165,7 @@ def _decide(
     message: str,
 ) -> None:
     """Each comment by itself: one that refuses the verdict doesn't hold up the others."""
-    shell, who, refused = shell_of(context), by if by is not None else _login(), False
+    shell, who, refused = shell_of(context), by if by is not None else login(), False
     with open_ledger(shell.settings) as ledger:
         for comment_id in dict.fromkeys(comment_ids):
             try:
@@ -178,13 +177,6 @@ def _decide(
                 shell.tell(message, id=comment_id)
     if refused:
         raise typer.Exit(1)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user here, as in a container with a number only
-        return f"uid {os.getuid()}"
 
 
 def _read_text(file: Path) -> str:

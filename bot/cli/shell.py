@@ -1,6 +1,8 @@
 """What every command shares: its settings, its language, and its two ways to speak."""
 
+import getpass
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -92,6 +94,14 @@ def to_json(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def login() -> str:
+    """Who calls."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user here, as in a container with a number only
+        return f"uid {os.getuid()}"
 
 
 def parse_since(text: str, now: datetime) -> datetime:

@@ -9,8 +9,10 @@ from typing import TypeVar
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Comment, Draft, Post, Reply, State
+from bot.models import Channel, Comment, Draft, Post, Reply, State, Voice
+from bot.routing import voice_for
 from bot.store.states import Move, move
+from bot.store.voices import answering
 
 Row = TypeVar("Row", Post, Channel)
 
@@ -31,6 +33,8 @@ class Work:
     """The thread before the comment, oldest first."""
     answered: bool
     """Our account has already answered it by hand."""
+    voice: Voice | None = None
+    """Who answers it, as of this claim; None: the base model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +70,16 @@ def claim_new(session: Session, *, owner: str, now: datetime, lease: timedelta, 
     )
     comments = list(session.exec(due))
     take(session, comments, owner=owner, until=now + lease)
-    posts = _by_id(session, Post, {comment.post_id for comment in comments})
-    channels = _by_id(session, Channel, {comment.channel_id for comment in comments})
-    answered = _answered(session, comments) if comments else set()
-    return [
-        Work(
-            comment,
-            posts[comment.post_id],
-            channels[comment.channel_id],
-            _earlier(session, comment),
-            # In a flat thread the answer may have been meant for another comment.
-            not channels[comment.channel_id].flat_threads
-            and (comment.channel_id, comment.platform_id) in answered,
-        )
-        for comment in comments
-    ]
+    return _works(session, comments)
+
+
+def latest_works(session: Session, *, limit: int, channel_id: int | None = None) -> list[Work]:
+    """The last `limit` comments of fans, newest first, to be answered on trial; nobody's lease is touched."""
+    fans = select(Comment).where(col(Comment.is_own).is_(False))
+    if channel_id is not None:
+        fans = fans.where(Comment.channel_id == channel_id)
+    newest = fans.order_by(col(Comment.created_at).desc(), col(Comment.id).desc()).limit(limit)
+    return _works(session, list(session.exec(newest)))
 
 
 def take(session: Session, comments: Iterable[Comment], *, owner: str, until: datetime) -> None:
@@ -185,6 +184,26 @@ _IN_FORCE = (
     .where(Comment.__table__.c.id == bindparam("row_id"))  # type: ignore[attr-defined]
     .values(draft_id=bindparam("to_draft_id"))
 )
+
+
+def _works(session: Session, comments: list[Comment]) -> list[Work]:
+    posts = _by_id(session, Post, {comment.post_id for comment in comments})
+    channels = _by_id(session, Channel, {comment.channel_id for comment in comments})
+    answered = _answered(session, comments) if comments else set()
+    voices = answering(session) if comments else []
+    return [
+        Work(
+            comment,
+            posts[comment.post_id],
+            channels[comment.channel_id],
+            _earlier(session, comment),
+            # In a flat thread the answer may have been meant for another comment.
+            not channels[comment.channel_id].flat_threads
+            and (comment.channel_id, comment.platform_id) in answered,
+            voice_for(comment.platform_id, comment.channel_id, voices),
+        )
+        for comment in comments
+    ]
 
 
 def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:

@@ -1,15 +1,19 @@
 """What the status page shows, gathered at most every few seconds however many people look."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Generic, TypeVar
 
+from sqlmodel import Session
+
+from bot.canary import Tally
 from bot.generator import Generator, GeneratorHealth
-from bot.models import Channel
+from bot.models import Channel, Voice, VoiceEvent
 from bot.service import Service
-from bot.store import channels, review, stats
+from bot.store import channels, review, stats, tallies, voices
 from bot.store.ledger import Ledger
 from bot.store.review import Item
 from bot.store.stats import Counts
@@ -20,6 +24,8 @@ T = TypeVar("T")
 KEPT_S = 2.0
 HEALTH_KEPT_S = 15.0
 LATEST = 20
+RETURNED_SHOWN = timedelta(days=3)
+"""How long a voice that was taken back by itself stays on the page."""
 _SHARE = 20
 """A question that takes long is asked less often: at most 1/20 of the time goes into it."""
 
@@ -49,6 +55,16 @@ class Kept(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class VoicesSeen:
+    """The voices that answer comments, and those that were taken back by themselves lately."""
+
+    answering: Sequence[Voice] = ()
+    told: Mapping[str, Tally] = field(default_factory=dict)
+    """What people decided about the drafts of each, since the first of them began."""
+    returned: Sequence[tuple[Voice, VoiceEvent]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Glance:
     """The state of the service at one moment."""
 
@@ -58,6 +74,7 @@ class Glance:
     documents: Stats
     generator: GeneratorHealth
     generator_kind: str
+    voices: VoicesSeen = field(default_factory=VoicesSeen)
 
 
 class Watcher:
@@ -102,4 +119,12 @@ class Watcher:
             await asyncio.to_thread(self._library.stats),
             await self._health.get(),
             self._generator_kind,
+            await self._ledger.aread(voices_seen, datetime.now(UTC) - RETURNED_SHOWN),
         )
+
+
+def voices_seen(session: Session, returned_since: datetime) -> VoicesSeen:
+    answering = voices.answering(session)
+    since = min((voice.status_at for voice in answering), default=None)
+    told = tallies.by_voice(session, since=since) if since is not None else {}
+    return VoicesSeen(answering, told, voices.returned_since(session, returned_since))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.canary import Tally
 from bot.models import Channel, State
 from bot.plain import excerpt
 from bot.reasons import explain
@@ -46,6 +47,8 @@ def page_context(
         "languages": _languages(glance, words),
         "tags": _tags(glance, words),
         "generator": _generator(glance, words),
+        "voices": _voices(glance, words),
+        "returned": _returned(glance, words, moment),
         "latest": [_decision(item, words, language, moment) for item in glance.latest] if glance else [],
     }
 
@@ -98,6 +101,37 @@ def _generator(glance: Glance | None, words: Mapping[str, str]) -> str:
     if glance.generator_kind == "extractive" and glance.generator.ok:
         return words["extractive"]
     return excerpt(glance.generator.message, ERROR_CHARS)
+
+
+def _voices(glance: Glance | None, words: Mapping[str, str]) -> list[dict[str, str]]:
+    if glance is None:
+        return []
+    channels = {channel.id: channel.name for channel in glance.channels}
+    return [
+        {
+            "name": voice.name,
+            "status": words[f"voice_{voice.status}"].format(share=f"{voice.share:.1%}"),
+            "scope": channels.get(voice.channel_id, words["all_channels"]),
+            "told": _told(glance.voices.told.get(voice.name, Tally()), words),
+        }
+        for voice in sorted(glance.voices.answering, key=lambda voice: voice.id or 0)
+    ]
+
+
+def _told(told: Tally, words: Mapping[str, str]) -> str:
+    if not told.total:
+        return words["no_verdicts"]
+    return words["verdicts"].format(number=told.total, rate=f"{told.reject_rate:.0%}")
+
+
+def _returned(glance: Glance | None, words: Mapping[str, str], now: datetime) -> list[str]:
+    returned = glance.voices.returned if glance is not None else ()
+    return [
+        words["voice_returned"].format(
+            name=voice.name, ago=ago(now, event.at, words), why=excerpt(event.detail, ERROR_CHARS)
+        )
+        for voice, event in returned
+    ]
 
 
 def _languages(glance: Glance | None, words: Mapping[str, str]) -> list[str]:

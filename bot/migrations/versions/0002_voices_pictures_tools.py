@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("voice_id", BIG_ID, nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("act", sa.String(), nullable=False),
         sa.Column("from_status", sa.String(), nullable=False),
         sa.Column("to_status", sa.String(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),

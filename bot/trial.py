@@ -1,0 +1,105 @@
+"""Two voices answer the same comments; nothing is sent, nothing is kept."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.answer import Answer, Answerer
+from bot.generator import GeneratorError, VoiceRef
+from bot.responder import question
+from bot.store.drafting import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one voice made of one comment."""
+
+    text: str
+    decision: str
+    """send, review, skip or, where no reply could be had, error."""
+    reason: str
+    """A `bot.reasons.Reason`; of an error, its message."""
+    findings: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`sides`: one for each voice, in the order in which they were named."""
+
+    work: Work
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One voice over all comments: how many were decided how, with findings, and its mean length and time."""
+
+    voice: str
+    send: int
+    review: int
+    skip: int
+    errors: int
+    with_findings: int
+    mean_chars: float
+    mean_seconds: float
+
+
+async def compare(
+    works: Sequence[Work],
+    voices: Sequence[VoiceRef | None],
+    answerer: Answerer,
+    *,
+    data_dir: Path,
+    at_once: int,
+    on_done: Callable[[Compared], None],
+) -> None:
+    """Answer each comment with each of `voices` (None: the base model), `at_once` comments at the same time.
+
+    `on_done` gets each comment as soon as it is answered, in any order.
+    """
+    free = asyncio.Semaphore(at_once)
+
+    async def one(work: Work) -> None:
+        async with free:
+            sides = [await _side(work, voice, answerer, data_dir) for voice in voices]
+        on_done(Compared(work, tuple(sides)))
+
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(one(work))
+
+
+def summary(voice: str, sides: Sequence[Side]) -> Summary:
+    written = [side for side in sides if side.text]
+
+    def number(decision: str) -> int:
+        return sum(side.decision == decision for side in sides)
+
+    return Summary(
+        voice,
+        number("send"),
+        number("review"),
+        number("skip"),
+        number("error"),
+        sum(bool(side.findings) for side in sides),
+        round(sum(len(side.text) for side in written) / max(1, len(written)), 1),
+        round(sum(side.seconds for side in written) / max(1, len(written)), 3),
+    )
+
+
+async def _side(work: Work, voice: VoiceRef | None, answerer: Answerer, data_dir: Path) -> Side:
+    # That somebody has answered it by now is no reason to skip it here.
+    asked = replace(question(work, data_dir), voice=voice, answered_by_human=False)
+    try:
+        return _as_side(await answerer.answer(asked))
+    except GeneratorError as error:
+        return Side("", "error", str(error), (), 0.0)
+
+
+def _as_side(answer: Answer) -> Side:
+    findings = tuple(finding.code.value for finding in answer.findings)
+    return Side(
+        answer.text, answer.decision.action, answer.decision.reason.value, findings, round(answer.seconds, 3)
+    )
