@@ -34,6 +34,7 @@ from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.web.glance import Watcher
 from bot.web.server import serve_pages
+from bot.writer import ModelWriter, Writer
 from knowledge.ingest import Library
 
 Role = Literal["poll", "respond", "send", "web"]
@@ -111,6 +112,18 @@ def make_judge(settings: Settings) -> Judge | None:
     given = settings.generator
     server = ModelServer(base_url=given.base_url, api_key=resolve(given.api_key), deadline_s=given.deadline_s)
     return LLMJudge(server, given.model)
+
+
+def make_writer(settings: GeneratorSettings) -> Writer | None:
+    """None where no model is set up. Raises GeneratorMisconfigured, SettingsError."""
+    if settings.kind == "extractive":
+        return None
+    from bot.modelserver import ModelServer  # noqa: PLC0415  (its client takes a second to import)
+
+    server = ModelServer(
+        base_url=settings.base_url, api_key=resolve(settings.api_key), deadline_s=settings.deadline_s
+    )
+    return ModelWriter(server, settings.model)
 
 
 def make_persona(settings: PersonaSettings) -> Persona:

@@ -73,6 +73,7 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "review_skipped": ("{id}: stays unanswered.", "{id}：不再回复。"),
     "review_retried": ("{id}: will be tried again.", "{id}：将重试。"),
     "review_sent": ("{id}: noted as answered.", "{id}：已记为已回复。"),
+    "translation": ("[machine translation]", "[机器翻译]"),
     "channel_account": ("Logged in as {name} ({id}).", "已登录：{name}（{id}）。"),
     "channel_added": (
         "Added {name}. A running service picks it up by itself.",
