@@ -33,7 +33,7 @@ from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.web.glance import Watcher
-from bot.web.server import serve_pages
+from bot.web.server import PageParts, serve_pages
 from bot.writer import ModelWriter, Writer
 from knowledge.ingest import Library
 
@@ -238,9 +238,13 @@ async def assemble(
                 generator_kind=settings.generator.kind,
                 service=service,
             )
+            prose = make_writer(settings.generator)
+            if prose is not None:
+                stack.push_async_callback(prose.aclose)
             pages = serve_pages(
-                watcher=watcher,
-                metrics=metrics,
+                PageParts(
+                    watcher, metrics, ledger, make_answerer(settings, library, writer, judge), prose, clock
+                ),
                 host=settings.web.host,
                 port=settings.web.port,
                 language=settings.language,
