@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-_MARKS = re.compile(r"([\\`*_\[\]<>#|~&!()$^={}@:])|(?<=www)(\.)", re.IGNORECASE)
+# Bare addresses, names after an @ and :emoji: are marks in some dialects.
+_MARKS = re.compile(
+    r"[\\`*_\[\]<>#|~$^={}@]|&(?=#?\w+;)|:(?=//|[\w+-]+:)|(?<=www)\.|(?<=mailto|.xmpp):", re.IGNORECASE
+)
 _KEPT_IN_ADDRESSES = ":/?#[]@!$'*+,;=%-._~&"
 
 
@@ -31,7 +34,7 @@ def _lines(context: Mapping[str, Any]) -> Iterator[str]:
     words = context["words"]
     parts = " · ".join(f"{part['number']} {part['word']}" for part in context["parts"])
     yield f"# {words['asked']}"
-    yield f"\n{escaped(context['channel'])}, {escaped(context['span'])}"
+    yield f"\n{escaped(context['channel'])}, {context['span']}"
     yield f"\n**{context['comments']}** {words['comments']}: {parts}"
     if context["summary"]:
         yield f"\n## {words['in_short']}\n"
@@ -55,5 +58,6 @@ def _subjects(heading: str, words: Mapping[str, str], subjects: list[dict[str, A
         yield f"{number}. **{escaped(subject['name'])}** · {subject['comments']} ({subject['parts']})"
         indent = " " * (len(str(number)) + 2)
         for one in subject["examples"]:
+            said = f": “{escaped(one['text'])}”" if one["text"] else ""
             open_it = f" {linked(words['open'], one['link'])}" if one["link"] else ""
-            yield f"{indent}- {escaped(one['author'])}: “{escaped(one['text'])}”{open_it}"
+            yield f"{indent}- {escaped(one['author'])}{said}{open_it}"

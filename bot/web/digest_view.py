@@ -55,14 +55,16 @@ def _subject(subject: Subject, language: Language) -> dict[str, Any]:
         "parts": " · ".join(
             f"{subject.parts[part]} {_part_word(part, language)}" for part in PARTS if subject.parts[part]
         ),
-        "examples": [_example(one) for one in subject.examples],
+        "examples": [_example(one, subject.name) for one in subject.examples],
     }
 
 
-def _example(comment: Asked) -> dict[str, str]:
+def _example(comment: Asked, above: str) -> dict[str, str]:
+    """`above` is not said again."""
+    text = excerpt(comment.text, TEXT_CHARS)
     return {
         "author": excerpt(comment.author, AUTHOR_CHARS),
-        "text": excerpt(comment.text, TEXT_CHARS),
+        "text": "" if text == above else text,
         "post": excerpt(comment.post, TITLE_CHARS),
         "link": link(comment.url),
     }
