@@ -9,12 +9,13 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from bot.generator import GenerationRequest
 from bot.persona import Persona, reply_language, room
 
-Message = dict[str, str]
-"""`role` and `content`, as OpenAI-compatible servers take them."""
+Message = dict[str, Any]
+"""`role` and `content`, as OpenAI-compatible servers take them; the content is a text, or a list of parts."""
 
 UNKNOWN = "[unknown]"
 """What a model begins its reply with when the passages don't hold the answer."""
@@ -45,18 +46,31 @@ Rules:
 _NAMES = {"en": "English", "zh": "Chinese (中文)"}
 
 
-def build_messages(request: GenerationRequest) -> list[Message]:
-    """Chat messages for `request`: one `system`, one `user`."""
+def build_messages(request: GenerationRequest, system_role: bool = True) -> list[Message]:
+    """Chat messages for `request`: one `system`, one `user`; only a `user` for templates without a system role."""
     blocks = [
         *_passages(request),
         *_surroundings(request),
         fence("comment", request.comment),
         _task(request),
     ]
-    return [
+    messages: list[Message] = [
         {"role": "system", "content": system_text(request.persona)},
         {"role": "user", "content": "\n\n".join(blocks)},
     ]
+    return messages if system_role else without_system(messages)
+
+
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """`messages` for a chat template without a system role: the rules stand first in the first user message."""
+    if not messages or messages[0]["role"] != "system":
+        return list(messages)
+    rules, first, *rest = messages
+    content = first["content"]
+    joined: Any = f"{rules['content']}\n\n{content}"
+    if not isinstance(content, str):
+        joined = [{"type": "text", "text": f"{rules['content']}\n\n"}, *content]
+    return [{**first, "content": joined}, *rest]
 
 
 def prompt_hash(messages: Sequence[Message]) -> str:

@@ -1,5 +1,6 @@
 """Text by a model that is no reply: a translation, a summary. The protocol, and asking a served model."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -7,7 +8,11 @@ from bot.generator import GeneratorError
 from bot.prompt import Message
 
 if TYPE_CHECKING:
-    from bot.modelserver import ModelServer
+    from bot.fleet import Fleet
+
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_TEMPLATE_TOKENS = 64
+"""What a chat template adds, at most."""
 
 Schema = Mapping[str, Any]
 """A JSON schema whose strings and lists are bounded: weak models otherwise write without end."""
@@ -32,28 +37,35 @@ class Writer(Protocol):
 
 
 class ModelWriter:
-    """Asks one model on an OpenAI-compatible server, for the likeliest text."""
+    """Asks the base model of a fleet for the likeliest text. Closes the fleet."""
 
-    def __init__(self, server: "ModelServer", model: str) -> None:
-        """`server` is closed with the writer."""
-        self._server, self._model = server, model
+    def __init__(self, fleet: "Fleet") -> None:
+        self._fleet = fleet
 
     async def write(
         self, messages: Sequence[Message], *, max_tokens: int, schema: Schema | None = None
     ) -> str:
-        form = {} if schema is None else {"response_format": _form(schema)}
-        answer = await self._server.chat(
-            messages, model=self._model, max_tokens=max_tokens, temperature=0.0, **form
-        )
+        form: dict[str, Any] = {} if schema is None else {"response_format": _form(schema)}
+        room = await self._room(messages, max_tokens)
+        answer = await self._fleet.chat(messages, max_tokens=room, temperature=0.0, **form)
         choice = answer.choices[0]
+        if choice.finish_reason == "length":
+            raise TextRefused(f"the model did not finish within {room} tokens; try a shorter text")
         # Servers leave out what they have not got; the client's records don't show it.
         said = (choice.message.content if choice.message else None) or ""
-        if choice.finish_reason == "length":
-            raise TextRefused(f"{self._model} did not finish within {max_tokens} tokens; try a shorter text")
-        return said.strip()
+        return _THOUGHTS.sub("", said).strip()
+
+    async def _room(self, messages: Sequence[Message], max_tokens: int) -> int:
+        """`max_tokens`, or what the context leaves; a byte is at most one token."""
+        context = await self._fleet.context()
+        longest = _TEMPLATE_TOKENS + sum(len(message["content"].encode()) for message in messages)
+        if context is None or longest + max_tokens <= context:
+            return max_tokens
+        tokens = await self._fleet.count_tokens(messages)
+        return max_tokens if tokens is None else max(1, min(max_tokens, context - tokens))
 
     async def aclose(self) -> None:
-        await self._server.aclose()
+        await self._fleet.aclose()
 
 
 def _form(schema: Schema) -> dict[str, Any]:

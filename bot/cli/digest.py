@@ -81,7 +81,7 @@ def _digest(shell: Shell, since: datetime, until: datetime, channel: str | None)
 
 async def _summarised(shell: Shell, made: Digest, language: Language) -> Digest:
     """As it is where there is no model, or none that answers: the numbers don't wait for it."""
-    writer = make_writer(shell.settings.generator)
+    writer = make_writer(shell.settings)
     if writer is None:
         return made
     try:

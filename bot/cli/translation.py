@@ -44,7 +44,7 @@ def translate_all(
 
 
 async def _translate(shell: Shell, ledger: Ledger, comments: Sequence[Comment], language: Language) -> bool:
-    writer = make_writer(shell.settings.generator)
+    writer = make_writer(shell.settings)
     if writer is None:
         return False
     translator, room = Translator(ledger, writer), asyncio.Semaphore(AT_ONCE)

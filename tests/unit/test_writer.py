@@ -6,7 +6,7 @@ import pytest
 
 from bot.bootstrap import make_writer
 from bot.generator import GeneratorUnavailable
-from bot.settings import GeneratorSettings
+from bot.settings import Settings
 from bot.writer import TextRefused, Writer
 from tests.fakes import FakeOpenAI
 
@@ -19,10 +19,13 @@ async def server() -> AsyncIterator[FakeOpenAI]:
         yield running
 
 
+def with_model(server: FakeOpenAI) -> Settings:
+    return Settings(generator={"kind": "vllm", "base_url": server.url, "model": "base", "deadline_s": 5})
+
+
 @pytest.fixture
 async def writer(server: FakeOpenAI) -> AsyncIterator[Writer]:
-    settings = GeneratorSettings(kind="vllm", base_url=server.url, model="base", deadline_s=5)
-    built = make_writer(settings)
+    built = make_writer(with_model(server))
     assert built is not None
     yield built
     await built.aclose()
@@ -58,4 +61,4 @@ async def test_a_server_in_trouble_is_told_as_such(server: FakeOpenAI, writer: W
 
 
 def test_without_a_model_there_is_no_writer() -> None:
-    assert make_writer(GeneratorSettings()) is None
+    assert make_writer(Settings()) is None
