@@ -35,7 +35,8 @@ from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices import Keeper, VoiceServers
 from bot.web.glance import Watcher
-from bot.web.server import serve_pages
+from bot.web.server import PageParts, serve_pages
+from bot.writer import ModelWriter, Writer
 from knowledge.ingest import Library
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ def voice_servers(settings: Settings, generator: Generator) -> VoiceServers | No
     from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
 
     return generator.fleet if isinstance(generator, VLLMGenerator) else None
+
+
+def make_writer(settings: Settings) -> Writer | None:
+    """None where no model is set up. Raises GeneratorMisconfigured, SettingsError."""
+    return None if settings.generator.kind == "extractive" else ModelWriter(make_fleet(settings))
 
 
 def make_persona(settings: PersonaSettings) -> Persona:
@@ -270,9 +276,13 @@ async def assemble(
                 generator_kind=settings.generator.kind,
                 service=service,
             )
+            prose = make_writer(settings)
+            if prose is not None:
+                stack.push_async_callback(prose.aclose)
             pages = serve_pages(
-                watcher=watcher,
-                metrics=metrics,
+                PageParts(
+                    watcher, metrics, ledger, make_answerer(settings, library, writer, judge), prose, clock
+                ),
                 host=settings.web.host,
                 port=settings.web.port,
                 language=settings.language,

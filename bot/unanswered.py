@@ -1,4 +1,4 @@
-"""What viewers ask and the documents don't hold, put together so that the creator sees what to write next. Pure.
+"""What viewers ask, put together so that the creator sees what is asked most and what to write next. Pure.
 
 Comments that use the same rare words are about the same thing. A topic grows around the wording that is asked most:
 each comment joins the topic whose wording is nearest (cosine of term weights), or starts its own.
@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, Protocol, TypeVar
 
-from bot.store.unanswered import Unanswered
 from knowledge import analysis
 from knowledge.question import clean
 
@@ -20,13 +20,39 @@ NEAR = 0.45
 Terms = tuple[str, ...]
 
 
+class Told(Protocol):
+    """A comment, as much as is needed to put it beside others."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def post(self) -> str:
+        """Title of the post."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was written."""
+        ...
+
+    @property
+    def waiting(self) -> bool:
+        """It waits for a person."""
+        ...
+
+
+C = TypeVar("C", bound=Told)
+
+
 @dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Generic[C]):
     """Comments about one thing, oldest first."""
 
     example: str
     """The wording that was used most; of several, the earliest."""
-    comments: tuple[Unanswered, ...]
+    comments: tuple[C, ...]
 
     @property
     def count(self) -> int:
@@ -51,9 +77,9 @@ class Topic:
         return self.comments[-1].at
 
 
-def topics(comments: Iterable[Unanswered]) -> list[Topic]:
+def topics(comments: Iterable[C]) -> list[Topic[C]]:
     """The comments by what they ask, the topic that is asked most first; every comment is in exactly one."""
-    wordings: defaultdict[Terms, list[Unanswered]] = defaultdict(list)
+    wordings: defaultdict[Terms, list[C]] = defaultdict(list)
     for comment in sorted(comments, key=lambda comment: (comment.at, comment.id)):
         wordings[_terms(comment.text)].append(comment)
     groups = _grouped({terms: len(members) for terms, members in wordings.items()})
@@ -67,7 +93,7 @@ def _terms(text: str) -> Terms:
     return tuple(sorted(found)) if found else (text.strip(),)
 
 
-def _topic(wordings: Sequence[Sequence[Unanswered]]) -> Topic:
+def _topic(wordings: Sequence[Sequence[C]]) -> Topic[C]:
     """`wordings` begin with the one that the topic grew around."""
     members = sorted((one for wording in wordings for one in wording), key=lambda one: (one.at, one.id))
     texts = Counter(one.text for one in wordings[0])

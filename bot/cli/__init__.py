@@ -21,6 +21,10 @@ COMMANDS = {
     "ask": ("bot.cli.documents", "Show what a comment would be answered, without any platform."),
     "knowledge": ("bot.cli.knowledge", "See and mend the library: list, show, tag, remove, doctor."),
     "review": ("bot.cli.review", "Decide about the comments that wait for a person."),
+    "digest": (
+        "bot.cli.digest",
+        "What people asked: topics, counts, links, and what the documents don't hold.",
+    ),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
     "voices": ("bot.cli.voices", "Load, try and promote the LoRA weights that answer the comments."),
     "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),

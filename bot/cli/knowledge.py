@@ -12,6 +12,7 @@ from bot.cli.passages import print_passage
 from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, parse_since, print_json, shell_of
 from bot.plain import excerpt
+from bot.store.unanswered import Unanswered
 from bot.store.unanswered import unanswered as asked_in_vain
 from bot.unanswered import Topic, topics
 from knowledge.base import Document
@@ -196,7 +197,7 @@ def document_json(document: Document) -> dict[str, Any]:
     return asdict(document) | {"tags": sorted(document.tags)}
 
 
-def topic_json(topic: Topic) -> dict[str, Any]:
+def topic_json(topic: Topic[Unanswered]) -> dict[str, Any]:
     return {
         "example": topic.example,
         "comments": topic.count,
@@ -231,7 +232,7 @@ def health_lines(shell: Shell, health: Health) -> list[str]:
     return lines
 
 
-def _print_topics(shell: Shell, found: list[Topic], limit: int) -> None:
+def _print_topics(shell: Shell, found: list[Topic[Unanswered]], limit: int) -> None:
     shell.tell("unanswered_title", comments=sum(topic.count for topic in found))
     rows = [
         (

@@ -73,6 +73,12 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "review_skipped": ("{id}: stays unanswered.", "{id}：不再回复。"),
     "review_retried": ("{id}: will be tried again.", "{id}：将重试。"),
     "review_sent": ("{id}: noted as answered.", "{id}：已记为已回复。"),
+    "digest_written": (
+        "Wrote the digest of {comments} comments to {file}.",
+        "已将 {comments} 条评论的汇总写入 {file}。",
+    ),
+    "digest_plain": ("The model's summary is left out: {error}", "未写模型概要：{error}"),
+    "translation": ("[machine translation]", "[机器翻译]"),
     "channel_account": ("Logged in as {name} ({id}).", "已登录：{name}（{id}）。"),
     "channel_added": (
         "Added {name}. A running service picks it up by itself.",

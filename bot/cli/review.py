@@ -13,9 +13,11 @@ import typer
 from bot.bootstrap import open_ledger, utc_now
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, login, print_json, shell_of
+from bot.cli.translation import translate_all, translation_language
 from bot.models import Comment, Draft, State
 from bot.plain import excerpt, plain
 from bot.reasons import explain
+from bot.settings import Language
 from bot.store import review
 from bot.store.ledger import Ledger
 from bot.store.review import Case, Item, VerdictRefused
@@ -40,9 +42,12 @@ Id = Annotated[
 By = Annotated[str | None, typer.Option(help="Who decides; default: the login name.")]
 _COMMENT_KEYS = (
     "id", "platform_id", "author_name", "text", "url", "language", "is_own",
-    "created_at", "updated_at", "state", "reason", "detail", "attempts",
+    "created_at", "updated_at", "state", "reason", "detail", "attempts", "translations",
 )  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Translate = Annotated[
+    str | None, typer.Option(metavar="en|zh", help="With a translation by the model; it is kept.")
+]
 
 
 @app.command("list")
@@ -52,32 +57,43 @@ def list_comments(
     state: Annotated[list[str] | None, typer.Option(help="Which states; default: review.")] = None,
     channel: Annotated[str | None, typer.Option(help="One channel only.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    translate: Translate = None,
     as_json: AsJson = False,
 ) -> None:
     """What waits for a person, oldest first."""
     shell = shell_of(context)
     states = _states(state)
+    language = translation_language(shell, translate)
     with open_ledger(shell.settings) as ledger:
         items = ledger.read(review.queue, states=states, limit=limit, channel=channel)
+        ok = translate_all(shell, ledger, [item.comment for item in items], language)
     if as_json:
         print_json([item_json(item) for item in items])
     elif items:
-        rows = [_row(item, shell) for item in items]
+        rows = [_row(item, shell, language) for item in items]
         shell.table(("id", "channel", "state", "comment", "reason", "draft"), rows)
     else:
         shell.tell("review_none")
+    if not ok:
+        raise typer.Exit(1)
 
 
 @app.command()
-def show(context: typer.Context, comment_id: Id, as_json: AsJson = False) -> None:
+def show(
+    context: typer.Context, comment_id: Id, *, translate: Translate = None, as_json: AsJson = False
+) -> None:
     """One comment with its thread, drafts, passages and history."""
     shell = shell_of(context)
+    language = translation_language(shell, translate)
     with open_ledger(shell.settings) as ledger:
         case = ledger.read(review.case, comment_id)
+        ok = translate_all(shell, ledger, case.thread, language)
     if as_json:
         print_json(case_json(case))
     else:
-        _print_case(shell, case)
+        _print_case(shell, case, language)
+    if not ok:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -209,15 +225,19 @@ def _states(given: list[str] | None) -> list[State]:
     return [known[name] for name in given] if given else [State.REVIEW]
 
 
-def _row(item: Item, shell: Shell) -> tuple[object, ...]:
+def _row(item: Item, shell: Shell, language: Language | None) -> tuple[object, ...]:
     draft = excerpt(item.draft.text, 160) if item.draft is not None else ""
     comment = item.comment
     word = state_word(State(comment.state), shell.language)
     reason = explain(comment.reason, shell.language)
-    return comment.id, item.channel.name, word, excerpt(comment.text, 160), reason, draft
+    text = excerpt(comment.text, 160)
+    translation = comment.translations.get(language or "")
+    if translation is not None:
+        text += f"\n{shell.say('translation')} {excerpt(translation, 160)}"
+    return comment.id, item.channel.name, word, text, reason, draft
 
 
-def _print_case(shell: Shell, case: Case) -> None:
+def _print_case(shell: Shell, case: Case, language: Language | None) -> None:
     item, comment = case.item, case.item.comment
     word = state_word(State(comment.state), shell.language)
     detail = f" ({comment.detail})" if comment.detail else ""
@@ -227,6 +247,8 @@ def _print_case(shell: Shell, case: Case) -> None:
         mark = ">" if turn.id == comment.id else " "
         typer.echo(plain(f"{mark} {turn.author_name} ({turn.created_at:%Y-%m-%d %H:%M} UTC)"))
         typer.echo(_indented(turn.text))
+        if language is not None and language in turn.translations:
+            typer.echo(f"  {shell.say('translation')}\n{_indented(turn.translations[language])}")
     if item.draft is not None:
         _print_draft(shell, item.draft)
     if item.reply is not None:

@@ -53,6 +53,10 @@ class Kept(Generic[T]):
                 self._good_until = ended + max(self._kept_s, _SHARE * (ended - began))
             return self._answer
 
+    def forget(self) -> None:
+        """Ask again at the next call."""
+        self._good_until = float("-inf")
+
 
 @dataclass(frozen=True, slots=True)
 class VoicesSeen:
@@ -106,6 +110,10 @@ class Watcher:
     async def glance(self) -> Glance:
         """Raises LedgerError, LibraryError."""
         return await self._glance.get()
+
+    def forget(self) -> None:
+        """Look again at the next glance: something was changed."""
+        self._glance.forget()
 
     async def reach_database(self) -> None:
         """Raises LedgerError when the ledger cannot be read."""

@@ -3,10 +3,13 @@
     GET /          the page, in English or Chinese: `?lang=en|zh`, else Accept-Language, else `settings.language`
     GET /healthz   JSON; 200, or 503 while a loop fails or the database cannot be read
     GET /metrics   for Prometheus
-    GET /static/…  the page's style sheet and script
+    GET /static/…  the pages' style sheets and scripts
+
+On a loopback address also those of `bot.web.reading` and `bot.web.trial`.
 
 There is no password. Bound to a loopback address, the page shows what people wrote and answers only to loopback names,
-so that no foreign web site can read it through a rebound DNS name. Bound elsewhere, it shows no texts.
+so that no foreign web site can read it through a rebound DNS name; and it does nothing for a foreign web site, see
+`bot.web.guard`. Bound elsewhere, it shows no texts.
 """
 
 import asyncio
@@ -15,37 +18,37 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-import jinja2
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from adapters.base import Clock
+from bot.answer import Answerer
 from bot.metrics import Metrics
 from bot.settings import Language
-from bot.store.ledger import LedgerError
+from bot.store.ledger import Ledger, LedgerError
 from bot.web.glance import Glance, Watcher
+from bot.web.guard import same_origin
+from bot.web.reading import ReadingPages
+from bot.web.rendering import HEADERS, TEMPLATES, environment, html
+from bot.web.trial import TrialPages
 from bot.web.view import page_context
 from bot.web.words import choose_language
+from bot.writer import Writer
 from knowledge.store import LibraryError
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
-_STATIC: Final = {"status.js": "text/javascript", "status.css": "text/css"}
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+_STATIC: Final = {
+    "status.js": "text/javascript",
+    "status.css": "text/css",
+    "pages.css": "text/css",
+    "try.js": "text/javascript",
 }
+_MOST_BYTES: Final = 256 * 1024
+"""Of one request's body."""
 _DATABASE_WAIT_S: Final = 5.0
 
 
@@ -70,20 +73,47 @@ def cannot_listen(host: str, port: int, cure: str, error: OSError) -> CannotList
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PageParts:
+    """What the pages look at, and ask."""
+
+    watcher: Watcher
+    metrics: Metrics
+    ledger: Ledger
+    answerer: Answerer
+    writer: Writer | None
+    """None where no model is set up."""
+    clock: Clock
+
+
 class StatusPages:
     """Handlers."""
 
-    def __init__(self, *, watcher: Watcher, metrics: Metrics, language: Language, private: bool) -> None:
-        self._watcher = watcher
-        self._metrics = metrics
+    def __init__(self, *, parts: PageParts, language: Language, private: bool) -> None:
+        self._watcher = parts.watcher
+        self._metrics = parts.metrics
         self._language = language
         self._private = private
-        loader = jinja2.FileSystemLoader(_TEMPLATES)
-        environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-        self._page = environment.get_template("status.html")
+        self._translates = private and parts.writer is not None
+        templates = environment()
+        self._page = templates.get_template("status.html")
+        self._reading = ReadingPages(
+            templates=templates,
+            ledger=parts.ledger,
+            writer=parts.writer,
+            clock=parts.clock,
+            language_of=self._language_of,
+            on_change=parts.watcher.forget,
+        )
+        self._trial = TrialPages(
+            templates=templates,
+            answerer=parts.answerer,
+            has_model=parts.writer is not None,
+            language_of=self._language_of,
+        )
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._guard])
+        app = web.Application(middlewares=[self._guard], client_max_size=_MOST_BYTES)
         app.add_routes(
             [
                 web.get("/", self.page),
@@ -92,6 +122,8 @@ class StatusPages:
                 web.get("/static/{name}", self.static),
             ]
         )
+        if self._private:
+            app.add_routes([*self._reading.routes(), *self._trial.routes()])
         app.on_response_prepare.append(_add_headers)
         return app
 
@@ -99,12 +131,16 @@ class StatusPages:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._private and not is_loopback(host_name(request.headers.get("Host", ""))):
             raise web.HTTPForbidden(text="this page answers to its loopback address only")
+        asks = request.method not in ("GET", "HEAD") and request.match_info.http_exception is None
+        if asks and not same_origin(request.headers):
+            raise web.HTTPForbidden(text="this page does nothing for other web sites; use its own buttons")
         return await handler(request)
 
+    def _language_of(self, request: web.Request, asked: str | None) -> Language:
+        return choose_language(asked, request.headers.get("Accept-Language", ""), self._language)
+
     async def page(self, request: web.Request) -> web.StreamResponse:
-        language = choose_language(
-            request.query.get("lang"), request.headers.get("Accept-Language", ""), self._language
-        )
+        language = self._language_of(request, request.query.get("lang"))
         try:
             glance = await self._watcher.glance()
         except (LedgerError, LibraryError) as error:
@@ -114,10 +150,10 @@ class StatusPages:
     def _render(
         self, language: Language, glance: Glance | None, troubles: dict[str, str], status: int
     ) -> web.StreamResponse:
-        text = self._page.render(page_context(glance, troubles, language, with_texts=self._private))
-        # A lone surrogate in a comment has no UTF-8 form.
-        body = text.encode("utf-8", "replace")
-        return web.Response(body=body, status=status, content_type="text/html", charset="utf-8")
+        context = page_context(
+            glance, troubles, language, with_texts=self._private, translates=self._translates
+        )
+        return html(self._page.render(context), status, forms=self._translates)
 
     async def health(self, _: web.Request) -> web.StreamResponse:
         troubles = self._watcher.troubles
@@ -144,17 +180,13 @@ class StatusPages:
         name = request.match_info["name"]
         if name not in _STATIC:
             raise web.HTTPNotFound
-        return web.FileResponse(
-            _TEMPLATES / name, headers={"Content-Type": f"{_STATIC[name]}; charset=utf-8"}
-        )
+        return web.FileResponse(TEMPLATES / name, headers={"Content-Type": f"{_STATIC[name]}; charset=utf-8"})
 
 
 @asynccontextmanager
-async def serve_pages(
-    *, watcher: Watcher, metrics: Metrics, host: str, port: int, language: Language
-) -> AsyncIterator[str]:
+async def serve_pages(parts: PageParts, *, host: str, port: int, language: Language) -> AsyncIterator[str]:
     """Serve the pages while the context is open; gives their address. Raises CannotListen."""
-    pages = StatusPages(watcher=watcher, metrics=metrics, language=language, private=is_loopback(host))
+    pages = StatusPages(parts=parts, language=language, private=is_loopback(host))
     runner = web.AppRunner(pages.app(), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
@@ -178,7 +210,8 @@ def is_loopback(host: str) -> bool:
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def require_free(host: str, port: int, cure: str) -> None:

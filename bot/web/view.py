@@ -10,6 +10,7 @@ from bot.plain import excerpt
 from bot.reasons import explain
 from bot.settings import Language
 from bot.store.review import Item
+from bot.translate import needs_translation
 from bot.web.glance import Glance
 from bot.web.words import STATES, WORDS, state_word
 
@@ -26,6 +27,7 @@ def page_context(
     language: Language,
     *,
     with_texts: bool,
+    translates: bool = False,
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Everything that the template needs; `glance` is None while the ledger cannot be read."""
@@ -49,7 +51,10 @@ def page_context(
         "generator": _generator(glance, words),
         "voices": _voices(glance, words),
         "returned": _returned(glance, words, moment),
-        "latest": [_decision(item, words, language, moment) for item in glance.latest] if glance else [],
+        "latest": [
+            _decision(item, words, language, moment, translates=translates)
+            for item in (glance.latest if glance else [])
+        ],
     }
 
 
@@ -147,11 +152,16 @@ def _tags(glance: Glance | None, words: Mapping[str, str]) -> str:
     return words["tags_line"].format(tags=excerpt(listed, TAG_CHARS)) if listed else ""
 
 
-def _decision(item: Item, words: Mapping[str, str], language: Language, now: datetime) -> dict[str, str]:
+def _decision(
+    item: Item, words: Mapping[str, str], language: Language, now: datetime, *, translates: bool
+) -> dict[str, Any]:
     comment, state = item.comment, State(item.comment.state)
     sent = item.reply is not None and state is State.SENT
     text = item.reply.text if sent and item.reply is not None else item.draft.text if item.draft else ""
     return {
+        "id": comment.id,
+        "translation": excerpt(comment.translations.get(language, ""), COMMENT_CHARS),
+        "can_translate": translates and needs_translation(comment, language),
         "state": state.value,
         "state_word": state_word(state, language),
         "reason": explain(comment.reason, language),

@@ -1,0 +1,203 @@
+"""The page that tries a reply out, by the path that the service takes. Nothing is stored or sent.
+
+GET  /try
+POST /try   `question`, `title`, `documents`; the page with the answer, or with `Accept: application/x-ndjson` one
+            JSON object a line: {"piece": …} as the reply is written, at the end {"html": …} or {"error": …}
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+import jinja2
+from aiohttp import web
+
+from bot.answer import Answer, Answerer, Question
+from bot.generator import GeneratorError
+from bot.intents import Intent
+from bot.plain import excerpt, plain
+from bot.policy import ChannelRules
+from bot.reasons import explain
+from bot.settings import Language
+from bot.web.guard import Busy, Turns
+from bot.web.reading import text_of
+from bot.web.rendering import html
+from bot.web.words import WORDS
+from knowledge.base import ScoredPassage
+from knowledge.language import detect
+from knowledge.store import LibraryError
+
+STREAM: Final = "application/x-ndjson"
+QUESTION_CHARS, TITLE_CHARS, QUOTE_CHARS, NOTICE_CHARS = 10_000, 300, 600, 300
+_EVERY_INTENT: Final[frozenset[str]] = frozenset(get_args(Intent))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the form holds."""
+
+    question: str = ""
+    title: str = ""
+    documents: bool = True
+
+    def wrong(self, language: Language) -> str:
+        """What is wrong with it, in one line; empty where nothing is."""
+        words = WORDS[language]
+        if not self.question.strip():
+            return words["question_empty"]
+        if len(self.question) > QUESTION_CHARS:
+            return words["question_long"].format(number=len(self.question), limit=QUESTION_CHARS)
+        return ""
+
+    @property
+    def as_question(self) -> Question:
+        """On a channel whose owner has opened every kind of comment, as in `rejoinder ask`."""
+        return Question(
+            text=self.question,
+            language=detect(self.question),
+            post_title=self.title[:TITLE_CHARS],
+            rules=ChannelRules(send_intents=_EVERY_INTENT),
+            # No document carries one of no tags.
+            scope=None if self.documents else frozenset(),
+        )
+
+
+class TrialPages:
+    """Handlers."""
+
+    def __init__(
+        self,
+        *,
+        templates: jinja2.Environment,
+        answerer: Answerer,
+        has_model: bool,
+        language_of: Callable[[web.Request, str | None], Language],
+    ) -> None:
+        self._templates = templates
+        self._answerer = answerer
+        self._has_model = has_model
+        self._language_of = language_of
+        self._turns = Turns()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/try", self.form), web.post("/try", self.answer)]
+
+    async def form(self, request: web.Request) -> web.StreamResponse:
+        return self._page(self._language_of(request, request.query.get("lang")), Asked())
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        language = self._language_of(request, text_of(form, "lang"))
+        # Without a model there is no such choice, and so no such field.
+        documents = not self._has_model or "documents" in form
+        asked = Asked(clean_form(text_of(form, "question")), clean_form(text_of(form, "title")), documents)
+        stream = request.headers.get("Accept", "") == STREAM
+        wrong = asked.wrong(language)
+        if wrong:
+            return self._refused(language, asked, wrong, 400, stream=stream)
+        try:
+            with self._turns.turn():
+                if stream:
+                    return await self._streamed(request, asked, language)
+                return self._page(language, asked, await self._answerer.answer(asked.as_question))
+        except Busy:
+            return self._refused(language, asked, WORDS[language]["busy"], 429, stream=stream)
+        except (GeneratorError, LibraryError) as error:
+            return self._refused(language, asked, str(error), 503, stream=stream)
+
+    async def _streamed(self, request: web.Request, asked: Asked, language: Language) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": STREAM})
+        await response.prepare(request)
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        answering = asyncio.create_task(self._answerer.answer(asked.as_question, pieces.put_nowait))
+        answering.add_done_callback(lambda _: pieces.put_nowait(None))
+        try:
+            while (piece := await pieces.get()) is not None:
+                await response.write(_line(piece=plain(piece)))
+            await response.write(await self._last(answering, language))
+            await response.write_eof()
+        finally:
+            # The reader may have gone away in the middle.
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+        return response
+
+    async def _last(self, answering: "asyncio.Task[Answer]", language: Language) -> bytes:
+        try:
+            context = trial_context(await answering, language)
+        except (GeneratorError, LibraryError) as error:
+            return _line(error=excerpt(str(error), NOTICE_CHARS))
+        return _line(html=self._templates.get_template("try_result.html").render(context))
+
+    def _refused(
+        self, language: Language, asked: Asked, line: str, status: int, *, stream: bool
+    ) -> web.StreamResponse:
+        if stream:
+            return web.Response(
+                body=_line(error=excerpt(line, NOTICE_CHARS)), status=status, content_type=STREAM
+            )
+        return self._page(language, asked, notice=excerpt(line, NOTICE_CHARS), status=status)
+
+    def _page(
+        self,
+        language: Language,
+        asked: Asked,
+        answer: Answer | None = None,
+        *,
+        notice: str = "",
+        status: int = 200,
+    ) -> web.StreamResponse:
+        context = {
+            "words": WORDS[language],
+            "language": language,
+            "here": "/try?",
+            "asked": asked,
+            "has_model": self._has_model,
+            "notice": notice,
+            "answered": answer is not None,
+            **(trial_context(answer, language) if answer is not None else {}),
+        }
+        return html(self._templates.get_template("try.html").render(context), status, forms=True)
+
+
+def trial_context(answer: Answer, language: Language) -> dict[str, Any]:
+    """What `try_result.html` prints."""
+    words, decision = WORDS[language], answer.decision
+    used = answer.best.citations if answer.best is not None else ()
+    return {
+        "words": words,
+        "action": decision.action,
+        "action_word": words[decision.action],
+        "reason": explain(decision.reason.value, language),
+        "detail": excerpt(decision.detail, NOTICE_CHARS),
+        "reply": plain(answer.text),
+        "took": words["took"].format(seconds=f"{answer.seconds:.1f}"),
+        "findings": [plain(finding.message(language), one_line=True) for finding in answer.findings],
+        "passages": [
+            _passage(number, scored, number - 1 in used, words)
+            for number, scored in enumerate(answer.passages, 1)
+        ],
+    }
+
+
+def _passage(number: int, scored: ScoredPassage, cited: bool, words: Any) -> dict[str, Any]:
+    passage = scored.passage
+    return {
+        "number": number,
+        "place": excerpt(" › ".join(part for part in (passage.title, passage.heading) if part), TITLE_CHARS),
+        "source": excerpt(passage.source, TITLE_CHARS),
+        "support": words["support"].format(support=f"{scored.support:.2f}"),
+        "quote": excerpt(scored.quote or passage.text, QUOTE_CHARS),
+        "cited": cited,
+    }
+
+
+def clean_form(text: str) -> str:
+    """Browsers send line breaks as CRLF."""
+    return text.replace("\r\n", "\n")
+
+
+def _line(**value: str) -> bytes:
+    return json.dumps(value).encode() + b"\n"
