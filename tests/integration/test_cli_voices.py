@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -36,6 +39,21 @@ class Servers:
     def restart(self, number: int) -> None:
         self._do(self.all[number].restart())
 
+    def next_request(self) -> "Future[None]":
+        """Done when a comment has come in; from now on none is answered."""
+        for server in self.all:
+            server.fault = "slow"
+
+        async def arrival() -> None:
+            for server in self.all:
+                server.arrived.clear()
+            waiting = [asyncio.create_task(server.arrived.wait()) for server in self.all]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+
+        return asyncio.run_coroutine_threadsafe(arrival(), self._loop)
+
     def _do(self, work: Any) -> None:
         future: Future[None] = asyncio.run_coroutine_threadsafe(work, self._loop)
         future.result(30)
@@ -44,6 +62,11 @@ class Servers:
     def names(self) -> list[set[str]]:
         """The names of the voices at each server, without their hashes."""
         return [{name.rpartition("-")[0] for name in server.voices} for server in self.all]
+
+
+def press_ctrl_c_when(happened: "Future[None]") -> None:
+    happened.result(30)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture
@@ -260,6 +283,35 @@ def test_try_shows_both_replies_and_keeps_nothing(cli: Cli, servers: Servers) ->
     assert cli("--lang", "zh", "voices", "try", "mia-1", "base") == 0
     assert "平均长度" in cli.out
     desk.ledger.close()
+
+
+def test_ctrl_c_in_a_trial_shows_what_is_done_and_keeps_nothing(cli: Cli, servers: Servers) -> None:
+    (cli.folder / "shop.md").write_text("# Roasting\n\nRoast the beans for ten minutes.\n")
+    assert cli("ingest", "shop.md") == 0
+    loaded(cli, "mia-1")
+    desk = cli.desk()
+    desk.ingest(comment(1, "How long do I roast the beans?"))
+    finger = Thread(target=press_ctrl_c_when, args=[servers.next_request()])
+    finger.start()
+    assert cli("voices", "try", "base", "mia-1") == 1
+    finger.join()
+    assert "after 0 of 1 comments" in cli.err
+    assert len(desk.claim()) == 1
+    desk.ledger.close()
+
+
+def test_doctor_tells_whether_the_files_of_the_live_voice_are_whole(cli: Cli, servers: Servers) -> None:
+    def told() -> tuple[str, str]:
+        cli("--lang", "zh", "doctor", "--json")
+        [found] = [row for row in json.loads(cli.out) if row["part"] == "voice mia-1"]
+        return found["level"], found["message"]
+
+    loaded(cli, "mia-1")
+    assert cli("voices", "promote", "mia-1") == 0
+    assert told() == ("ok", "使用中，回复 100% 的评论；文件完好")
+    shutil.rmtree(folders(cli)[0])
+    level, message = told()
+    assert (level, "已损坏或丢失" in message) == ("error", True)
 
 
 def test_try_without_comments_says_so(cli: Cli, servers: Servers) -> None:
