@@ -14,11 +14,12 @@ from adapters.errors import AdapterError
 from bot.bootstrap import make_generator, make_judge, open_http, open_ledger, open_library, utc_now
 from bot.connections import Connections
 from bot.generator import GeneratorError
-from bot.models import Channel
+from bot.models import Channel, Voice, VoiceStatus
 from bot.retrieval import make_embedder, make_reranker
 from bot.settings import FILE, ChannelRulesSettings, KnowledgeSettings, Settings, SettingsError
-from bot.store import channels, stats
+from bot.store import channels, stats, voices
 from bot.store.ledger import Ledger, LedgerError
+from bot.voicefiles import intact
 from bot.web.server import is_loopback
 from knowledge.store import LibraryError
 
@@ -52,6 +53,8 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
             for finding in database_findings(settings, ledger):
                 yield finding
             found = ledger.read(channels.every)
+            for finding in voice_findings(settings, ledger.read(voices.answering)):
+                yield finding
     except (LedgerError, SettingsError, OSError) as error:
         yield Finding("error", "database", str(error))
     for finding in documents_findings(settings, found or []):
@@ -84,6 +87,36 @@ def settings_findings(settings: Settings, file: Path | None) -> Iterator[Finding
             f"web.host = {settings.web.host}: the status page has no password; keep it behind a firewall or a proxy",
             f"web.host = {settings.web.host}：状态页没有密码，请放在防火墙或代理之后",
         )
+
+
+def voice_findings(settings: Settings, answering: Sequence[Voice]) -> Iterator[Finding]:
+    """Nothing where the base model answers everywhere."""
+    for voice in answering:
+        part = f"voice {voice.name}"
+        if settings.generator.kind != "vllm":
+            yield Finding(
+                "warning",
+                part,
+                'is to answer, but generator.kind is not "vllm"; set it, or go back: rejoinder voices rollback',
+                "应由它回复，但 generator.kind 不是 vllm；请修改设置，或退回：rejoinder voices rollback",
+            )
+        elif not intact(settings.data_dir / voice.path, voice.digest):
+            yield Finding(
+                "error",
+                part,
+                f"its files in {settings.data_dir / voice.path} are damaged or gone; put them back from a copy, "
+                "or go back: rejoinder voices rollback",
+                f"{settings.data_dir / voice.path} 中的文件已损坏或丢失；请从备份恢复，"
+                "或退回：rejoinder voices rollback",
+            )
+        else:
+            share = f"{voice.share:.1%}" if voice.status == VoiceStatus.CANARY else "100%"
+            yield Finding(
+                "ok",
+                part,
+                f"{voice.status}, {share} of its comments; its files are whole",
+                f"{'试用' if voice.status == VoiceStatus.CANARY else '使用中'}，回复 {share} 的评论；文件完好",
+            )
 
 
 def database_findings(settings: Settings, ledger: Ledger) -> Iterator[Finding]:

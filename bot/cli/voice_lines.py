@@ -27,7 +27,9 @@ class VoiceCase:
 
 def voice_json(voice: Voice, channel: str | None, told: Tally) -> dict[str, Any]:
     return {
-        **voice.model_dump(exclude={"id", "channel_id"}),
+        # A row that was read has the text of its status, where pydantic awaits the enum itself.
+        **voice.model_dump(exclude={"id", "channel_id", "status"}),
+        "status": voice.status,
         "channel": channel,
         "verdicts": _tally_json(told),
     }

@@ -116,7 +116,7 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "all_channels": "全部频道",
         "verdicts": "{number} 次裁决，拒绝率 {rate}",
         "no_verdicts": "尚无裁决",
-        "voice_returned": "{name} 已于{ago}自动退回：{why}",
+        "voice_returned": "{name} 已自动退回（{ago}）：{why}",
         "troubles": "问题",
         "latest": "最近的处理",
         "no_latest": "还没有处理任何评论。",

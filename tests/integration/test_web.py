@@ -16,7 +16,7 @@ from bot.bootstrap import ALL_ROLES, Running, assemble
 from bot.models import State
 from bot.reasons import Reason
 from bot.settings import Settings
-from bot.store import channels, sending
+from bot.store import channels, sending, voices
 from bot.store.ledger import LedgerUnavailable
 from bot.web.glance import Kept
 from bot.web.server import is_loopback
@@ -251,3 +251,13 @@ def test_both_languages_have_every_word() -> None:
 )
 def test_ages_are_told_in_the_largest_unit(seconds: int, said: str) -> None:
     assert ago(START, START - timedelta(seconds=seconds), WORDS["en"]) == said
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "live"), ("zh", "使用中")])
+async def test_the_page_names_the_voice_that_answers(page: Page, language: str, word: str) -> None:
+    new = voices.NewVoice("mia<1>", "voices/mia-1", "digest", "base", 8)
+    page.running.ledger.write(voices.add, new, by="ann", now=START)
+    page.running.ledger.write(voices.promote, "mia<1>", share=None, by="ann", now=START)
+    _, text = await page.get(f"?lang={language}")
+    assert "<b>mia&lt;1&gt;</b>" in text
+    assert f'<span class="tag">{word}</span>' in text
