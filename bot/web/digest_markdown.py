@@ -34,14 +34,14 @@ def _lines(context: Mapping[str, Any]) -> Iterator[str]:
     words = context["words"]
     parts = " · ".join(f"{part['number']} {part['word']}" for part in context["parts"])
     yield f"# {words['asked']}"
-    yield f"\n{escaped(context['channel'])}, {context['span']}"
+    yield f"\n{escaped(context['channel'])} · {context['span']}"
     yield f"\n**{context['comments']}** {words['comments']}: {parts}"
     if context["summary"]:
         yield f"\n## {words['in_short']}\n"
-        yield escaped(" ".join(context["summary"]))
+        yield escaped(context["summary"])
     yield from _subjects(words["topics"], words, context["subjects"])
     if context["notes"]:
-        yield "\n" + escaped(" ".join(context["notes"]))
+        yield "\n" + escaped(context["notes"])
     yield from _subjects(words["in_vain"], words, context["in_vain"])
     if context["posts"]:
         yield f"\n## {words['busiest']}\n"
