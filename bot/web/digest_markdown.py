@@ -6,9 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 # Bare addresses, names after an @ and :emoji: are marks in some dialects.
-_MARKS = re.compile(
-    r"[\\`*_\[\]<>#|~$^={}@]|&(?=#?\w+;)|:(?=//|[\w+-]+:)|(?<=www)\.|(?<=mailto|.xmpp):", re.IGNORECASE
-)
+_MARKS = re.compile(r"[\\`*_\[\]<>#|~$^={}@]|&(?=#?\w+;)|:(?=//|[\w+-]+:)|(?<=www)\.", re.IGNORECASE)
 _KEPT_IN_ADDRESSES = ":/?#[]@!$'*+,;=%-._~&"
 
 
@@ -36,6 +34,8 @@ def _lines(context: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {words['asked']}"
     yield f"\n{escaped(context['channel'])} · {context['span']}"
     yield f"\n**{context['comments']}** {words['comments']}: {parts}"
+    if not context["comments"]:
+        yield f"\n{words['no_comments']}"
     if context["summary"]:
         yield f"\n## {words['in_short']}\n"
         yield escaped(context["summary"])

@@ -21,7 +21,7 @@ def digest_context(digest: Digest, language: Language) -> dict[str, Any]:
     return {
         "words": words,
         "language": language,
-        "channel": digest.channel or words["every_channel"],
+        "channel": excerpt(digest.channel, TITLE_CHARS) if digest.channel else words["every_channel"],
         "span": f"{_minute(digest.since)} – {_minute(digest.until)} UTC",
         "comments": digest.comments,
         "parts": _parts(digest.parts, language),
