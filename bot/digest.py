@@ -33,7 +33,7 @@ PART: Final[Mapping[State, str]] = {
     State.FAILED: "failed",
 }
 """How the states are told; all others are told as `waiting`."""
-PARTS: Final = ("sent", "review", "skipped", "failed", "waiting")
+PARTS: Final = ("review", "sent", "skipped", "failed", "waiting")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 # Bare addresses, names after an @ and :emoji: are marks in some dialects.
-_MARKS = re.compile(
-    r"[\\`*_\[\]<>#|~$^={}@]|&(?=#?\w+;)|:(?=//|[\w+-]+:)|(?<=www)\.|(?<=mailto|.xmpp):", re.IGNORECASE
-)
+_MARKS = re.compile(r"[\\`*_\[\]<>#|~$^={}@]|&(?=#?\w+;)|:(?=//|[\w+-]+:)|(?<=www)\.", re.IGNORECASE)
 _KEPT_IN_ADDRESSES = ":/?#[]@!$'*+,;=%-._~&"
 
 
@@ -34,14 +32,16 @@ def _lines(context: Mapping[str, Any]) -> Iterator[str]:
     words = context["words"]
     parts = " · ".join(f"{part['number']} {part['word']}" for part in context["parts"])
     yield f"# {words['asked']}"
-    yield f"\n{escaped(context['channel'])}, {context['span']}"
+    yield f"\n{escaped(context['channel'])} · {context['span']}"
     yield f"\n**{context['comments']}** {words['comments']}: {parts}"
+    if not context["comments"]:
+        yield f"\n{words['no_comments']}"
     if context["summary"]:
         yield f"\n## {words['in_short']}\n"
-        yield escaped(" ".join(context["summary"]))
+        yield escaped(context["summary"])
     yield from _subjects(words["topics"], words, context["subjects"])
     if context["notes"]:
-        yield "\n" + escaped(" ".join(context["notes"]))
+        yield "\n" + escaped(context["notes"])
     yield from _subjects(words["in_vain"], words, context["in_vain"])
     if context["posts"]:
         yield f"\n## {words['busiest']}\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.digest import PARTS, Digest, Subject, link
 from bot.models import State
+from bot.persona import join
 from bot.plain import excerpt
 from bot.settings import Language
 from bot.store.digest import Asked
@@ -20,14 +21,14 @@ def digest_context(digest: Digest, language: Language) -> dict[str, Any]:
     return {
         "words": words,
         "language": language,
-        "channel": digest.channel or words["every_channel"],
+        "channel": excerpt(digest.channel, TITLE_CHARS) if digest.channel else words["every_channel"],
         "span": f"{_minute(digest.since)} – {_minute(digest.until)} UTC",
         "comments": digest.comments,
         "parts": _parts(digest.parts, language),
-        "summary": digest.summary,
+        "summary": join(digest.summary),
         "subjects": [_subject(subject, language) for subject in digest.subjects],
         "in_vain": [_subject(subject, language) for subject in digest.in_vain],
-        "notes": _notes(digest, words),
+        "notes": join(_notes(digest, words)),
         "posts": [
             {"title": excerpt(post.title, TITLE_CHARS), "link": link(post.url), "comments": post.comments}
             for post in digest.posts

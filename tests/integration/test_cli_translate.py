@@ -1,32 +1,9 @@
 """`rejoinder review --translate`, in this process, with a fake model server on loopback."""
 
-import asyncio
-from collections.abc import Iterator
-from threading import Thread
-
-import pytest
-
 from bot.models import State
 from tests.builders import comment
 from tests.command_line import Cli
 from tests.fakes import FakeOpenAI
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
-    """A model server on a thread of its own: the command line runs its own event loop."""
-    loop, fake = asyncio.new_event_loop(), FakeOpenAI(replies=["烘焙要多久？"])
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result()
-    monkeypatch.setenv("REJOINDER__GENERATOR__KIND", "vllm")
-    monkeypatch.setenv("REJOINDER__GENERATOR__BASE_URL", fake.url)
-    monkeypatch.setenv("REJOINDER__GENERATOR__MODEL", "base")
-    yield fake
-    asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 def waiting(cli: Cli) -> None:
@@ -37,26 +14,26 @@ def waiting(cli: Cli) -> None:
     desk.ledger.close()
 
 
-def test_what_waits_is_listed_with_translations_which_are_kept(cli: Cli, model: FakeOpenAI) -> None:
+def test_what_waits_is_listed_with_translations_which_are_kept(cli: Cli, model_server: FakeOpenAI) -> None:
     waiting(cli)
     assert cli("review", "list", "--translate", "zh", "--lang", "en") == 0
     assert "[machine" in cli.out
     assert "烘焙要" in cli.out
-    assert len(model.requests) == 1  # the other comment is Chinese already
+    assert len(model_server.requests) == 1  # the other comment is Chinese already
     found = cli.json("review", "list", "--translate", "zh", "--json")
     assert [one["translations"] for one in found] == [{"zh": "烘焙要多久？"}, {}]
-    assert len(model.requests) == 1
+    assert len(model_server.requests) == 1
 
 
-def test_one_comment_is_shown_with_its_translation(cli: Cli, model: FakeOpenAI) -> None:
+def test_one_comment_is_shown_with_its_translation(cli: Cli, model_server: FakeOpenAI) -> None:
     waiting(cli)
     assert cli("review", "show", "1", "--translate", "zh", "--lang", "zh") == 0
     assert "[机器翻译]\n    烘焙要多久？" in cli.out
 
 
-def test_the_list_is_shown_even_where_the_model_fails(cli: Cli, model: FakeOpenAI) -> None:
+def test_the_list_is_shown_even_where_the_model_fails(cli: Cli, model_server: FakeOpenAI) -> None:
     waiting(cli)
-    model.fault = "500"
+    model_server.fault = "500"
     assert cli("review", "list", "--translate", "zh") == 1
     assert "How long do I roast?" in cli.out
     [line] = cli.err.splitlines()
