@@ -1,0 +1,145 @@
+"""What a reply states exactly: numbers, prices, units, dates, links, accounts, addresses. All must be in the sources."""
+
+import re
+from collections.abc import Iterator
+
+from bot.checks.findings import CheckFacts, Code, Finding, at, masked
+from bot.checks.manner import LEAK
+from bot.numerals import (
+    DATE,
+    FREE,
+    MEASURE,
+    NUMBER,
+    PRICE,
+    amounts,
+    canonical,
+    date_key,
+    dates_in,
+    measure_key,
+    measures,
+    price_key,
+    prices,
+)
+from bot.triage import fold, squash
+
+_LINK = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"'，。；！？、）)】》]+|(?<![\w@./-])(?:[a-z0-9-]+\.)+(?:com|net|org|io|cn"
+    r"|co|me|app|dev|shop|xyz|info|"
+    r"tv|ly|gg|top|site|store|online|link|club|vip|cc|ru|uk|de|jp|fr|eu|us|ai)\b(?:/[^\s，。；！？、）)]*)?",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+_MENTION = re.compile(r"(?<![A-Za-z0-9_.@/])@[\w.-]*\w")
+_PHONE = re.compile(
+    r"(?<![\w.,$€£¥￥/-])(?!\d{4}-\d{2}-\d{2}(?!\d))\+?\(?\d{2,4}\)?(?:[ .-]?\d{2,4}){2,4}(?![\w.,]\d|\w)"
+)
+_ADDRESS = re.compile(
+    r"\b\d{1,5}[A-Za-z]?\s(?:[A-Z][\w.'’-]{0,20}\s){1,4}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Drive|Dr"
+    r"|Square|Court|Way|Place)\b"
+    r"|[\u4e00-\u9fff]{1,12}(?:路|街|巷|弄|大道)\s?[\d一二三四五六七八九十百]{1,6}\s?[号弄]"
+    r"|(?:微信|微信号|QQ|QQ号|扣扣|QQ群|vx|wechat|whatsapp|telegram|instagram|discord|skype|line)\s?(?:id|号|群|is|是|为|at|on)?"
+    r"\s?[:：]\s?[A-Za-z0-9_@.+-]{4,40}"
+    r"|(?:微信|QQ|扣扣|vx|wechat)(?:id|号|群)?(?:\s?(?:是|为|is|at)\s?|\s?)(?=[A-Za-z_-]{0,20}\d)[A-Za-z0-9_-]{5,40}"
+    r"|(?<![\w/.:])(?:~|/(?:home|etc|usr|var|tmp|root|opt|Users|data|mnt|srv))(?:/[\w.-]{1,80}){1,20}|\b[A-Za-z]:\\[\w\\.-]{1,200}",
+    re.IGNORECASE,
+)
+
+Span = tuple[int, int]
+
+
+def numbers(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    """Prices, numbers, and numbers with a unit."""
+    known_prices = {price for source in facts.sources for price in prices(source)}
+    taken = []
+    for match in PRICE.finditer(reply):
+        taken.append(match.span())
+        if known_prices.isdisjoint(price_key(match)):
+            yield at(Code.PRICE, match)
+    known = {amount for source in facts.sources for amount in amounts(source)}
+    apart = (*taken, *_apart(reply))
+    for match in NUMBER.finditer(reply):
+        if not _within(match.start(), apart) and canonical(match[0]) not in known:
+            yield at(Code.NUMBER, match)
+    yield from _units(reply, facts, known, apart)
+    yield from _free(reply, facts)
+
+
+def _units(reply: str, facts: CheckFacts, known: set[str], apart: tuple[Span, ...]) -> Iterator[Finding]:
+    """Numbers that the sources have with other units only: 9 days is not 9 minutes."""
+    stated: dict[str, set[str]] = {}
+    for source in facts.sources:
+        for amount, unit in measures(source):
+            stated.setdefault(amount, set()).add(unit)
+    for match in MEASURE.finditer(masked(reply, facts.fixed)):
+        amount, unit = measure_key(match)
+        if _within(match.start(), apart):
+            continue
+        if amount not in known:
+            if not NUMBER.search(match[0]):
+                yield at(Code.NUMBER, match)
+        elif amount in stated and not any(_alike(unit, other) for other in stated[amount]):
+            yield at(Code.UNIT, match)
+
+
+def _alike(one: str, other: str) -> bool:
+    """A degree without its scale may be either."""
+    return one == other or (one.startswith("degree") and other.startswith("degree") and "degree" in (one, other))
+
+
+def _free(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    match = FREE.search(masked(reply, facts.fixed))
+    if match and not any(FREE.search(source) for source in facts.sources):
+        yield at(Code.PRICE, match)
+
+
+def _apart(reply: str) -> list[Span]:
+    """Where numbers are a part of something else that is checked."""
+    patterns = (_LINK, _EMAIL, _MENTION, _PHONE, _ADDRESS, LEAK)
+    return [match.span() for pattern in patterns for match in pattern.finditer(reply)]
+
+
+def _within(place: int, spans: tuple[Span, ...]) -> bool:
+    return any(start <= place < end for start, end in spans)
+
+
+def dates(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    """Clock times, months and days of the week."""
+    known = {key for source in facts.sources for key in dates_in(source)}
+    for match in DATE.finditer(masked(reply, facts.fixed)):
+        if date_key(match) not in known:
+            yield at(Code.DATE, match)
+
+
+def links(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    known = {_address(m[0]) for source in facts.sources for m in _LINK.finditer(source)}
+    mails = tuple(m.span() for m in _EMAIL.finditer(reply))
+    for match in _LINK.finditer(reply):
+        if not _within(match.start(), mails) and _address(match[0]) not in known:
+            yield at(Code.LINK, match)
+
+
+def _address(link: str) -> str:
+    return re.sub(r"^(?:https?://)?(?:www\.)?", "", link.lower()).rstrip("./,;:!?")
+
+
+def emails(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    return _unknown(Code.EMAIL, _EMAIL, reply, facts.sources)
+
+
+def mentions(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    return _unknown(Code.MENTION, _MENTION, reply, facts.sources)
+
+
+def _unknown(code: Code, pattern: re.Pattern[str], reply: str, sources: tuple[str, ...]) -> Iterator[Finding]:
+    known = {m[0].lower().rstrip(".") for source in sources for m in pattern.finditer(source)}
+    return (at(code, m) for m in pattern.finditer(reply) if m[0].lower().rstrip(".") not in known)
+
+
+def addresses(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    """Streets, phone numbers, contacts on other services, and paths of files."""
+    text = masked(reply, facts.fixed)
+    found = [match for pattern in (_ADDRESS, _PHONE) for match in pattern.finditer(text)]
+    if not found:
+        return
+    said = squash(fold("\n".join(facts.sources)))
+    yield from (at(Code.ADDRESS, match) for match in found if squash(fold(match[0])) not in said)
