@@ -22,7 +22,9 @@ PRICE = re.compile(
 )
 _WORDS = {
     word: number
-    for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
+    for number, word in enumerate(
+        "two three four five six seven eight nine ten eleven twelve".split(), start=2
+    )
 } | {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90}
 # Scales of temperature stay apart: 200 °F is another roast than 200 °C.
 _UNITS_OF = {
@@ -62,7 +64,10 @@ MEASURE = re.compile(
     + ")",
     re.IGNORECASE,
 )
-FREE = re.compile(r"\b(?:(?:for|is|are|it's|completely|totally|absolutely) free\b(?! (?:to|of|from))|free of charge|no charge)|免费", re.IGNORECASE)
+FREE = re.compile(
+    r"\b(?:(?:for|is|are|it's|completely|totally|absolutely) free\b(?! (?:to|of|from))|free of charge|no charge)|免费",
+    re.IGNORECASE,
+)
 """Says that something costs nothing."""
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()

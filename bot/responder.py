@@ -120,6 +120,7 @@ class Responder:
             # A model may write what no database stores: half an emoji, a NUL.
             text=clean(best.text),
             candidates=[clean(completion.text) for completion in answer.candidates],
+            ranking=list(answer.ranking),
             language=answer.language,
             intent=answer.intent or "",
             passages=evidence(answer.passages),
@@ -242,6 +243,7 @@ def question(work: Work) -> Question:
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support),
+        persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),
         scope=rules.scope(work.post.platform_id),

@@ -28,8 +28,12 @@ _NEGATION = re.compile(
     r"|未(?!来|必)|(?<![特区分级类性个])别(?!人|的|处|墅|致)|勿|禁止|切忌",
     re.IGNORECASE,
 )
-PLACE = re.compile(r"[\w.~:/?#@&'+%=-]*(?:://|@)[\w.~:/?#@&'+%=-]*|(?<![\w.])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w./-]*)?", re.ASCII)
-_EITHER_WAY = re.compile(r"(.)不\1|不得不|not only|no (?:problem|worries|doubt)|why not|有没有", re.IGNORECASE)
+PLACE = re.compile(
+    r"[\w.~:/?#@&'+%=-]*(?:://|@)[\w.~:/?#@&'+%=-]*|(?<![\w.])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w./-]*)?", re.ASCII
+)
+_EITHER_WAY = re.compile(
+    r"(.)不\1|不得不|not only|no (?:problem|worries|doubt)|why not|有没有", re.IGNORECASE
+)
 _ENDED = re.compile(
     r"\b(?:stop(?:ped|s|ping)?|quit(?:ting)?|discontinu\w*|no longer|any ?more|cancel\w*|(?:get|got|getting) rid"
     r"|sold out|(?:drop|remov|retir|end|clos|ceas|abandon)(?:p?ed|p?ing)|gave up|giv(?:e|ing) up)\b"
@@ -47,6 +51,8 @@ class Claim:
     """Where it stands, in characters."""
     terms: frozenset[str]
     """What it is about."""
+    weight: float
+    """Of the terms together."""
     negative: bool
     """It denies something."""
     ended: bool
@@ -115,7 +121,8 @@ def clause_spans(text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
 
 def claim(text: str, span: tuple[int, int]) -> Claim:
     said = text[span[0] : span[1]]
-    return Claim(said, span, frozenset(about(said)), negative(said), _ENDED.search(said) is not None)
+    terms = frozenset(about(said))
+    return Claim(said, span, terms, weigh(terms), negative(said), _ENDED.search(said) is not None)
 
 
 def about(text: str) -> list[str]:

@@ -1,7 +1,9 @@
 """What a reply states exactly: numbers, prices, units, dates, links, accounts, addresses. All must be in the sources."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from bot.checks.findings import CheckFacts, Code, Finding, at, masked
 from bot.checks.manner import LEAK
@@ -11,6 +13,7 @@ from bot.numerals import (
     MEASURE,
     NUMBER,
     PRICE,
+    Price,
     amounts,
     canonical,
     date_key,
@@ -47,47 +50,67 @@ _ADDRESS = re.compile(
 Span = tuple[int, int]
 
 
+class _Figures(NamedTuple):
+    prices: frozenset[Price]
+    amounts: frozenset[str]
+    measures: frozenset[tuple[str, str]]
+    dates: frozenset[tuple[str, int, int]]
+
+
+@lru_cache(maxsize=256)
+def _figures(text: str) -> _Figures:
+    """What a source holds; the same passages are asked for again and again."""
+    return _Figures(
+        frozenset(prices(text)),
+        frozenset(amounts(text)),
+        frozenset(measures(text)),
+        frozenset(dates_in(text)),
+    )
+
+
 def numbers(reply: str, facts: CheckFacts) -> Iterator[Finding]:
     """Prices, numbers, and numbers with a unit."""
-    known_prices = {price for source in facts.sources for price in prices(source)}
+    text = masked(reply, facts.fixed)
+    known = [_figures(source) for source in facts.sources]
     taken = []
-    for match in PRICE.finditer(reply):
+    for match in PRICE.finditer(text):
         taken.append(match.span())
-        if known_prices.isdisjoint(price_key(match)):
+        if all(one.prices.isdisjoint(price_key(match)) for one in known):
             yield at(Code.PRICE, match)
-    known = {amount for source in facts.sources for amount in amounts(source)}
     apart = (*taken, *_apart(reply))
-    for match in NUMBER.finditer(reply):
-        if not _within(match.start(), apart) and canonical(match[0]) not in known:
+    for match in NUMBER.finditer(text):
+        if not _within(match.start(), apart) and not _held(canonical(match[0]), known):
             yield at(Code.NUMBER, match)
-    yield from _units(reply, facts, known, apart)
-    yield from _free(reply, facts)
+    for match in MEASURE.finditer(text):
+        if not _within(match.start(), apart):
+            yield from _unit(match, known)
+    yield from _free(text, facts)
 
 
-def _units(reply: str, facts: CheckFacts, known: set[str], apart: tuple[Span, ...]) -> Iterator[Finding]:
-    """Numbers that the sources have with other units only: 9 days is not 9 minutes."""
-    stated: dict[str, set[str]] = {}
-    for source in facts.sources:
-        for amount, unit in measures(source):
-            stated.setdefault(amount, set()).add(unit)
-    for match in MEASURE.finditer(masked(reply, facts.fixed)):
-        amount, unit = measure_key(match)
-        if _within(match.start(), apart):
-            continue
-        if amount not in known:
-            if not NUMBER.search(match[0]):
-                yield at(Code.NUMBER, match)
-        elif amount in stated and not any(_alike(unit, other) for other in stated[amount]):
-            yield at(Code.UNIT, match)
+def _unit(match: re.Match[str], known: Sequence[_Figures]) -> Iterator[Finding]:
+    """A number that the sources have with other units only: 9 days is not 9 minutes."""
+    amount, unit = measure_key(match)
+    stated = [other for one in known for held, other in one.measures if held == amount]
+    if not _held(amount, known):
+        if not NUMBER.search(match[0]):
+            yield at(Code.NUMBER, match)
+    elif stated and not any(_alike(unit, other) for other in stated):
+        yield at(Code.UNIT, match)
+
+
+def _held(amount: str, known: Sequence[_Figures]) -> bool:
+    return any(amount in one.amounts for one in known)
 
 
 def _alike(one: str, other: str) -> bool:
     """A degree without its scale may be either."""
-    return one == other or (one.startswith("degree") and other.startswith("degree") and "degree" in (one, other))
+    return one == other or (
+        one.startswith("degree") and other.startswith("degree") and "degree" in (one, other)
+    )
 
 
-def _free(reply: str, facts: CheckFacts) -> Iterator[Finding]:
-    match = FREE.search(masked(reply, facts.fixed))
+def _free(text: str, facts: CheckFacts) -> Iterator[Finding]:
+    match = FREE.search(text)
     if match and not any(FREE.search(source) for source in facts.sources):
         yield at(Code.PRICE, match)
 
@@ -104,16 +127,16 @@ def _within(place: int, spans: tuple[Span, ...]) -> bool:
 
 def dates(reply: str, facts: CheckFacts) -> Iterator[Finding]:
     """Clock times, months and days of the week."""
-    known = {key for source in facts.sources for key in dates_in(source)}
     for match in DATE.finditer(masked(reply, facts.fixed)):
-        if date_key(match) not in known:
+        if not any(date_key(match) in _figures(source).dates for source in facts.sources):
             yield at(Code.DATE, match)
 
 
 def links(reply: str, facts: CheckFacts) -> Iterator[Finding]:
-    known = {_address(m[0]) for source in facts.sources for m in _LINK.finditer(source)}
+    found = list(_LINK.finditer(reply))
+    known = {_address(m[0]) for source in facts.sources if found for m in _LINK.finditer(source)}
     mails = tuple(m.span() for m in _EMAIL.finditer(reply))
-    for match in _LINK.finditer(reply):
+    for match in found:
         if not _within(match.start(), mails) and _address(match[0]) not in known:
             yield at(Code.LINK, match)
 
@@ -131,8 +154,9 @@ def mentions(reply: str, facts: CheckFacts) -> Iterator[Finding]:
 
 
 def _unknown(code: Code, pattern: re.Pattern[str], reply: str, sources: tuple[str, ...]) -> Iterator[Finding]:
-    known = {m[0].lower().rstrip(".") for source in sources for m in pattern.finditer(source)}
-    return (at(code, m) for m in pattern.finditer(reply) if m[0].lower().rstrip(".") not in known)
+    found = list(pattern.finditer(reply))
+    known = {m[0].lower().rstrip(".") for source in sources if found for m in pattern.finditer(source)}
+    return (at(code, m) for m in found if m[0].lower().rstrip(".") not in known)
 
 
 def addresses(reply: str, facts: CheckFacts) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ def negation(reply: str, facts: CheckFacts) -> Iterator[Finding]:
     known = [clause for text in facts.sources for clauses in source(text).sentences for clause in clauses]
     for clauses in _statements(masked(reply, facts.fixed)):
         for clause in clauses:
-            if weigh(clause.terms) < LEAST_WEIGHT:
+            if clause.weight < LEAST_WEIGHT:
                 continue
             alike = [one for one in known if _same_matter(clause, one)]
             if alike and all(one.negative != clause.negative for one in alike):
@@ -85,8 +85,9 @@ def negation(reply: str, facts: CheckFacts) -> Iterator[Finding]:
 
 
 def _same_matter(one: Claim, other: Claim) -> bool:
-    both = weigh(one.terms & other.terms)
-    return both >= SAME_THING * weigh(one.terms) and both >= SAME_BACK * weigh(other.terms)
+    shared = one.terms & other.terms
+    both = weigh(shared) if shared else 0.0
+    return both >= SAME_THING * one.weight and both >= SAME_BACK * other.weight
 
 
 def _statements(reply: str) -> Iterator[list[Claim]]:
@@ -165,9 +166,10 @@ def _marked(word: str) -> bool:
 
 
 def _opens(text: str, match: re.Match[str]) -> bool:
-    return _STARTS.search(text[max(0, match.start() - 8) : match.start()]) is not None or not text[
-        : match.start()
-    ].strip()
+    return (
+        _STARTS.search(text[max(0, match.start() - 8) : match.start()]) is not None
+        or not text[: match.start()].strip()
+    )
 
 
 def _next_too(text: str, words: Sequence[re.Match[str]], index: int) -> bool:

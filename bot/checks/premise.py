@@ -21,18 +21,21 @@ _PATTERNS = (
     # A reason that is given: the subject keeps "since 2019" and "because of" out.
     r"\b(?:since|because|given|considering|though|although)\s+" + _CLAUSE.format("given"),
     r"\b(?:given that|seeing (?:that|as|how)|considering that|now that)\s+" + _CLAUSE.format("known"),
-    r"\bif (?=(?:it|this|that|the \w+|shipping|your \w+)(?:'s| is| are)? (?:already|really|actually) )" + _CLAUSE.format("granted"),
+    r"\bif (?=(?:it|this|that|the \w+|shipping|your \w+)(?:'s| is| are)? (?:already|really|actually) )"
+    + _CLAUSE.format("granted"),
     # What was said or heard.
     r"\b(?:i (?:just |also )?(?:heard|read|saw|was told|noticed)|you (?:said|mentioned|told us|claimed|promised|wrote)"
     r"|didn'?t you say|as you (?:said|mentioned)|(?:they|people|everyone|somebody|someone) (?:say|says|said))(?: somewhere| earlier"
-    r"| before| in \w+ \w+)?,?\s+(?:that\s+)?(?!about\b|how\b|why\b|when\b|what\b|where\b|which\b|if\b|whether\b)" + _CLAUSE.format("said"),
+    r"| before| in \w+ \w+)?,?\s+(?:that\s+)?(?!about\b|how\b|why\b|when\b|what\b|where\b|which\b|if\b|whether\b)"
+    + _CLAUSE.format("said"),
     # A reason that is asked for.
     r"\b(?:why (?:did|do|does|is|are|was|were|have|has|don'?t|didn'?t|doesn'?t|isn'?t|aren'?t|won'?t|can'?t)|how come"
     r"|when did you|what made you|why'?d you)\s+" + _CLAUSE.format("asked"),
     r"(?:既然|因为|由于|鉴于|反正|考虑到)" + _CLAUSE.format("yin"),
     r"(?:(?:我)?(?:听说|听人说|听别人说|看到说|据说|有人说|网上说)|(?:你|您|博主|老师|up主?)(?:之前|上次|上期|以前|视频里|不是|曾经)*(?:说过?|提过|提到|讲过|承诺))[，,]?(?!一下|说|怎|为|哪|什)"
     + _CLAUSE.format("ting"),
-    r"(?:(?<![化成作称认以])为什么|为啥|为何|干嘛|怎么(?=不再|又不|就不|突然|停|取消|下架))" + _CLAUSE.format("wen"),
+    r"(?:(?<![化成作称认以])为什么|为啥|为何|干嘛|怎么(?=不再|又不|就不|突然|停|取消|下架))"
+    + _CLAUSE.format("wen"),
     r"(?:^|[，,。！!？?\s])不是(?=[^，,。！!？?\n]{2,40}(?:吗|么|嘛))" + _CLAUSE.format("fan"),
     r"(?:^|[，,。！!？?\s])都(?=[^，,。！!？?\n]{1,30}了[，,])" + _CLAUSE.format("dou"),
 )
