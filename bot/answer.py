@@ -220,7 +220,7 @@ class Answerer:
 
 
 def check_facts(request: GenerationRequest, completion: Completion, banned: tuple[str, ...]) -> CheckFacts:
-    """What `completion` is checked against: first the passages that it cites, then all else that it was written from."""
+    """What `completion` is checked against: the passages that it cites, then all else that it was written from."""
     persona, language = request.persona, request.language
     cited = [request.passages[index] for index in completion.citations]
     others = [scored for scored in request.passages if scored not in cited]

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
+from bot.settings import GeneratorSettings, Language, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.web.glance import Watcher
@@ -125,12 +125,16 @@ def make_persona(settings: PersonaSettings, base: Persona | None = None) -> Pers
         rules=start.rules if settings.rules is None else tuple(settings.rules),
         do=(*start.do, *settings.do),
         dont=(*start.dont, *settings.dont),
-        greetings={**start.greetings, **settings.greetings},
-        closings={**start.closings, **settings.closings},
-        signatures={**start.signatures, **settings.signatures},
-        cannot_answer={**start.cannot_answer, **settings.cannot_answer},
+        greetings=dict(start.greetings) | _texts(settings.greetings),
+        closings=dict(start.closings) | _texts(settings.closings),
+        signatures=dict(start.signatures) | _texts(settings.signatures),
+        cannot_answer=dict(start.cannot_answer) | _texts(settings.cannot_answer),
         examples=tuple(Example(one.comment, one.reply) for one in settings.examples) or start.examples,
     )
+
+
+def _texts(given: Mapping[Language, str]) -> dict[str, str]:
+    return {str(language): text for language, text in given.items()}
 
 
 def make_personas(settings: Settings) -> dict[str, Persona]:

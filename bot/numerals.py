@@ -23,7 +23,7 @@ PRICE = re.compile(
 _WORDS = {
     word: number
     for number, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve".split(), start=2
+        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=2
     )
 } | {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90}
 # Scales of temperature stay apart: 200 °F is another roast than 200 °C.
@@ -36,9 +36,9 @@ _UNITS_OF = {
     "month": "months? 个月",
     "year": "years? yrs? 年(?=[^代级份])",
     "percent": "percent per\\scent % ％",
-    "degree C": "(?:°|º|degrees?\\s)\\s?C ℃ 摄氏度",
+    "degree C": "(?:°|º|degrees?\\s)\\s?C ℃ 摄氏度 度",
     "degree F": "(?:°|º|degrees?\\s)\\s?F ℉ 华氏度",
-    "degree": "degrees? ° º 度",
+    "degree": "degrees? ° º",
     "gram": "grams? g 克",
     "kilogram": "kilograms? kilos? kg 公斤 千克",
     "jin": "斤",
@@ -69,8 +69,9 @@ FREE = re.compile(
     re.IGNORECASE,
 )
 """Says that something costs nothing."""
-_MONTHS = "january february march april may june july august september october november december".split()
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+           "november", "december")  # fmt: skip
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # March, May and the short forms are words, too: they count beside a number or after a preposition.
 DATE = re.compile(
     rf"(?<![\d:：])(?P<hour>\d{{1,2}})[:：](?P<minute>\d{{2}})(?![\d:：])"

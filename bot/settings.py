@@ -105,8 +105,8 @@ class PersonaSettings(_Section):
     """How replies sound. A key that is left out keeps the default; an empty text means that none is said."""
 
     preset: Literal["", "concise", "expert"] = ""
-    """What to start from. concise: short, says so when it doesn't know, ends with thanks; expert: clear first, technical
-    where asked, as long as the comment deserves, signed with the name."""
+    """What to start from. concise: short, says so when it doesn't know, ends with thanks; expert: clear first,
+    technical where asked, as long as the comment deserves, signed with the name."""
     name: str | None = None
     tone: str | None = None
     rules: list[str] | None = None

@@ -19,12 +19,14 @@ _KIN_LETTERS, _KIN_SHARE = 4, 0.6
 """Words that begin with so many letters and so much of the longer one alike count as forms of one word."""
 
 _CLAUSE = re.compile(
-    r"[,，;；:：、\n]|\s[–—-]\s|——|\b(?:but|although|though|whereas|while|so that|because)\b|但是?|不过|而且|因为|所以",
+    r"[,，;；:：、\n]|\s[–—-]\s|——|\b(?:but|although|though|whereas|while|so that|because)\b|但是?|不过|而且"
+    r"|因为|所以",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|neither|nor|without|cannot|cant|dont|doesnt|isnt|nothing|nobody|nowhere)\b|n['’]t\b"
-    r"|(?<!得)(?<!从)不(?!错|仅|但|过|同|断|管|客气|好意思|久|少|妨|得不|用谢|如|止|光|只是)|从不|没(?!问题|关系)|无(?!论|线|所谓|比)"
+    r"|(?<!得)(?<!从)不(?!错|仅|但|过|同|断|管|客气|好意思|久|少|妨|得不|用谢|如|止|光|只是)|从不|没(?!问题"
+    r"|关系)|无(?!论|线|所谓|比)"
     r"|未(?!来|必)|(?<![特区分级类性个])别(?!人|的|处|墅|致)|勿|禁止|切忌",
     re.IGNORECASE,
 )
@@ -135,6 +137,10 @@ def about(text: str) -> list[str]:
 
 def negative(text: str) -> bool:
     return len(_NEGATION.findall(_EITHER_WAY.sub(" ", text))) % 2 == 1
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 def weigh(terms: Iterable[str]) -> float:

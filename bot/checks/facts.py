@@ -1,10 +1,11 @@
-"""What a reply states exactly: numbers, prices, units, dates, links, accounts, addresses. All must be in the sources."""
+"""What a reply states exactly: numbers, prices, dates, links, accounts, addresses. The sources must hold it."""
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from bot.checks.claims import Claim, about, source
 from bot.checks.findings import CheckFacts, Code, Finding, at, masked
 from bot.checks.manner import LEAK
 from bot.numerals import (
@@ -24,6 +25,7 @@ from bot.numerals import (
     prices,
 )
 from bot.triage import fold, squash
+from knowledge.splitter import sentence_spans
 
 _LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>\"'，。；！？、）)】》]+|(?<![\w@./-])(?:[a-z0-9-]+\.)+(?:com|net|org|io|cn"
@@ -37,13 +39,16 @@ _PHONE = re.compile(
     r"(?<![\w.,$€£¥￥/-])(?!\d{4}-\d{2}-\d{2}(?!\d))\+?\(?\d{2,4}\)?(?:[ .-]?\d{2,4}){2,4}(?![\w.,]\d|\w)"
 )
 _ADDRESS = re.compile(
-    r"\b\d{1,5}[A-Za-z]?\s(?:[A-Z][\w.'’-]{0,20}\s){1,4}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd|Drive|Dr"
+    r"\b\d{1,5}[A-Za-z]?\s(?:[A-Z][\w.'’-]{0,20}\s){1,4}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd"
+    r"|Drive|Dr"
     r"|Square|Court|Way|Place)\b"
     r"|[\u4e00-\u9fff]{1,12}(?:路|街|巷|弄|大道)\s?[\d一二三四五六七八九十百]{1,6}\s?[号弄]"
-    r"|(?:微信|微信号|QQ|QQ号|扣扣|QQ群|vx|wechat|whatsapp|telegram|instagram|discord|skype|line)\s?(?:id|号|群|is|是|为|at|on)?"
+    r"|(?:微信|微信号|QQ|QQ号|扣扣|QQ群|vx|wechat|whatsapp|telegram|instagram|discord|skype|line)\s?(?:id|号"
+    r"|群|is|是|为|at|on)?"
     r"\s?[:：]\s?[A-Za-z0-9_@.+-]{4,40}"
     r"|(?:微信|QQ|扣扣|vx|wechat)(?:id|号|群)?(?:\s?(?:是|为|is|at)\s?|\s?)(?=[A-Za-z_-]{0,20}\d)[A-Za-z0-9_-]{5,40}"
-    r"|(?<![\w/.:])(?:~|/(?:home|etc|usr|var|tmp|root|opt|Users|data|mnt|srv))(?:/[\w.-]{1,80}){1,20}|\b[A-Za-z]:\\[\w\\.-]{1,200}",
+    r"|(?<![\w/.:])(?:~|/(?:home|etc|usr|var|tmp|root|opt|Users|data|mnt|srv))(?:/[\w.-]{1,80}){1,20}"
+    r"|\b[A-Za-z]:\\[\w\\.-]{1,200}",
     re.IGNORECASE,
 )
 
@@ -110,9 +115,19 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _free(text: str, facts: CheckFacts) -> Iterator[Finding]:
-    match = FREE.search(text)
-    if match and not any(FREE.search(source) for source in facts.sources):
-        yield at(Code.PRICE, match)
+    """What is said to cost nothing: a source must say so of the same thing."""
+    for match in FREE.finditer(text):
+        start, end = next(span for span in sentence_spans(text) if span[0] <= match.start() < span[1])
+        matter = frozenset(about(FREE.sub(" ", text[start:end])))
+        if not any(
+            _free_there(matter, clauses) for one in facts.sources for clauses in source(one).sentences
+        ):
+            yield at(Code.PRICE, match)
+
+
+def _free_there(matter: frozenset[str], clauses: Sequence[Claim]) -> bool:
+    free = any(FREE.search(clause.text) for clause in clauses)
+    return free and (not matter or any(matter & clause.terms for clause in clauses))
 
 
 def _apart(reply: str) -> list[Span]:

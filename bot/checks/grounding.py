@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from bot.checks.claims import PLACE, Claim, Source, claim, clause_spans, source, weigh
+from bot.checks.claims import PLACE, Claim, Source, claim, clause_spans, source, weigh, words
 from bot.checks.findings import MAX_TEXT, CheckFacts, Code, Finding, masked
 from knowledge import analysis
 from knowledge.splitter import sentence_spans
@@ -20,21 +20,29 @@ LEAST_CLAUSE_COVERAGE, CLAUSE_WEIGHT = 0.2, 3.0
 """The same for one clause of a sentence, if it has so much to say."""
 LEAST_WEIGHT = 1.5
 """A sentence that says less states nothing."""
-SAME_THING, SAME_BACK = 0.75, 0.5
+SAME_THING, SAME_BACK = 0.75, 0.35
 """Shares of a clause's words that another must hold, there and back, for both to be about the same."""
 
 _KIND = re.compile(
-    r"\s*(?:(?:and|so|well|oh|hey|hi|hello|yes|yeah|yep|no|nope|sure|ok|okay|absolutely|of course|definitely|certainly"
+    r"\s*(?:(?:and|so|well|oh|hey|hi|hello|yes|yeah|yep|no|nope|sure|ok|okay|absolutely|of course|definitely"
+    r"|certainly"
     r"|haha|wow)\b[\s!.,]*)*"
-    r"(?:thank|thx|cheers|glad|happy to|i'?m (?:so |really |very )?(?:glad|happy|delighted|sorry)|(?:so |very |i'?m )?sorry"
-    r"|(?:i )?(?:really )?(?:hope|appreciate)|let me know|feel free|don'?t hesitate|good luck|have fun|enjoy|best of luck"
-    r"|(?:what an? |that'?s an? |such an? )?(?:great|good|nice|lovely|excellent|fair|interesting|super) (?:question|point|idea)"
-    r"|you'?re welcome|welcome|my pleasure|no (?:problem|worries)|happy \w+ing|see you|take care|stay tuned|keep it up"
+    r"(?:thank|thx|cheers|glad|happy to|i'?m (?:so |really |very )?(?:glad|happy|delighted|sorry)|(?:so |very "
+    r"|i'?m )?sorry"
+    r"|(?:i )?(?:really )?(?:hope|appreciate)|let me know|feel free|don'?t hesitate|good luck|have fun|enjoy"
+    r"|best of luck"
+    r"|(?:what an? |that'?s an? |such an? )?(?:great|good|nice|lovely|excellent|fair|interesting"
+    r"|super) (?:question|point|idea)"
+    r"|you'?re welcome|welcome|my pleasure|no (?:problem|worries)|happy \w+ing|see you|take care|stay tuned"
+    r"|keep it up"
     r"|sounds (?:good|great)|congrat\w*|well done|my notes (?:on this )?are in (?:another language|\w+)"
-    r"|(?:if|should) you have (?:any )?(?:more |other |further )?questions?|just ask|as (?:i|the notes?) (?:say|said|mention\w*)"
+    r"|(?:if|should) you have (?:any )?(?:more |other |further )?questions?|just ask|as (?:i"
+    r"|the notes?) (?:say|said|mention\w*)"
     r"|in my (?:notes|documents|guide)|good to (?:hear|know|see)|love (?:to hear|that|it|your)|i'?d love to"
-    r"|谢|多谢|感谢|不客气|很高兴|希望|祝|加油|欢迎|好问题|(?:这|真)?是?(?:一个|个)?(?:很|非常)?好(?:的)?问题|一起加油|你好|您好|哈喽|嗨|没问题"
-    r"|当然|好的|可以的|是的|对的|如果(?:你|您|大家)?(?:还)?有(?:其他|别的|任何|更多|什么)?(?:问题|疑问)|有(?:其他|任何|什么)?问题"
+    r"|谢|多谢|感谢|不客气|很高兴|希望|祝|加油|欢迎|好问题|(?:这|真)?是?(?:一个|个)?(?:很|非常)?好(?:的)?问题"
+    r"|一起加油|你好|您好|哈喽|嗨|没问题"
+    r"|当然|好的|可以的|是的|对的|如果(?:你|您|大家)?(?:还)?有(?:其他|别的|任何|更多|什么)?(?:问题|疑问)"
+    r"|有(?:其他|任何|什么)?问题"
     r"|随时|抱歉|不好意思|辛苦|这一点我的资料是.{1,6}的|原文是|我的资料(?:里|中)(?:提到|写|说)?|哈哈)",
     re.IGNORECASE,
 )
@@ -43,13 +51,14 @@ _KIND_WIDTH = 60
 _ABSTAINS = re.compile(
     r"\b(?:don'?t|do not|doesn'?t|does not|can'?t|cannot|couldn'?t) (?:really |actually )?"
     r"(?:know|say|tell|answer|find|mention|cover|state|have (?:any )?(?:information|details|notes))"
-    r"|\b(?:not sure|no (?:information|idea|details)|rather not guess|won'?t guess|(?:have|need) to check|nothing (?:about|on))\b"
+    r"|\b(?:not sure|no (?:information|idea|details)|rather not guess|won'?t guess|(?:have|need) to check"
+    r"|nothing (?:about|on))\b"
     r"|不知道|不清楚|不(?:太)?确定|没(?:有)?(?:找到|查到|提到|写|说明|记录|相关|资料|答案)|资料里?(?:没|未|中?没)"
     r"|无法(?:回答|确定|确认)|不(?:乱|瞎)?猜|未提及|不了解",
     re.IGNORECASE,
 )
-_ANOTHER_MATTER = frozenset(
-    "note document question answer mention recommend suggest chinese english video comment channel hello yes".split()
+_ANOTHER_MATTER = words(
+    "note document question answer mention recommend suggest chinese english video comment channel hello yes"
 )
 _QUESTION_END = re.compile(r"[?？][\s”\"'」)）]*$")
 
@@ -115,11 +124,11 @@ _WORD = re.compile(r"[A-Za-zÀ-ɏ][A-Za-z0-9À-ɏ]*(?:[-'’&.][A-Za-z0-9À-ɏ]+
 _TITLE = re.compile(r"《([^《》\n]{1,60})》")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _STARTS = re.compile(r"(?:^|[.!?:;。！？：；…\n\"“”‘’'(（\[「『—–-])[\s\"“‘'(（「『*]*$")
-_COMMON = frozenset(
+_COMMON = words(
     "i im id ill ive ok okay faq url pdf diy tv am pm eg ie ps asap english chinese mandarin internet app email mail "
     "vip up bgm ppt usb wifi hi bye haha btw monday tuesday wednesday thursday friday saturday sunday january february "
     "march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov "
-    "dec mon tue wed thu fri sat sun usd eur gbp cny rmb".split()
+    "dec mon tue wed thu fri sat sun usd eur gbp cny rmb"
 )
 _MEASURE = re.compile(
     r"(?:[kmc]?m|[km]?g|ml|l|s|h|min|mins|kg|lbs?|oz|k|w|kw|v|hz|gb|mb|tb|px|fps|c|f|x|th|st|nd|rd|inch)"

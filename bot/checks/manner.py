@@ -26,15 +26,20 @@ _RUN = re.compile(
 _REFUSAL = re.compile(
     r"\bI(?:'m| am)? (?:can(?:no|')t|(?:am )?unable to|(?:am )?not able to|won't|will not|must decline to) "
     r"(?:help|assist|comply|fulfil|provide|discuss|engage|do that|continue)"
-    r"|\bI'?m (?:just |only )?(?:an? )?(?:ai|bot|chat ?bot|(?:large )?language model|virtual assistant|digital assistant)\b"
-    r"|\bas an? (?:large language model|chat ?bot|virtual assistant|assistant)\b|\bagainst my (?:guidelines|policy|policies|programming)"
-    r"|我(?:无法|不能|没法|不便)(?:提供|协助|满足|完成|帮助|帮你|帮您|处理|讨论|继续)|我(?:只|仅仅)?是(?:一个|一名)?(?:ai|人工智能|机器人|语言模型|虚拟助手|聊天助手)"
+    r"|\bI'?m (?:just |only )?(?:an? )?(?:ai|bot|chat ?bot|(?:large )?language model|virtual assistant"
+    r"|digital assistant)\b"
+    r"|\bas an? (?:large language model|chat ?bot|virtual assistant|assistant)\b|\bagainst my (?:guidelines"
+    r"|policy|policies|programming)"
+    r"|我(?:无法|不能|没法|不便)(?:提供|协助|满足|完成|帮助|帮你|帮您|处理|讨论|继续)|我(?:只|仅仅)?是(?:一个"
+    r"|一名)?(?:ai|人工智能|机器人|语言模型|虚拟助手|聊天助手)"
     r"|作为(?:一个|一名)?(?:语言模型|大模型|机器人|虚拟助手|聊天助手)|违反.{0,6}(?:政策|准则|规定)",
     re.IGNORECASE,
 )
 _PROMISE = re.compile(
-    r"\b(?:i|we)(?:'ll| will| can)? (?:guarantee|promise|swear)\b|\bguaranteed?\b|\b100 ?% (?:safe|sure|certain|works?|effective)"
-    r"|\brisk[- ]free\b|\bmoney[- ]back\b|(?<!不)(?<!不能)(?:保证|承诺|担保)(?!金|书)|绝对(?:有效|安全|没问题|不会|可以)|百分之?百|包(?:过|赚|治|退|换)|稳赚",
+    r"\b(?:i|we)(?:'ll| will| can)? (?:guarantee|promise|swear)\b|\bguaranteed?\b|\b100 ?% (?:safe|sure"
+    r"|certain|works?|effective)"
+    r"|\brisk[- ]free\b|\bmoney[- ]back\b|(?<!不)(?<!不能)(?:保证|承诺|担保)(?!金|书)|绝对(?:有效|安全|没问题"
+    r"|不会|可以)|百分之?百|包(?:过|赚|治|退|换)|稳赚",
     re.IGNORECASE,
 )
 ECHO_WORDS, ECHO_CHARS = 8, 14

@@ -7,7 +7,7 @@ a source denies, leads to a person. What commenters say of themselves ("since I 
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.checks.claims import Claim, about, claim, source
+from bot.checks.claims import Claim, about, claim, source, words
 from bot.checks.findings import MAX_TEXT, CheckFacts, Code, Finding
 from bot.numerals import FREE, amounts
 
@@ -24,15 +24,18 @@ _PATTERNS = (
     r"\bif (?=(?:it|this|that|the \w+|shipping|your \w+)(?:'s| is| are)? (?:already|really|actually) )"
     + _CLAUSE.format("granted"),
     # What was said or heard.
-    r"\b(?:i (?:just |also )?(?:heard|read|saw|was told|noticed)|you (?:said|mentioned|told us|claimed|promised|wrote)"
-    r"|didn'?t you say|as you (?:said|mentioned)|(?:they|people|everyone|somebody|someone) (?:say|says|said))(?: somewhere| earlier"
+    r"\b(?:i (?:just |also )?(?:heard|read|saw|was told|noticed)|you (?:said|mentioned|told us|claimed"
+    r"|promised|wrote)"
+    r"|didn'?t you say|as you (?:said|mentioned)|(?:they|people|everyone|somebody|someone) (?:say|says"
+    r"|said))(?: somewhere| earlier"
     r"| before| in \w+ \w+)?,?\s+(?:that\s+)?(?!about\b|how\b|why\b|when\b|what\b|where\b|which\b|if\b|whether\b)"
     + _CLAUSE.format("said"),
     # A reason that is asked for.
     r"\b(?:why (?:did|do|does|is|are|was|were|have|has|don'?t|didn'?t|doesn'?t|isn'?t|aren'?t|won'?t|can'?t)|how come"
     r"|when did you|what made you|why'?d you)\s+" + _CLAUSE.format("asked"),
     r"(?:既然|因为|由于|鉴于|反正|考虑到)" + _CLAUSE.format("yin"),
-    r"(?:(?:我)?(?:听说|听人说|听别人说|看到说|据说|有人说|网上说)|(?:你|您|博主|老师|up主?)(?:之前|上次|上期|以前|视频里|不是|曾经)*(?:说过?|提过|提到|讲过|承诺))[，,]?(?!一下|说|怎|为|哪|什)"
+    r"(?:(?:我)?(?:听说|听人说|听别人说|看到说|据说|有人说|网上说)|(?:你|您|博主|老师|up主?)(?:之前|上次|上期"
+    r"|以前|视频里|不是|曾经)*(?:说过?|提过|提到|讲过|承诺))[，,]?(?!一下|说|怎|为|哪|什)"
     + _CLAUSE.format("ting"),
     r"(?:(?<![化成作称认以])为什么|为啥|为何|干嘛|怎么(?=不再|又不|就不|突然|停|取消|下架))"
     + _CLAUSE.format("wen"),
@@ -42,22 +45,27 @@ _PATTERNS = (
 _PREMISE = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _PATTERNS)
 # It has a subject of its own and a verb; what follows is about us or about things, not about the commenter.
 _SUBJECT = re.compile(
-    r"\s*(?:that )?(?!(?:i|i'm|i've|i'd|my|mine|we|we're|our|me|someone|it'?s (?:been|my|so hot|hot|cold|winter|summer)|of|then|last|yesterday|today)\b)"
-    r"(?:(?:it|this|that|there|you|they|he|she|these|those|everything|all|both|nobody|everyone)\b|(?:it|that|there|you|they)['’]|your\b|the\b|(?!\d)(?:[\w'-]+ ){1,4}(?:is|are|was|were|has|have|does|do|can|cannot|will|comes?|needs?|costs?|takes?|works?|contains?)\b)",
+    r"\s*(?:that )?(?!(?:i|i'm|i've|i'd|my|mine|we|we're|our|me|someone|it'?s (?:been|my|so hot|hot|cold"
+    r"|winter|summer)|of|then|last|yesterday|today)\b)"
+    r"(?:(?:it|this|that|there|you|they|he|she|these|those|everything|all|both|nobody|everyone)\b|(?:it|that"
+    r"|there|you|they)['’]|your\b|the\b|(?!\d)(?:[\w'-]+ ){1,4}(?:is|are|was|were|has|have|does|do|can|cannot"
+    r"|will|comes?|needs?|costs?|takes?|works?|contains?)\b)",
     re.IGNORECASE,
 )
 _OF_THEMSELVES = re.compile(
-    r"\s*(?:i|i'm|i've|my|we|our)\b|\s*(?:我|俺|咱|本人|家里|楼上|最近天|天气|今天|昨天|时间|太|想|要|没时间|手头)|\s*(?:of|it'?s (?:been|my))\b",
+    r"\s*(?:i|i'm|i've|my|we|our)\b|\s*(?:我|俺|咱|本人|家里|楼上|最近天|天气|今天|昨天|时间|太|想|要|没时间"
+    r"|手头)|\s*(?:of|it'?s (?:been|my))\b",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    r"^\s*(?:that\s+)?(?:you (?:guys )?(?:are|were|have|had|do|did|will|can)?|it(?:'s| is| was| has)?|this is|there (?:is|are)|they(?:'re| are)?"
+    r"^\s*(?:that\s+)?(?:you (?:guys )?(?:are|were|have|had|do|did|will|can)?|it(?:'s| is| was| has)?|this is"
+    r"|there (?:is|are)|they(?:'re| are)?"
     r"|the|your|你们?|您|它|这个?|那个?|是|都|已经|现在|会|又|就|突然)\s*",
     re.IGNORECASE,
 )
-_TALK = frozenset(
+_TALK = words(
     "video already ever still even anyway alway usual onli realli now today like decid thing kind sort lot bit everyth "
-    "channel comment episod".split()
+    "channel comment episod"
 )
 
 
