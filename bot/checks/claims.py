@@ -31,7 +31,9 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 PLACE = re.compile(
-    r"[\w.~:/?#@&'+%=-]*(?:://|@)[\w.~:/?#@&'+%=-]*|(?<![\w.])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w./-]*)?", re.ASCII
+    r"(?<![\w.~:/?#@&'+%=-])[\w.~:/?#&'+%=-]{0,100}(?:://|@)[\w.~:/?#@&'+%=-]*"
+    r"|(?<![\w.])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w./-]*)?",
+    re.ASCII,
 )
 _EITHER_WAY = re.compile(
     r"(.)不\1|不得不|not only|no (?:problem|worries|doubt)|why not|有没有", re.IGNORECASE

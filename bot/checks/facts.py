@@ -36,7 +36,7 @@ _LINK = re.compile(
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 _MENTION = re.compile(r"(?<![A-Za-z0-9_.@/])@[\w.-]*\w")
 _PHONE = re.compile(
-    r"(?<![\w.,$€£¥￥/-])(?!\d{4}-\d{2}-\d{2}(?!\d))\+?\(?\d{2,4}\)?(?:[ .-]?\d{2,4}){2,4}(?![\w.,]\d|\w)"
+    r"(?<![A-Za-z0-9_.,$€£¥￥/-])(?!\d{4}-\d{2}-\d{2}(?!\d))\+?\(?\d{2,4}\)?(?:[ .-]?\d{2,4}){2,4}(?![.,]?[A-Za-z0-9_])"
 )
 _ADDRESS = re.compile(
     r"\b\d{1,5}[A-Za-z]?\s(?:[A-Z][\w.'’-]{0,20}\s){1,4}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Boulevard|Blvd"
@@ -116,12 +116,11 @@ def _alike(one: str, other: str) -> bool:
 
 def _free(text: str, facts: CheckFacts) -> Iterator[Finding]:
     """What is said to cost nothing: a source must say so of the same thing."""
-    for match in FREE.finditer(text):
-        start, end = next(span for span in sentence_spans(text) if span[0] <= match.start() < span[1])
+    for start, end in sentence_spans(text) if FREE.search(text) else ():
+        match = FREE.search(text, start, end)
         matter = frozenset(about(FREE.sub(" ", text[start:end])))
-        if not any(
-            _free_there(matter, clauses) for one in facts.sources for clauses in source(one).sentences
-        ):
+        sentences = (clauses for one in facts.sources for clauses in source(one).sentences)
+        if match and not any(_free_there(matter, clauses) for clauses in sentences):
             yield at(Code.PRICE, match)
 
 

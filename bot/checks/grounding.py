@@ -120,7 +120,9 @@ def _found(code: Code, reply: str, clauses: Sequence[Claim]) -> Finding:
     return Finding(code, (start, end), reply[start:end].strip()[:MAX_TEXT])
 
 
-_WORD = re.compile(r"[A-Za-zÀ-ɏ][A-Za-z0-9À-ɏ]*(?:[-'’&.][A-Za-z0-9À-ɏ]+)*|\d+[A-Za-z][A-Za-z0-9]*")
+_WORD = re.compile(
+    r"[A-Za-zÀ-ɏ][A-Za-z0-9À-ɏ]*(?:[-'’&.][A-Za-z0-9À-ɏ]+)*|(?<!\d)\d{1,8}[A-Za-z][A-Za-z0-9]*"
+)
 _TITLE = re.compile(r"《([^《》\n]{1,60})》")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _STARTS = re.compile(r"(?:^|[.!?:;。！？：；…\n\"“”‘’'(（\[「『—–-])[\s\"“‘'(（「『*]*$")
