@@ -4,12 +4,13 @@ The one path that both the service and `rejoinder ask` take.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 from bot.checks import CheckFacts, Finding, check
+from bot.choosing import Candidate, rank
 from bot.generator import (
     Completion,
     GenerationRequest,
@@ -34,8 +35,9 @@ from bot.policy import (
     least_support,
     triage,
 )
-from bot.prompt import MAX_POST_CHARS, system_text
+from bot.prompt import MAX_POST_CHARS, rules_text
 from bot.reasons import Reason
+from bot.verbatim import MODEL as VERBATIM
 from bot.verbatim import verbatim
 from knowledge.base import Retriever, ScoredPassage
 
@@ -54,6 +56,8 @@ class Question:
     max_chars: int = 1000
     """Longest reply the platform takes."""
     rules: ChannelRules = field(default_factory=ChannelRules)
+    persona: str = ""
+    """Name of the persona that answers; empty, or a name that nobody has: the default one."""
     voice: VoiceRef | None = None
     """Who writes; None: the base model."""
     pictures: tuple[str, ...] = ()
@@ -79,6 +83,8 @@ class Answer:
     """None when triage decided before anything was written."""
     candidates: tuple[Completion, ...] = ()
     """Best first."""
+    ranking: tuple[dict[str, Any], ...] = ()
+    """Why they stand in that order, one entry for each; see `bot.choosing`."""
     passages: tuple[ScoredPassage, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Of the best candidate."""
@@ -103,6 +109,7 @@ class Answerer:
         retriever: Retriever,
         generator: Generator,
         persona: Persona,
+        personas: Mapping[str, Persona] | None = None,
         thresholds: Thresholds,
         triage_rules: TriageRules,
         judge: Judge | None = None,
@@ -113,6 +120,7 @@ class Answerer:
         self._retriever = retriever
         self._generator = generator
         self._persona = persona
+        self._personas = personas if personas is not None else {}
         self._thresholds = thresholds
         self._triage_rules = triage_rules
         self._judge = judge
@@ -144,6 +152,19 @@ class Answerer:
         completions = [given] if given is not None else await self._generator.generate(request, on_text)
         return await self._decided(question, request, completions, started)
 
+    async def without_documents(self, question: Question) -> tuple[Completion, tuple[Finding, ...]]:
+        """What the model writes from nothing but what it knows, and what the documents don't bear out of it.
+
+        For comparison only; nobody is ever sent it. Raises GeneratorError.
+        """
+        passages = await asyncio.to_thread(
+            self._retriever.retrieve, question.text, self._top_k, question.scope, question.context
+        )
+        informed = self._request(question, tuple(passages))
+        bare = replace(informed, passages=(), persona=replace(informed.persona, grounded=False), candidates=1)
+        [completion, *_] = await self._generator.generate(await self._generator.fit(bare))
+        return completion, check(completion.text, check_facts(informed, completion, self._banned))
+
     def _request(self, question: Question, passages: tuple[ScoredPassage, ...]) -> GenerationRequest:
         return GenerationRequest(
             comment=question.text,
@@ -152,7 +173,7 @@ class Answerer:
             post_text=question.post_text,
             thread=question.thread,
             passages=passages,
-            persona=self._persona,
+            persona=self._personas.get(question.persona, self._persona),
             max_chars=question.max_chars,
             candidates=self._candidates,
             voice=question.voice,
@@ -165,11 +186,8 @@ class Answerer:
         completions: Sequence[Completion],
         started: float,
     ) -> Answer:
-        facts = self._check_facts(request)
-        checked = [(completion, check(completion.text, facts)) for completion in completions]
-        # Stable: among equals the generator's own order stands.
-        checked.sort(key=lambda pair: (not pair[0].answered, len(pair[1])))
-        best, findings = checked[0]
+        ranked = rank([self._checked(request, completion) for completion in completions])
+        best, findings = ranked[0].candidate.completion, ranked[0].candidate.findings
         intent = classify(question.text)
         draft = DraftFacts(best.answered, draft_support(best, request.passages), intent, findings)
         decision = decide(draft, self._thresholds, question.rules)
@@ -180,12 +198,17 @@ class Answerer:
             decision,
             question.language,
             intent,
-            tuple(completion for completion, _ in checked),
+            tuple(one.candidate.completion for one in ranked),
+            tuple(one.entry() for one in ranked),
             request.passages,
             findings,
             draft.support,
             perf_counter() - started,
         )
+
+    def _checked(self, request: GenerationRequest, completion: Completion) -> Candidate:
+        findings = check(completion.text, check_facts(request, completion, self._banned))
+        return Candidate(completion, findings, draft_support(completion, request.passages))
 
     async def _confirmed(
         self, judge: Judge, question: Question, draft: DraftFacts, passages: Sequence[ScoredPassage]
@@ -200,27 +223,36 @@ class Answerer:
         draft = replace(draft, support=min(draft.support, judged))
         return draft, decide(draft, self._thresholds, question.rules)
 
-    def _check_facts(self, request: GenerationRequest) -> CheckFacts:
-        persona, language = request.persona, request.language
-        fixed = (
-            persona.greeting_in(language),
-            persona.signature_in(language),
-            persona.cannot_answer_in(language),
-        )
-        return CheckFacts(
-            comment=request.comment,
-            language=language,
-            sources=(
-                *(scored.passage.text for scored in request.passages),
-                request.post_title,
-                request.post_text,
-                *fixed,
-            ),
-            max_chars=request.max_chars,
-            fixed=fixed,
-            instructions=system_text(persona),
-            banned=self._banned,
-        )
+
+def check_facts(request: GenerationRequest, completion: Completion, banned: tuple[str, ...]) -> CheckFacts:
+    """What `completion` is checked against: the passages that it cites, then all else that it was written from."""
+    persona, language = request.persona, request.language
+    cited = [request.passages[index] for index in completion.citations]
+    others = [scored for scored in request.passages if scored not in cited]
+    fixed = persona.fixed_in(language)
+    return CheckFacts(
+        comment=request.comment,
+        language=language,
+        sources=(
+            *(_source_text(scored) for scored in (*cited, *others)),
+            request.post_title,
+            request.post_text,
+            *(step.result for step in completion.steps if not step.failed),
+            persona.name,
+            *fixed,
+        ),
+        max_chars=request.max_chars,
+        fixed=fixed,
+        instructions=rules_text(persona),
+        banned=banned,
+        # An owner's own answer is given whole, however long.
+        max_sentences=None if completion.model == VERBATIM else persona.max_sentences,
+    )
+
+
+def _source_text(scored: ScoredPassage) -> str:
+    passage = scored.passage
+    return "\n".join(part for part in (passage.title, passage.heading, passage.text) if part)
 
 
 def evidence(passages: Sequence[ScoredPassage]) -> list[dict[str, Any]]:

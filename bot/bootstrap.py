@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from bot.generator import Generator
 from bot.judge import Judge, LLMJudge
 from bot.loop import Loop
 from bot.metrics import Metrics
-from bot.persona import DEFAULT_CANNOT_ANSWER, DEFAULT_GREETINGS, DEFAULT_SIGNATURES, Persona
+from bot.persona import PRESETS, Example, Persona
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
 from bot.responder import Responder
@@ -30,7 +30,7 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import PersonaSettings, Settings, resolve
+from bot.settings import Language, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices import Keeper, VoiceServers
@@ -159,17 +159,36 @@ def make_writer(settings: Settings) -> Writer | None:
     return None if settings.generator.kind == "extractive" else ModelWriter(make_fleet(settings))
 
 
-def make_persona(settings: PersonaSettings) -> Persona:
-    """The default persona with what the owner changed."""
-    given = settings.model_dump(exclude_none=True)
-    persona = replace(
-        Persona(),
-        **{name: given[name] for name in ("name", "tone", "max_sentences") if name in given},
-        greetings=DEFAULT_GREETINGS | settings.greetings,
-        signatures=DEFAULT_SIGNATURES | settings.signatures,
-        cannot_answer=DEFAULT_CANNOT_ANSWER | settings.cannot_answer,
+def make_persona(settings: PersonaSettings, base: Persona | None = None) -> Persona:
+    """`base` (default: the default persona), or the preset that is named, with what the owner changed."""
+    base = base if base is not None else Persona()
+    start = replace(PRESETS[settings.preset], name=base.name) if settings.preset else base
+    single = ("name", "tone", "max_sentences", "match_length")
+    given = {name: value for name in single if (value := getattr(settings, name)) is not None}
+    return replace(
+        start,
+        **given,
+        rules=start.rules if settings.rules is None else tuple(settings.rules),
+        do=(*start.do, *settings.do),
+        dont=(*start.dont, *settings.dont),
+        greetings=dict(start.greetings) | _texts(settings.greetings),
+        closings=dict(start.closings) | _texts(settings.closings),
+        signatures=dict(start.signatures) | _texts(settings.signatures),
+        cannot_answer=dict(start.cannot_answer) | _texts(settings.cannot_answer),
+        examples=tuple(Example(one.comment, one.reply) for one in settings.examples) or start.examples,
     )
-    return persona if settings.rules is None else replace(persona, rules=tuple(settings.rules))
+
+
+def _texts(given: Mapping[Language, str]) -> dict[str, str]:
+    return {str(language): text for language, text in given.items()}
+
+
+def make_personas(settings: Settings) -> dict[str, Persona]:
+    """Every persona that a channel can ask for by name: the presets, and the owner's own, which go before them."""
+    default = make_persona(settings.persona)
+    presets = {name: replace(preset, name=default.name) for name, preset in PRESETS.items()}
+    own = {name: make_persona(given, default) for name, given in settings.personas.items()}
+    return presets | own
 
 
 def make_answerer(
@@ -179,6 +198,7 @@ def make_answerer(
         retriever=library.retriever(),
         generator=generator,
         persona=make_persona(settings.persona),
+        personas=make_personas(settings),
         thresholds=Thresholds(settings.policy.min_support),
         triage_rules=TriageRules(settings.policy.max_comment_chars),
         judge=judge,

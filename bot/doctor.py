@@ -11,7 +11,15 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from adapters.errors import AdapterError
-from bot.bootstrap import make_generator, make_judge, open_http, open_ledger, open_library, utc_now
+from bot.bootstrap import (
+    make_generator,
+    make_judge,
+    make_personas,
+    open_http,
+    open_ledger,
+    open_library,
+    utc_now,
+)
 from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.models import Channel, Voice, VoiceStatus
@@ -60,6 +68,8 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
     for finding in documents_findings(settings, found or []):
         yield finding
     for finding in retrieval_findings(settings):
+        yield finding
+    for finding in persona_findings(settings, found or []):
         yield finding
     if found is not None:
         async for finding in channel_findings(settings, found):
@@ -200,6 +210,23 @@ def _tag_findings(known: Sequence[Channel], tags: frozenset[str]) -> Iterator[Fi
                     "tag some: rejoinder knowledge tag SOURCE TAG",
                     f"只从带有标签 {listed} 的资料作答，但没有这样的资料；请添加：rejoinder knowledge tag 来源 标签",
                 )
+
+
+def persona_findings(settings: Settings, known: Sequence[Channel]) -> Iterator[Finding]:
+    """A channel that asks for a persona which is no more is answered by the default one."""
+    personas = make_personas(settings)
+    for channel in known:
+        wanted = ChannelRulesSettings.model_validate(channel.rules).persona
+        if wanted and wanted not in personas:
+            names = ", ".join(sorted(personas))
+            yield Finding(
+                "warning",
+                f"channel {channel.name}",
+                f"there is no persona {wanted}, so the default one answers; known: {names}; "
+                f"choose: rejoinder channels rules {channel.name} --persona NAME",
+                f"没有名为 {wanted} 的人设，改用默认人设；可用：{names}；"
+                f"请选择：rejoinder channels rules {channel.name} --persona 名称",
+            )
 
 
 def retrieval_findings(settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,14 @@ DEFAULT_CANNOT_ANSWER = {
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A comment and how the creator answered it, for a model to take the tone from."""
+
+    comment: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Persona:
     """How a channel speaks. The texts are by language (`en`, `zh`); an empty text means none is said."""
 
@@ -23,16 +31,45 @@ class Persona:
     tone: str = DEFAULT_TONE
     rules: tuple[str, ...] = DEFAULT_RULES
     """What to do and not to do, one sentence each, as a model is told."""
+    do: tuple[str, ...] = ()
+    dont: tuple[str, ...] = ()
     greetings: Mapping[str, str] = field(default_factory=lambda: DEFAULT_GREETINGS)
+    closings: Mapping[str, str] = field(default_factory=dict)
+    """Fixed closing words, in front of the signature."""
     signatures: Mapping[str, str] = field(default_factory=lambda: DEFAULT_SIGNATURES)
+    """`{name}` in them stands for the persona's name; without a name such a signature is left out."""
     cannot_answer: Mapping[str, str] = field(default_factory=lambda: DEFAULT_CANNOT_ANSWER)
     max_sentences: int = 3
+    match_length: bool = False
+    """A short comment gets a short reply; depth only where it is asked for."""
+    examples: tuple[Example, ...] = ()
+    grounded: bool = True
+    """False: a model writes from what it knows, without documents; for comparison only."""
 
     def greeting_in(self, language: str) -> str:
         return self.greetings.get(reply_language(language), "")
 
     def signature_in(self, language: str) -> str:
-        return self.signatures.get(reply_language(language), "")
+        signature = self.signatures.get(reply_language(language), "")
+        if "{name}" not in signature:
+            return signature
+        return signature.replace("{name}", self.name) if self.name else ""
+
+    def closing_in(self, language: str) -> str:
+        return self.closings.get(reply_language(language), "")
+
+    def ending_in(self, language: str) -> str:
+        """Closing words and signature, as they end a reply."""
+        return join([self.closing_in(language), self.signature_in(language)])
+
+    def fixed_in(self, language: str) -> tuple[str, ...]:
+        """All that a reply may hold word for word."""
+        return (
+            self.greeting_in(language),
+            self.closing_in(language),
+            self.signature_in(language),
+            self.cannot_answer_in(language),
+        )
 
     def cannot_answer_in(self, language: str) -> str:
         return self.cannot_answer.get(reply_language(language), "")
@@ -87,8 +124,8 @@ def wrap(persona: Persona, body: str, language: str, max_chars: int) -> str:
     """
     if not body:
         return ""
-    greeting, signature = persona.greeting_in(language), persona.signature_in(language)
-    for pieces in ([greeting, body, signature], [body, signature]):
+    greeting, ending = persona.greeting_in(language), persona.ending_in(language)
+    for pieces in ([greeting, body, ending], [body, ending]):
         whole = join(pieces)
         if len(whole) <= max_chars:
             return whole
@@ -98,6 +135,29 @@ def wrap(persona: Persona, body: str, language: str, max_chars: int) -> str:
 def room(persona: Persona, language: str, max_chars: int) -> int:
     """How many characters greeting and signature leave for the body; all of them where little is left."""
     around = sum(
-        len(text) + 1 for text in (persona.greeting_in(language), persona.signature_in(language)) if text
+        len(text) + 1 for text in (persona.greeting_in(language), persona.ending_in(language)) if text
     )
     return max_chars - around if around * 2 <= max_chars else max_chars
+
+
+PRESETS: Mapping[str, Persona] = {
+    "concise": Persona(
+        tone="Brief and plain.",
+        rules=(
+            "Answer in as few sentences as the question allows.",
+            "Say that you don't know rather than guess.",
+        ),
+        greetings={},
+        closings={"en": "Thanks for asking!", "zh": "谢谢提问！"},
+        signatures={},
+    ),
+    "expert": Persona(
+        tone="A consultant in the creator's field: clear and accessible, warm about feedback.",
+        rules=("Explain in plain words first; go into technical depth only where the comment asks for it.",),
+        greetings={},
+        signatures={"en": "—{name}", "zh": "——{name}"},
+        max_sentences=6,
+        match_length=True,
+    ),
+}
+"""Personas to start from."""

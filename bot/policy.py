@@ -114,6 +114,9 @@ def decide(draft: DraftFacts, thresholds: Thresholds, rules: ChannelRules) -> De
     least = least_support(thresholds, rules)
     if not draft.answered or draft.support < least:
         return Decision("review", Reason.NOT_IN_DOCUMENTS, f"support {draft.support:.2f}, needed {least:.2f}")
+    premise = next((f for f in draft.findings if f.code is Code.FALSE_PREMISE), None)
+    if premise is not None:
+        return Decision("review", Reason.FALSE_PREMISE, premise.text)
     codes = list(dict.fromkeys(finding.code for finding in draft.findings))
     if codes:
         reason = Reason.LANGUAGE if codes == [Code.LANGUAGE] else Reason.CHECKS

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     NOT_IN_DOCUMENTS = "not_in_documents"
     NOT_JUDGED = "not_judged"
     CHECKS = "checks"
+    FALSE_PREMISE = "false_premise"
     LANGUAGE = "language"
     NOT_OPENED = "not_opened"
     INJECTION = "injection"
@@ -59,6 +60,10 @@ _EXPLANATIONS = {
         "无法判定资料是否回答了它",
     ),
     Reason.CHECKS: ("a check of the draft found something", "草稿检查发现问题"),
+    Reason.FALSE_PREMISE: (
+        "the comment takes for granted what the documents don't say",
+        "评论默认了资料里没有的前提",
+    ),
     Reason.LANGUAGE: ("the draft is in another language than the comment", "草稿与评论的语言不同"),
     Reason.NOT_OPENED: (
         "the channel's owner has not opened this kind of comment for automatic replies",

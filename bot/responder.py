@@ -130,6 +130,7 @@ class Responder:
             # A model may write what no database stores: half an emoji, a NUL.
             text=clean(best.text),
             candidates=[clean(completion.text) for completion in answer.candidates],
+            ranking=list(answer.ranking),
             language=answer.language,
             intent=answer.intent or "",
             passages=evidence(answer.passages),
@@ -253,6 +254,7 @@ def question(work: Work, data_dir: Path) -> Question:
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support),
         voice=voice_ref(work.voice, data_dir) if work.voice is not None else None,
+        persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),
         scope=rules.scope(work.post.platform_id),

@@ -94,16 +94,37 @@ class GeneratorSettings(_Section):
 Language = Literal["en", "zh"]
 
 
+class ExampleSettings(_Section):
+    """A comment and how the creator answered it."""
+
+    comment: str
+    reply: str
+
+
 class PersonaSettings(_Section):
     """How replies sound. A key that is left out keeps the default; an empty text means that none is said."""
 
+    preset: Literal["", "concise", "expert"] = ""
+    """What to start from. concise: short, says so when it doesn't know, ends with thanks; expert: clear first,
+    technical where asked, as long as the comment deserves, signed with the name."""
     name: str | None = None
     tone: str | None = None
     rules: list[str] | None = None
+    do: list[str] = []
+    """What a model is told to do, besides the rules."""
+    dont: list[str] = []
+    """What it is told not to do."""
     greetings: dict[Language, str] = {}
+    closings: dict[Language, str] = {}
+    """Fixed closing words, in front of the signature."""
     signatures: dict[Language, str] = {}
+    """{name} in them stands for the name."""
     cannot_answer: dict[Language, str] = {}
     max_sentences: int | None = Field(default=None, ge=1)
+    match_length: bool | None = None
+    """A short comment gets a short reply."""
+    examples: list[ExampleSettings] = []
+    """Comments with the creator's own replies, for the tone: tables with the keys comment and reply."""
 
 
 class ChannelRulesSettings(_Section):
@@ -119,6 +140,8 @@ class ChannelRulesSettings(_Section):
     """0 sends nothing; None: no limit."""
     tags: list[Tag] = []
     """Answer from documents with one of these tags only; empty: from all."""
+    persona: str | None = None
+    """Name of a persona of `personas`, or of a preset; None: the default one."""
     post_tags: dict[str, list[Tag]] = {}
     """The same for single posts, by the platform's number of the post; takes the place of `tags` there."""
 
@@ -224,6 +247,9 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     generator: GeneratorSettings = GeneratorSettings()
     persona: PersonaSettings = PersonaSettings()
+    personas: dict[str, PersonaSettings] = {}
+    """More personas, for channels that ask for one by its name: a table [personas.NAME] with the keys of [persona]; a
+    key that is left out is as in [persona]."""
     policy: PolicySettings = PolicySettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     voices: VoicesSettings = VoicesSettings()

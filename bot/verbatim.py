@@ -31,6 +31,6 @@ def verbatim(request: GenerationRequest, min_support: float) -> Completion | Non
 
 def _wrapped(request: GenerationRequest, body: str) -> str:
     persona, language = request.persona, request.language
-    greeting, signature = persona.greeting_in(language), persona.signature_in(language)
-    tries = (join(pieces) for pieces in ([greeting, body, signature], [body, signature]))
+    greeting, ending = persona.greeting_in(language), persona.ending_in(language)
+    tries = (join(pieces) for pieces in ([greeting, body, ending], [body, ending]))
     return next((whole for whole in tries if len(whole) <= request.max_chars), body)

@@ -1,6 +1,6 @@
 """What `channels` is given on the command line, checked: the adapter's options, and the rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, get_origin
 
 from pydantic import ValidationError
@@ -55,23 +55,39 @@ def checked_rules(
     *,
     tags: Sequence[str] | None = None,
     post_tags: Sequence[str] | None = None,
+    persona: str | None = None,
+    personas: Collection[str] = (),
 ) -> dict[str, Any]:
-    """`known` with what was given; `post_tags` are POST=TAG texts. Raises Misuse."""
+    """`known` with what was given; `post_tags` are POST=TAG texts, `persona` is one of `personas`, or empty for the
+    default one. Raises Misuse.
+    """
+    refuse_unknown_persona(persona, personas)
     given = {
         "send": send,
         "min_support": min_support,
         "min_gap_s": min_gap_s,
         "max_per_hour": max_per_hour,
         "tags": tags,
+        "persona": persona,
         "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),
     }
     merged = {**known, **{key: value for key, value in given.items() if value is not None}}
+    merged["persona"] = merged.get("persona") or None
     try:
         return ChannelRulesSettings.model_validate(merged).model_dump(exclude_none=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = _OPTIONS.get(str(first["loc"][0]), str(first["loc"][0]).replace("_", "-"))
         raise Misuse(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def refuse_unknown_persona(persona: str | None, personas: Collection[str]) -> None:
+    """Raises Misuse."""
+    if persona and persona not in personas:
+        raise Misuse(
+            f"there is no persona {persona!r}; known: {', '.join(sorted(personas))}; "
+            "write a table [personas.NAME] into the settings for another"
+        )
 
 
 def _with_posts(known: Mapping[str, Sequence[str]], given: Sequence[str]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from adapters.base import Account, Capabilities
 from adapters.registry import available
 from bot.backfill import backfill as read_back
-from bot.bootstrap import open_http, open_ledger, utc_now
+from bot.bootstrap import make_personas, open_http, open_ledger, utc_now
 from bot.cli.channel_options import checked_rules, options_of, parse_options
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, parse_since, print_json, shell_of
@@ -40,6 +40,11 @@ Tags = Annotated[
 PostTags = Annotated[
     list[str] | None,
     typer.Option("--post-tag", metavar="POST=TAG", help="The same for one post; POST= takes it back."),
+]
+
+PersonaName = Annotated[
+    str | None,
+    typer.Option("--persona", metavar="NAME", help="Who answers: a persona of the settings, or a preset."),
 ]
 
 
@@ -94,6 +99,7 @@ def add(
     max_per_hour: MaxPerHour = None,
     tag: Tags = None,
     post_tag: PostTags = None,
+    persona: PersonaName = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
@@ -104,7 +110,17 @@ def add(
     shell, now = shell_of(context), utc_now()
     start = parse_since(since, now) if since is not None else None
     options = parse_options(platform, option or [])
-    rules = checked_rules({}, send, min_support, min_gap_s, max_per_hour, tags=tag, post_tags=post_tag)
+    rules = checked_rules(
+        {},
+        send,
+        min_support,
+        min_gap_s,
+        max_per_hour,
+        tags=tag,
+        post_tags=post_tag,
+        persona=persona,
+        personas=make_personas(shell.settings),
+    )
     shell.log()
     with open_ledger(shell.settings) as ledger:
         ledger.read(channels.refuse_taken, name)
@@ -158,6 +174,12 @@ def rules(
     tag: Tags = None,
     any_tag: Annotated[bool, typer.Option("--any-tag", help="Answer from every document again.")] = False,
     post_tag: PostTags = None,
+    persona: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Who answers: a persona of the settings, or a preset; '' takes it back."
+        ),
+    ] = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
@@ -170,7 +192,15 @@ def rules(
     with open_ledger(shell.settings) as ledger:
         channel = ledger.read(channels.named, name)
         changed = checked_rules(
-            channel.rules, wanted, min_support, min_gap_s, max_per_hour, tags=tags, post_tags=post_tag
+            channel.rules,
+            wanted,
+            min_support,
+            min_gap_s,
+            max_per_hour,
+            tags=tags,
+            post_tags=post_tag,
+            persona=persona,
+            personas=make_personas(shell.settings),
         )
         if changed != channel.rules:
             ledger.write(channels.set_rules, name, changed)

@@ -11,13 +11,17 @@ from typing import Annotated, Any, get_args
 import typer
 
 from bot.answer import Answer, Question
-from bot.bootstrap import make_answerer, make_generator, make_judge, open_library
+from bot.bootstrap import make_answerer, make_generator, make_judge, make_personas, open_library
+from bot.checks import Finding
+from bot.cli.channel_options import refuse_unknown_persona
 from bot.cli.errors import Failure, Misuse
 from bot.cli.passages import print_found
 from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.cli.trial import chosen_voice
+from bot.generator import Completion
 from bot.intents import Intent
+from bot.persona import PRESETS
 from bot.plain import plain
 from bot.policy import ChannelRules
 from bot.reasons import explain
@@ -134,6 +138,15 @@ def ask(
         str | None,
         typer.Option(help="Who answers: a voice, or 'base' for the base model; default: what is live."),
     ] = None,
+    persona: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who answers: a persona of the settings, or a preset.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Answer as one of the presets: concise, expert.")
+    ] = None,
+    no_context: Annotated[
+        bool, typer.Option("--no-context", help="Show beside it what the model writes without the documents.")
+    ] = False,
     whole: Annotated[bool, typer.Option("--passages", help="Show whole passages, not only quotes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Reply, decision and passages as JSON.")] = False,
 ) -> None:
@@ -145,6 +158,12 @@ def ask(
     if tag and docs:
         raise Misuse("give --tag or --docs, not both: documents named by --docs carry no tags")
     scope = tags_given(tag) if tag else None
+    asked_as = _persona_named(shell.settings, persona, preset)
+    if no_context and shell.settings.generator.kind == "extractive":
+        raise Misuse(
+            "--no-context has nothing to compare: the extractive generator writes from the documents alone; "
+            'set generator.kind = "vllm"'
+        )
     shell.log()
     text = sys.stdin.read().strip() if question == "-" else question
     if not text.strip():
@@ -157,14 +176,27 @@ def ask(
         post_text=body,
         rules=ChannelRules(send_intents=ALL_INTENTS),
         voice=chosen_voice(shell.settings, voice),
+        persona=asked_as,
         scope=scope,
     )
     with _library(shell, docs) as library:
-        answer = asyncio.run(_answer(_looking_at(shell.settings, top), library, asked))
+        settings = _looking_at(shell.settings, top)
+        answer, bare = asyncio.run(_answer(settings, library, asked, compare=no_context))
     if as_json:
-        print_json(answer_json(answer))
-    else:
-        _print_answer(shell, answer, whole=whole)
+        print_json(answer_json(answer) | ({} if bare is None else {"without_documents": _bare_json(bare)}))
+        return
+    if bare is not None:
+        _print_comparison(shell, answer, bare)
+    _print_answer(shell, answer, whole=whole, reply=bare is None)
+
+
+def _persona_named(settings: Settings, persona: str | None, preset: str | None) -> str:
+    """Raises Misuse for a name that nobody has."""
+    if persona and preset:
+        raise Misuse("give --persona or --preset, not both")
+    refuse_unknown_persona(persona, make_personas(settings))
+    refuse_unknown_persona(preset, PRESETS)
+    return persona or preset or ""
 
 
 @contextmanager
@@ -194,14 +226,38 @@ def _looking_at(settings: Settings, top: int | None) -> Settings:
     return settings.model_copy(update={"knowledge": settings.knowledge.model_copy(update={"top_k": top})})
 
 
-async def _answer(settings: Settings, library: Library, question: Question) -> Answer:
+Bare = tuple[Completion, tuple[Finding, ...]]
+"""A reply without documents, and what they don't bear out of it."""
+
+
+async def _answer(
+    settings: Settings, library: Library, question: Question, *, compare: bool = False
+) -> tuple[Answer, Bare | None]:
     async with AsyncExitStack() as stack:
         generator = make_generator(settings)
         stack.push_async_callback(generator.aclose)
         judge = make_judge(settings)
         if judge is not None:
             stack.push_async_callback(judge.aclose)
-        return await make_answerer(settings, library, generator, judge).answer(question)
+        answerer = make_answerer(settings, library, generator, judge)
+        answer = await answerer.answer(question)
+        return answer, await answerer.without_documents(question) if compare else None
+
+
+def _bare_json(bare: Bare) -> dict[str, Any]:
+    completion, findings = bare
+    return {
+        "reply": completion.text,
+        "findings": [{"code": finding.code.value, "text": finding.text} for finding in findings],
+    }
+
+
+def _print_comparison(shell: Shell, answer: Answer, bare: Bare) -> None:
+    completion, findings = bare
+    shell.table(("with_documents", "without_documents"), [(plain(answer.text), plain(completion.text))])
+    for finding in findings:
+        shell.tell("ask_without", message=plain(finding.message(shell.language)))
+    typer.echo()
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -248,9 +304,9 @@ def cited(answer: Answer) -> list[ScoredPassage]:
     return [answer.passages[index] for index in answer.best.citations] if answer.best is not None else []
 
 
-def _print_answer(shell: Shell, answer: Answer, *, whole: bool) -> None:
+def _print_answer(shell: Shell, answer: Answer, *, whole: bool, reply: bool = True) -> None:
     decision = answer.decision
-    if answer.text:
+    if answer.text and reply:
         typer.echo(plain(answer.text) + "\n")
     detail = f" ({decision.detail})" if decision.detail else ""
     explained = explain(decision.reason.value, shell.language)

@@ -7,12 +7,20 @@ import pytest
 
 from bot.answer import Answer, Answerer, Question
 from bot.extractive import ExtractiveGenerator
-from bot.generator import GeneratorHealth, GeneratorUnavailable
+from bot.generator import (
+    Completion,
+    GenerationRequest,
+    GeneratorHealth,
+    GeneratorUnavailable,
+    OnText,
+    ToolStep,
+)
 from bot.judge import Judge
 from bot.persona import Persona
 from bot.policy import ChannelRules, Thresholds, TriageRules
 from bot.verbatim import MODEL
 from knowledge.base import Passage, ScoredPassage
+from tests.generators import PlainGenerator
 
 OPEN = ChannelRules(frozenset({"question"}))
 PERSONA = Persona(greetings={"en": "Hi!", "zh": "你好！"}, signatures={"en": "— Ada", "zh": "——阿达"})
@@ -136,3 +144,65 @@ async def test_the_judge_is_not_asked_about_what_is_not_sent_anyway() -> None:
     parts = Recorded(scored(PROSE), judged=0.0)
     found = await answer(parts, judge=parts, rules=ChannelRules())
     assert (found.decision.reason, found.support, parts.judged_on) == ("not_opened", 0.9, [])
+
+
+class Several(PlainGenerator):
+    """Writes the same candidates whatever it is asked, and keeps the requests."""
+
+    def __init__(self, *texts: str, steps: tuple[ToolStep, ...] = ()) -> None:
+        self.texts, self.steps = texts, steps
+        self.requests: list[GenerationRequest] = []
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
+        self.requests.append(request)
+        cited = (0,) if request.passages else ()
+        return [Completion(text, True, cited, "m", None, "h", steps=self.steps) for text in self.texts]
+
+
+def answerer(parts: Recorded, generator: Several) -> Answerer:
+    return Answerer(
+        retriever=parts,
+        generator=generator,
+        persona=PERSONA,
+        personas={"dry": Persona(greetings={}, signatures={}, max_sentences=1)},
+        thresholds=Thresholds(0.7),
+        triage_rules=TriageRules(),
+        candidates=3,
+    )
+
+
+QUESTION = Question("Do you ship to Canada?", "en", rules=OPEN)
+GOOD_REPLY, BAD_REPLY = "We ship to Canada within nine days.", "We ship to Canada within four days."
+
+
+async def test_the_candidate_that_the_documents_bear_out_is_chosen_and_the_others_are_kept() -> None:
+    found = await answerer(Recorded(scored(PROSE)), Several(BAD_REPLY, GOOD_REPLY)).answer(QUESTION)
+    assert (found.text, found.decision.action) == (GOOD_REPLY, "send")
+    assert [entry["text"] for entry in found.ranking] == [1, 0]
+    assert [entry["findings"] for entry in found.ranking] == [[], ["number"]]
+
+
+async def test_what_a_tool_said_bears_a_reply_out_unless_it_failed() -> None:
+    parts, reply = Recorded(scored(PROSE)), "We ship to Canada within nine days. The stock holds 17 grinders."
+    for failed, action in ((False, "send"), (True, "review")):
+        step = ToolStep("stock", "{}", "grinders in stock: 17", failed)
+        found = await answerer(parts, Several(reply, steps=(step,))).answer(QUESTION)
+        assert found.decision.action == action
+
+
+async def test_a_named_persona_answers_and_an_unknown_name_falls_back() -> None:
+    generator = Several(f"{GOOD_REPLY} We ship weekly.")
+    made = answerer(Recorded(scored(PROSE)), generator)
+    dry = await made.answer(replace(QUESTION, persona="dry"))
+    assert [finding.code for finding in dry.findings] == ["sentences"]
+    assert (await made.answer(replace(QUESTION, persona="nobody"))).findings == ()
+    assert generator.requests[1].persona == PERSONA
+
+
+async def test_without_documents_the_model_sees_none_and_they_still_judge_it() -> None:
+    generator = Several("Parcels travel by balloon from Reykjavik.")
+    completion, findings = await answerer(Recorded(scored(PROSE)), generator).without_documents(QUESTION)
+    [request] = generator.requests
+    assert (request.passages, request.persona.grounded, request.candidates) == ((), False, 1)
+    assert completion.text == generator.texts[0]
+    assert {finding.code for finding in findings} == {"name", "unsupported"}
