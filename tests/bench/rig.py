@@ -6,7 +6,7 @@ import random
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
@@ -88,21 +88,28 @@ class Site:
         return found
 
 
-def start_site(folder: Path, comments: int, faults: dict[str, float] | None = None, seed: int = 0) -> Site:
-    """A site with one post and `comments` comments on it."""
+def start_site(
+    folder: Path,
+    comments: int,
+    faults: dict[str, float] | None = None,
+    seed: int = 0,
+    texts: Sequence[str] | None = None,
+) -> Site:
+    """A site with one post and `comments` comments on it, of `texts` where they are given."""
+    wanted = list(texts) if texts is not None else [comment_text(number) for number in range(comments)]
     path = folder / "site.db"
     receiver, sender = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=_run_site, args=(path, comments, faults or {}, seed, sender), daemon=True)
+    process = FORK.Process(target=_run_site, args=(path, wanted, faults or {}, seed, sender), daemon=True)
     process.start()
     return Site(path, receiver.recv(), process)
 
 
-def _run_site(path: Path, comments: int, faults: dict[str, Any], seed: int, ready: Any) -> None:
+def _run_site(path: Path, texts: Sequence[str], faults: dict[str, Any], seed: int, ready: Any) -> None:
     async def main() -> None:
         switches = Faults(seed=seed, hang_s=5.0, retry_after_s=0.2, **faults)
         app = create_site(str(path), refresh_token=TOKEN, faults=switches)
         [post] = seed_posts(app, [("Roasting at home", "")])
-        seed_comments(app, post, ((f"fan {number}", comment_text(number)) for number in range(comments)))
+        seed_comments(app, post, ((f"fan {number}", text) for number, text in enumerate(texts)))
         site = await serve(app)
         ready.send(site.url)
         await asyncio.Event().wait()

@@ -11,7 +11,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.vllm import install
@@ -50,13 +52,20 @@ class VLLMServer:
     """
 
     def __init__(
-        self, log: Path, *, port: int = 0, model: Path | None = None, flags: tuple[str, ...] = ()
+        self,
+        log: Path,
+        *,
+        port: int = 0,
+        model: Path | None = None,
+        flags: tuple[str, ...] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.log = log
         self.port = port or free_port()
         self.start_s = 0.0
         self._model = model or install.MODEL
         self._flags = flags
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +85,11 @@ class VLLMServer:
         address = ["--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *address], stdout=log, stderr=log, env=_environment(), start_new_session=True
+                [*command, *address],
+                stdout=log,
+                stderr=log,
+                env=_environment() | dict(self._environment),
+                start_new_session=True,
             )
         self._wait()
         self.start_s = time.monotonic() - began

@@ -33,6 +33,18 @@ def for_another_base(good: Path, folder: Path, scale: float) -> Path:
     return _reshaped(good, folder, rank=None, scale=scale)
 
 
+def renamed(good: Path, folder: Path, name: str) -> Path:
+    """The same weights with `name` in their header, so that they count as another version."""
+    shutil.copytree(good, folder)
+    content = (good / WEIGHTS).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = {"__metadata__": {"version": name}} | json.loads(content[8 : 8 + length])
+    header["__metadata__"]["version"] = name
+    text = json.dumps(header).encode()
+    (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+    return folder
+
+
 def _reshaped(good: Path, folder: Path, *, rank: int | None, scale: float) -> Path:
     folder.mkdir(parents=True)
     config = json.loads((good / CONFIG).read_text("utf-8"))
