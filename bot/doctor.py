@@ -11,7 +11,15 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from adapters.errors import AdapterError
-from bot.bootstrap import make_generator, make_judge, open_http, open_ledger, open_library, utc_now
+from bot.bootstrap import (
+    make_generator,
+    make_judge,
+    make_servers,
+    open_http,
+    open_ledger,
+    open_library,
+    utc_now,
+)
 from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.models import Channel, Voice, VoiceStatus
@@ -64,7 +72,11 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
     if found is not None:
         async for finding in channel_findings(settings, found):
             yield finding
-    yield await generator_finding(settings)
+    if settings.generator.kind == "vllm":
+        async for finding in server_findings(settings):
+            yield finding
+    else:
+        yield await generator_finding(settings)
     async for finding in judge_findings(settings):
         yield finding
 
@@ -295,6 +307,36 @@ async def generator_finding(settings: Settings) -> Finding:
     return Finding(
         "ok" if health.ok else "error", "generator", f"{settings.generator.kind}: {health.message}"
     )
+
+
+async def server_findings(settings: Settings) -> AsyncIterator[Finding]:
+    """What each model server is, and where they differ."""
+    from bot.serverreport import (  # noqa: PLC0415  (its client takes a second to import)
+        ServerReport,
+        describe,
+        differences,
+        lacks,
+        look_at,
+    )
+
+    reports: list[ServerReport] = []
+    try:
+        servers = make_servers(settings.generator)
+    except (GeneratorError, SettingsError) as error:
+        yield Finding("error", "generator", str(error))
+        return
+    for server in servers:
+        try:
+            reports.append(await look_at(server, settings.generator.model))
+        except GeneratorError as error:
+            yield Finding("error", "generator", f"vllm: {error}")
+        else:
+            said = describe(reports[-1])
+            yield Finding("ok", "generator", f"vllm: {said.english}", f"vllm：{said.chinese}")
+        finally:
+            await server.aclose()
+    for words in (*(lack for report in reports for lack in lacks(report)), *differences(reports)):
+        yield Finding("warning", "generator", words.english, words.chinese)
 
 
 async def judge_findings(settings: Settings) -> AsyncIterator[Finding]:
