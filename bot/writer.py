@@ -48,7 +48,9 @@ class ModelWriter:
         choice = answer.choices[0]
         if choice.finish_reason == "length":
             # Also where the context had no room for `max_tokens`: vLLM cuts them in silence.
-            raise TextRefused(f"the model did not finish within {max_tokens} tokens; try again with less text")
+            raise TextRefused(
+                f"the model did not finish within {max_tokens} tokens; try again with less text"
+            )
         # Servers leave out what they have not got; the client's records don't show it.
         said = (choice.message.content if choice.message else None) or ""
         return _THOUGHTS.sub("", said).strip()
