@@ -31,6 +31,8 @@ from knowledge.store import LibraryError
 
 STREAM: Final = "application/x-ndjson"
 QUESTION_CHARS, TITLE_CHARS, QUOTE_CHARS, NOTICE_CHARS = 10_000, 300, 600, 300
+_LOOK_S: Final = 1.0
+"""How often to look whether the reader still waits, while nothing is written."""
 _EVERY_INTENT: Final[frozenset[str]] = frozenset(get_args(Intent))
 
 
@@ -114,12 +116,11 @@ class TrialPages:
         answering = asyncio.create_task(self._answerer.answer(asked.as_question, pieces.put_nowait))
         answering.add_done_callback(lambda _: pieces.put_nowait(None))
         try:
-            while (piece := await pieces.get()) is not None:
+            while (piece := await _next(pieces, request)) is not None:
                 await response.write(_line(piece=plain(piece)))
             await response.write(await self._last(answering, language))
             await response.write_eof()
         finally:
-            # The reader may have gone away in the middle.
             answering.cancel()
             await asyncio.gather(answering, return_exceptions=True)
         return response
@@ -192,6 +193,17 @@ def _passage(number: int, scored: ScoredPassage, cited: bool, words: Any) -> dic
         "quote": excerpt(scored.quote or passage.text, QUOTE_CHARS),
         "cited": cited,
     }
+
+
+async def _next(pieces: "asyncio.Queue[str | None]", request: web.Request) -> str | None:
+    """The next piece. Raises ConnectionResetError when the reader has gone away meanwhile."""
+    while True:
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                return await pieces.get()
+        except TimeoutError:
+            if request.transport is None:
+                raise ConnectionResetError("the reader went away") from None
 
 
 def clean_form(text: str) -> str:
