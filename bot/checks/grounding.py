@@ -14,8 +14,7 @@ from knowledge import analysis
 from knowledge.splitter import sentence_spans
 
 LEAST_COVERAGE = 0.5
-"""Share of a sentence's words that one source must hold. On SQuAD and CMRC this misses a third at most of what other
-paragraphs of the same article say, and takes 2 % of what the paragraph says in other words."""
+"""Share of a sentence's words that one source must hold. See `tests/bench/checks.py` for how often that is wrong."""
 LEAST_CLAUSE_COVERAGE, CLAUSE_WEIGHT = 0.2, 3.0
 """The same for one clause of a sentence, if it has so much to say."""
 LEAST_WEIGHT = 1.5

@@ -12,14 +12,13 @@ import typer
 
 from bot.answer import Answer, Question
 from bot.bootstrap import make_answerer, make_generator, make_judge, make_personas, open_library
-from bot.checks import Finding
 from bot.cli.channel_options import refuse_unknown_persona
+from bot.cli.comparing import Bare, bare_json, print_comparison
 from bot.cli.errors import Failure, Misuse
 from bot.cli.passages import print_found
 from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.cli.trial import chosen_voice
-from bot.generator import Completion
 from bot.intents import Intent
 from bot.persona import PRESETS
 from bot.plain import plain
@@ -183,10 +182,10 @@ def ask(
         settings = _looking_at(shell.settings, top)
         answer, bare = asyncio.run(_answer(settings, library, asked, compare=no_context))
     if as_json:
-        print_json(answer_json(answer) | ({} if bare is None else {"without_documents": _bare_json(bare)}))
+        print_json(answer_json(answer) | ({} if bare is None else {"without_documents": bare_json(bare)}))
         return
     if bare is not None:
-        _print_comparison(shell, answer, bare)
+        print_comparison(shell, answer, bare)
     _print_answer(shell, answer, whole=whole, reply=bare is None)
 
 
@@ -226,10 +225,6 @@ def _looking_at(settings: Settings, top: int | None) -> Settings:
     return settings.model_copy(update={"knowledge": settings.knowledge.model_copy(update={"top_k": top})})
 
 
-Bare = tuple[Completion, tuple[Finding, ...]]
-"""A reply without documents, and what they don't bear out of it."""
-
-
 async def _answer(
     settings: Settings, library: Library, question: Question, *, compare: bool = False
 ) -> tuple[Answer, Bare | None]:
@@ -242,22 +237,6 @@ async def _answer(
         answerer = make_answerer(settings, library, generator, judge)
         answer = await answerer.answer(question)
         return answer, await answerer.without_documents(question) if compare else None
-
-
-def _bare_json(bare: Bare) -> dict[str, Any]:
-    completion, findings = bare
-    return {
-        "reply": completion.text,
-        "findings": [{"code": finding.code.value, "text": finding.text} for finding in findings],
-    }
-
-
-def _print_comparison(shell: Shell, answer: Answer, bare: Bare) -> None:
-    completion, findings = bare
-    shell.table(("with_documents", "without_documents"), [(plain(answer.text), plain(completion.text))])
-    for finding in findings:
-        shell.tell("ask_without", message=plain(finding.message(shell.language)))
-    typer.echo()
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

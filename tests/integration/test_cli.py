@@ -25,6 +25,7 @@ from bot import samples
 from bot.models import State
 from tests.builders import comment
 from tests.command_line import Cli
+from tests.fakes import FakeOpenAI
 
 DEADLINE_S = 60.0
 COMMAND = [sys.executable, "-c", "import sys; from bot.cli import main; sys.exit(main())"]
@@ -232,6 +233,48 @@ def test_ask_reads_the_question_from_stdin(cli: Cli, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(sys, "stdin", stdin)
         answer = cli.json("ask", "-", "--docs", "a.md", "--json")
     assert (answer["language"], "九天" in answer["reply"]) == ("zh", True)
+
+
+def test_without_a_model_there_is_nothing_to_compare(cli: Cli) -> None:
+    assert cli("ask", "Do you ship?", "--no-context") == 2
+    assert "nothing to compare" in cli.err
+    assert cli.err.count("\n") == 1
+
+
+def test_ask_speaks_as_the_persona_that_is_named(cli: Cli) -> None:
+    (cli.folder / "a.md").write_text("# Shop\n\nWe ship to Canada within nine days.\n")
+    ask = ("ask", "Do you ship to Canada?", "--docs", "a.md", "--json")
+    for option in ("--preset", "--persona"):
+        assert cli.json(*ask, option, "concise")["reply"].endswith("within nine days. Thanks for asking!")
+        assert cli(*ask, option, "pirate") == 2
+        assert "no persona 'pirate'; known: concise, expert" in cli.err
+    assert cli(*ask, "--persona", "expert", "--preset", "concise") == 2
+
+
+async def test_ask_shows_what_the_model_says_without_the_documents(cli: Cli) -> None:
+    (cli.folder / "a.md").write_text("# Shop\n\nWe ship to Canada within nine days.\n")
+    async with FakeOpenAI(replies=["Parcels travel by balloon."]) as server:
+        generator = f'[generator]\nkind = "vllm"\nbase_url = "{server.url}"\nmodel = "base"\n'
+        (cli.folder / "rejoinder.toml").write_text(generator)
+        ask = ("ask", "Do you ship to Canada?", "--docs", "a.md", "--no-context")
+        found = await asyncio.to_thread(cli.json, *ask, "--json")
+        assert await asyncio.to_thread(cli, *ask) == 0
+    with_documents, without = (json.dumps(body["messages"]) for body in server.requests[:2])
+    assert ("nine days" in with_documents, "nine days" in without) == (True, False)
+    assert "balloon" in found["without_documents"]["reply"]
+    assert [one["code"] for one in found["without_documents"]["findings"]] == ["unsupported"]
+    assert "the documents don't say this: Parcels travel by balloon." in cli.out
+    assert "Without documents" in cli.out
+
+
+def test_a_channel_speaks_as_the_persona_that_it_is_given(cli: Cli) -> None:
+    options = ("--option", "base_url=http://127.0.0.1:9", "--option", "refresh_token=env:PATH")
+    add = ("channels", "add", "shop", "--platform", "sandbox", *options, "--no-check")
+    assert cli(*add, "--persona", "pirate") == 2
+    assert "no persona 'pirate'" in cli.err
+    assert cli(*add, "--persona", "expert") == 0
+    assert cli.json("channels", "rules", "shop")["persona"] == "expert"
+    assert cli.json("channels", "rules", "shop", "--persona", "")["persona"] is None
 
 
 def test_ask_with_unreadable_documents_fails(cli: Cli) -> None:

@@ -19,9 +19,9 @@ from knowledge.ingest import Library
 PAYLOADS = Path(__file__).parent.parent / "payloads"
 SHOP = (
     "We ship to Canada, the United Kingdom and Singapore, and parcels take 7 to 12 days. We ship every Monday. "
-    "Shipping inside the country is free for orders over $40. Do not store coffee beans in the fridge. The live hour is "
-    "on Thursday at 19:00. The next course starts in March. Preheat the drum to 190 °C. I use the Kestrel K2. "
-    "Visit us at 12 Mill Lane or call 020 7946 0958.",
+    "Shipping inside the country is free for orders over $40. Do not store coffee beans in the fridge. "
+    "The live hour is on Thursday at 19:00. The next course starts in March. Preheat the drum to 190 °C. "
+    "I use the Kestrel K2. Visit us at 12 Mill Lane or call 020 7946 0958.",
 )
 SHOP_ZH = (
     "可以寄到香港、台湾和新加坡，路上需要7到12天。每周一发货。国内订单满199元包邮。咖啡豆不要放冰箱，会吸味受潮。"

@@ -17,9 +17,8 @@ from bot.settings import PersonaSettings, Settings, SettingsError, load
 from knowledge.base import Passage, ScoredPassage
 from tests.builders import START
 
-PASSAGE = ScoredPassage(
-    Passage(1, 1, "a.md", "A", "", None, 0, "Rest the beans for ten days.", "en"), 1.0, 0.9, "Rest the beans for ten days."
-)  # fmt: skip
+QUOTE = "Rest the beans for ten days."
+PASSAGE = ScoredPassage(Passage(1, 1, "a.md", "A", "", None, 0, QUOTE, "en"), 1.0, 0.9, QUOTE)
 
 
 def channel(persona: str | None) -> Channel:

@@ -21,7 +21,7 @@ from bot.metrics import Metrics
 from bot.models import Comment, Draft, Reply, State
 from bot.persona import Persona
 from bot.policy import Thresholds, TriageRules
-from bot.responder import CAUTIOUS_CHARS, Responder
+from bot.responder import CAUTIOUS_CHARS, Responder, question
 from bot.settings import ServiceSettings
 from bot.store import channels
 from bot.store.ledger import connect, sqlite_url
@@ -105,6 +105,13 @@ async def test_a_new_channel_sends_nothing_by_itself(bench: Bench) -> None:
     assert (row.state, row.reason) == (State.REVIEW, "not_opened")
 
 
+async def test_the_channels_persona_answers(bench: Bench) -> None:
+    bench.desk.ledger.write(channels.set_rules, "demo", {"persona": "expert"})
+    bench.desk.ingest(comment(1))
+    [work] = bench.desk.claim()
+    assert question(work).persona == "expert"
+
+
 async def test_what_the_owner_opened_is_ready_with_all_its_evidence(bench: Bench) -> None:
     bench.open_for_questions()
     bench.desk.ingest(comment(1))
@@ -119,6 +126,7 @@ async def test_what_the_owner_opened_is_ready_with_all_its_evidence(bench: Bench
         "hash-1",
         [0],
     )
+    assert [(entry["text"], entry["findings"]) for entry in draft.ranking] == [(0, [])]
     assert draft.passages[0]["text"] == PASSAGE.text
     assert draft.passages[0]["source"] == "notes.md"
     assert isinstance(reply, Reply)
