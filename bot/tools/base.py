@@ -1,0 +1,42 @@
+"""The seam between the model and what the owner lets it call.
+
+ToolError
+└── BadArguments     the model's fault: it is told, and may try again
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bot.tools.schema import Schema
+
+
+class ToolError(Exception):
+    """A call that brought nothing; one line that says what happened and what to do. It holds no secret."""
+
+
+class BadArguments(ToolError):
+    """What the model asked for cannot be answered as it stands."""
+
+
+class Tool(Protocol):
+    """Answers questions from the owner's own data. Safe to call from several tasks at once."""
+
+    name: str
+    description: str
+    """For the model, in every language that the owner wrote it in."""
+    grounds: bool
+    """A reply may rest on what it says. False where the result is worth only as much as the arguments."""
+
+    @property
+    def schema(self) -> Schema:
+        """Of the arguments; see `bot.tools.schema`."""
+        ...
+
+    async def call(self, arguments: Mapping[str, Any]) -> str:
+        """The answer as text; empty when there is none. `arguments` keep to `schema`. Raises ToolError."""
+        ...
+
+
+def describe(description: Mapping[str, str]) -> str:
+    """One text of the descriptions, English first."""
+    return " / ".join(description[language] for language in ("en", "zh") if language in description)
