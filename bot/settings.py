@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from bot.sections import SecretReference
-from bot.sections import Section as _Section
+from bot.references import SecretReference
 from bot.toolsettings import ToolSettings
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
 from knowledge.tags import as_scope, checked_tag
@@ -31,6 +30,10 @@ class SettingsError(ValueError):
 
 
 Tag = Annotated[str, AfterValidator(checked_tag)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class DatabaseSettings(_Section):

@@ -7,7 +7,7 @@ ToolError
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from bot.tools.schema import Schema
+from bot.schema import Schema
 
 
 class ToolError(Exception):
@@ -29,7 +29,7 @@ class Tool(Protocol):
 
     @property
     def schema(self) -> Schema:
-        """Of the arguments; see `bot.tools.schema`."""
+        """Of the arguments; see `bot.schema`."""
         ...
 
     async def call(self, arguments: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from bot.schema import Schema
 from bot.tools.base import BadArguments
-from bot.tools.schema import Schema
 
 MAX_CHARS = 200
 MAX_BRACKETS = 20

@@ -5,9 +5,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.schema import Schema
 from bot.tools.base import BadArguments
-from bot.tools.schema import Schema
-from bot.tools.spans import parse_span
+from bot.toolsettings import parse_span
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _AHEAD = 60
@@ -71,7 +71,9 @@ class OpeningHours:
             if start <= moment < end:
                 return f"At {_moment(moment)} it is open, until {_moment(end)}."
             if start > moment:
-                return f"At {_moment(moment)} it is closed; it opens on {_moment(start)}, until {_moment(end)}."
+                return (
+                    f"At {_moment(moment)} it is closed; it opens on {_moment(start)}, until {_moment(end)}."
+                )
         return f"At {_moment(moment)} it is closed, and no opening is known for the {_AHEAD} days after that."
 
     def _openings(self, first: date) -> Iterator[tuple[datetime, datetime]]:
@@ -83,7 +85,9 @@ class OpeningHours:
     def _at(self, day: date, minutes: int) -> datetime:
         later = day + timedelta(days=minutes // 1440)
         # Moments of one zone are compared by what the wall clock shows, which is what opening hours go by.
-        return datetime(later.year, later.month, later.day, minutes % 1440 // 60, minutes % 60, tzinfo=self._zone)
+        return datetime(
+            later.year, later.month, later.day, minutes % 1440 // 60, minutes % 60, tzinfo=self._zone
+        )
 
     def _spans(self, day: date) -> Sequence[str]:
         return self._special.get(day, self._week.get(DAYS[day.weekday()], ()))

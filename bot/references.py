@@ -1,15 +1,9 @@
-"""What every section of the settings is made of."""
+"""Where a secret is; the secret itself never stands in the settings."""
 
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
-
-
-class Section(BaseModel):
-    """Refuses unknown keys, and never repeats what was given: it may be a secret."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+from pydantic import AfterValidator
 
 
 def _reference(value: str) -> str:
