@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from bot.checks import CheckFacts, Finding, check
 from bot.generator import (
@@ -17,11 +17,13 @@ from bot.generator import (
     GeneratorError,
     OnText,
     ThreadTurn,
+    ToolStep,
     VoiceRef,
 )
 from bot.intents import Intent, classify
 from bot.judge import Judge
 from bot.persona import Persona
+from bot.pictures import Look, Named, Pictures, named, overlooked
 from bot.policy import (
     ChannelRules,
     CommentFacts,
@@ -34,7 +36,7 @@ from bot.policy import (
     least_support,
     triage,
 )
-from bot.prompt import MAX_POST_CHARS, system_text
+from bot.prompt import MAX_POST_CHARS, TOOL_RULES, system_text
 from bot.reasons import Reason
 from bot.verbatim import verbatim
 from knowledge.base import Retriever, ScoredPassage
@@ -84,6 +86,8 @@ class Answer:
     """Of the best candidate."""
     support: float = 0.0
     seconds: float = 0.0
+    pictures: tuple[Look, ...] = ()
+    """What became of the images of comment and post."""
 
     @property
     def best(self) -> Completion | None:
@@ -109,6 +113,8 @@ class Answerer:
         banned: Sequence[str] = (),
         top_k: int = 4,
         candidates: int = 1,
+        pictures: Pictures | None = None,
+        post_pictures: Literal["review", "ignore"] = "review",
     ) -> None:
         self._retriever = retriever
         self._generator = generator
@@ -119,12 +125,20 @@ class Answerer:
         self._banned = tuple(banned)
         self._top_k = top_k
         self._candidates = candidates
+        self._pictures = pictures if pictures is not None else Pictures()
+        self._post_pictures = post_pictures
 
     async def answer(self, question: Question, on_text: OnText | None = None) -> Answer:
         """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
         comment holds.
         """
-        facts = CommentFacts(question.text, question.language, question.is_own, question.answered_by_human)
+        facts = CommentFacts(
+            question.text,
+            question.language,
+            question.is_own,
+            question.answered_by_human,
+            bool(question.pictures),
+        )
         early = triage(facts, self._triage_rules)
         if early is not None:
             return Answer(early, question.language)
@@ -134,10 +148,28 @@ class Answerer:
         )
         request = self._request(question, tuple(passages))
         given = verbatim(request, least_support(self._thresholds, question.rules))
+        wanted = self._wanted(question, given)
+        looks = await self._look(wanted, given)
+        request = replace(request, pictures=tuple(look.picture for look in looks if look.picture is not None))
         if given is None:
             request = await self._generator.fit(request)
         completions = [given] if given is not None else await self._generator.generate(request, on_text)
-        return await self._decided(question, request, completions, started)
+        answer = await self._decided(question, request, completions, started, looks)
+        return replace(answer, pictures=(*looks, *overlooked(_others(question, wanted), "not asked for")))
+
+    def _wanted(self, question: Question, given: Completion | None) -> list[Named]:
+        """The images that count: not the post's where the owner said so, or wrote the answer word for word."""
+        of_post = () if self._post_pictures == "ignore" or given is not None else question.post_pictures
+        return named(question.pictures, of_post)
+
+    async def _look(self, wanted: Sequence[Named], given: Completion | None) -> list[Look]:
+        if not wanted:
+            return []
+        if given is not None:
+            return overlooked(wanted, "the answer was written beforehand")
+        if not await self._generator.sees_pictures():
+            return overlooked(wanted, "the model cannot see")
+        return await self._pictures.look(wanted)
 
     def _request(self, question: Question, passages: tuple[ScoredPassage, ...]) -> GenerationRequest:
         return GenerationRequest(
@@ -159,16 +191,25 @@ class Answerer:
         request: GenerationRequest,
         completions: Sequence[Completion],
         started: float,
+        looks: Sequence[Look] = (),
     ) -> Answer:
-        facts = self._check_facts(request)
+        facts = self._check_facts(request, completions[0].steps)
         checked = [(completion, check(completion.text, facts)) for completion in completions]
         # Stable: among equals the generator's own order stands.
         checked.sort(key=lambda pair: (not pair[0].answered, len(pair[1])))
         best, findings = checked[0]
         intent = classify(question.text)
-        draft = DraftFacts(best.answered, draft_support(best, request.passages), intent, findings)
+        draft = DraftFacts(
+            best.answered,
+            draft_support(best, request.passages),
+            intent,
+            findings,
+            best.steps,
+            tuple(look.why for look in looks if look.picture is None),
+        )
         decision = decide(draft, self._thresholds, question.rules)
-        if decision.action == "send" and self._judge is not None:
+        rests_on_passages = draft.support >= least_support(self._thresholds, question.rules)
+        if decision.action == "send" and self._judge is not None and rests_on_passages:
             cited = [request.passages[index] for index in best.citations]
             draft, decision = await self._confirmed(self._judge, question, draft, cited or request.passages)
         return Answer(
@@ -195,7 +236,7 @@ class Answerer:
         draft = replace(draft, support=min(draft.support, judged))
         return draft, decide(draft, self._thresholds, question.rules)
 
-    def _check_facts(self, request: GenerationRequest) -> CheckFacts:
+    def _check_facts(self, request: GenerationRequest, steps: Sequence[ToolStep]) -> CheckFacts:
         persona, language = request.persona, request.language
         fixed = (
             persona.greeting_in(language),
@@ -209,13 +250,18 @@ class Answerer:
                 *(scored.passage.text for scored in request.passages),
                 request.post_title,
                 request.post_text,
+                *(step.result for step in steps if not step.failed),
                 *fixed,
             ),
             max_chars=request.max_chars,
             fixed=fixed,
-            instructions=system_text(persona),
+            instructions=system_text(persona) + TOOL_RULES,
             banned=self._banned,
         )
+
+
+def _others(question: Question, wanted: Sequence[Named]) -> list[Named]:
+    return [one for one in named(question.pictures, question.post_pictures) if one not in wanted]
 
 
 def evidence(passages: Sequence[ScoredPassage]) -> list[dict[str, Any]]:

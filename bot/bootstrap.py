@@ -22,6 +22,7 @@ from bot.judge import Judge, LLMJudge
 from bot.loop import Loop
 from bot.metrics import Metrics
 from bot.persona import DEFAULT_CANNOT_ANSWER, DEFAULT_GREETINGS, DEFAULT_SIGNATURES, Persona
+from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
 from bot.responder import Responder
@@ -139,6 +140,8 @@ def make_answerer(
         banned=settings.policy.banned_words,
         top_k=settings.knowledge.top_k,
         candidates=settings.generator.candidates,
+        pictures=Pictures(settings.policy.picture_hosts),
+        post_pictures=settings.policy.post_pictures,
     )
 
 

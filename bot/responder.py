@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from adapters.text import clean
+from bot import pictures
 from bot.answer import Answer, Answerer, Question, evidence
 from bot.context import Context
 from bot.generator import GeneratorError, ThreadTurn
@@ -132,6 +133,8 @@ class Responder:
             findings=[
                 {"code": finding.code.value, "message": finding.message()} for finding in answer.findings
             ],
+            steps=[asdict(step) for step in best.steps],
+            pictures=pictures.evidence(answer.pictures),
             decision=answer.decision.action,
             reason=answer.decision.reason,
             detail=answer.decision.detail,
@@ -241,7 +244,7 @@ def question(work: Work) -> Question:
         is_own=work.comment.is_own,
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
-        rules=ChannelRules(frozenset(rules.send), rules.min_support),
+        rules=ChannelRules(frozenset(rules.send), rules.min_support, rules.send_tools),
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),
         scope=rules.scope(work.post.platform_id),

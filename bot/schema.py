@@ -6,6 +6,7 @@ are not listed are never accepted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -19,7 +20,9 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "number": lambda value: (
+        isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    ),
 }
 _NUMBERS = frozenset({"minimum", "maximum", "minLength", "maxLength"})
 _KNOWN = _NUMBERS | {"type", "description", "properties", "required", "enum"}

@@ -5,7 +5,7 @@ ToolError
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bot.schema import Schema
 
@@ -37,6 +37,7 @@ class Tool(Protocol):
         ...
 
 
-def describe(description: Mapping[str, str]) -> str:
+def describe(description: Mapping[Literal["en", "zh"], str]) -> str:
     """One text of the descriptions, English first."""
-    return " / ".join(description[language] for language in ("en", "zh") if language in description)
+    languages: tuple[Literal["en", "zh"], ...] = ("en", "zh")
+    return " / ".join(description[language] for language in languages if language in description)

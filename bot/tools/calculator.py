@@ -19,7 +19,7 @@ _SCHEMA: Schema = {
     "properties": {
         "expression": {
             "type": "string",
-            "description": "Numbers, + - * / and brackets; 15% is 0.15. Example: 3 * 12.50",
+            "description": "Numbers, + - * / % and brackets, as in: 3 * 12.50 - 15% * 12.50",
             "maxLength": MAX_CHARS,
         }
     },
@@ -54,12 +54,6 @@ def calculate(expression: str) -> Fraction:
     if rest:
         raise BadArguments(f"{rest[0]!r} is not expected there; write numbers, + - * / and brackets")
     return value
-
-
-def numbers(expression: str) -> frozenset[Fraction]:
-    """The numbers that stand in `expression`. Raises BadArguments."""
-    tokens = _tokens(unicodedata.normalize("NFKC", expression).translate(_SIGNS))
-    return frozenset(_number(token) for token in tokens if token[-1].isdigit())
 
 
 def shown(value: Fraction) -> str:
