@@ -132,14 +132,7 @@ class Answerer:
         """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
         comment holds.
         """
-        facts = CommentFacts(
-            question.text,
-            question.language,
-            question.is_own,
-            question.answered_by_human,
-            bool(question.pictures),
-        )
-        early = triage(facts, self._triage_rules)
+        early = triage(_comment_facts(question), self._triage_rules)
         if early is not None:
             return Answer(early, question.language)
         started = perf_counter()
@@ -258,6 +251,16 @@ class Answerer:
             instructions=system_text(persona) + TOOL_RULES,
             banned=self._banned,
         )
+
+
+def _comment_facts(question: Question) -> CommentFacts:
+    return CommentFacts(
+        question.text,
+        question.language,
+        question.is_own,
+        question.answered_by_human,
+        bool(question.pictures),
+    )
 
 
 def _others(question: Question, wanted: Sequence[Named]) -> list[Named]:
