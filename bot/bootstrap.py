@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import aiohttp
@@ -30,12 +30,15 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
+from bot.settings import PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.web.glance import Watcher
 from bot.web.server import serve_pages
 from knowledge.ingest import Library
+
+if TYPE_CHECKING:
+    from bot.fleet import Fleet
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -87,19 +90,30 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def make_generator(settings: GeneratorSettings) -> Generator:
+def make_generator(settings: Settings) -> Generator:
     """Raises GeneratorMisconfigured, SettingsError."""
-    if settings.kind == "extractive":
+    given = settings.generator
+    if given.kind == "extractive":
         return ExtractiveGenerator()
     from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
 
-    return VLLMGenerator(
-        base_url=settings.base_url,
-        model=settings.model,
-        api_key=resolve(settings.api_key),
-        deadline_s=settings.deadline_s,
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
+    return VLLMGenerator(make_fleet(settings), max_tokens=given.max_tokens, temperature=given.temperature)
+
+
+def make_fleet(settings: Settings) -> "Fleet":
+    """Raises GeneratorMisconfigured, SettingsError."""
+    from bot.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
+    from bot.modelserver import ModelServer  # noqa: PLC0415
+
+    given = settings.generator
+    key = resolve(given.api_key)
+    return Fleet(
+        [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers],
+        model=given.model,
+        concurrency=given.concurrency,
+        deadline_s=given.deadline_s,
+        voices_here=str(settings.data_dir.absolute() / "voices"),
+        voices_there=given.voices_dir,
     )
 
 
@@ -178,7 +192,7 @@ async def assemble(
         http = await stack.enter_async_context(open_http())
         connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
         stack.push_async_callback(connections.aclose)
-        writer = generator if generator is not None else make_generator(settings.generator)
+        writer = generator if generator is not None else make_generator(settings)
         stack.push_async_callback(writer.aclose)
         judge = make_judge(settings)
         if judge is not None:

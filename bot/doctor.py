@@ -252,7 +252,7 @@ async def _channel_finding(connections: Connections, channel: Channel) -> Findin
 
 async def generator_finding(settings: Settings) -> Finding:
     try:
-        generator = make_generator(settings.generator)
+        generator = make_generator(settings)
     except (GeneratorError, SettingsError) as error:
         return Finding("error", "generator", str(error))
     try:

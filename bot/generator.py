@@ -3,6 +3,10 @@
 GeneratorError
 ├── GeneratorUnavailable     wait and repeat: down, slow, overloaded
 └── GeneratorMisconfigured   needs a person: wrong model name, refused key, wrong address
+    ├── ModelMissing         load the voice and repeat; the base model's name is the settings' fault
+    ├── VoiceRefused         the weights are bad or not where the server looks: take another voice
+    └── RequestRefused       no other server will take it either
+        └── TooLong          shorten the prompt and repeat
 """
 
 from collections.abc import Callable
@@ -23,6 +27,22 @@ class GeneratorUnavailable(GeneratorError):
 
 class GeneratorMisconfigured(GeneratorError):
     """Repeating the request will not help until a person changes the settings or the server."""
+
+
+class ModelMissing(GeneratorMisconfigured):
+    """The server does not serve the model or voice that was asked for."""
+
+
+class VoiceRefused(GeneratorMisconfigured):
+    """The server answered, and does not take these weights."""
+
+
+class RequestRefused(GeneratorMisconfigured):
+    """The server understood the request and will not do it."""
+
+
+class TooLong(RequestRefused):
+    """The prompt has more tokens than the model's context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,13 @@ Tools:
 _NAMES = {"en": "English", "zh": "Chinese (中文)"}
 
 
-def build_messages(request: GenerationRequest, *, tools: bool = False) -> list[Message]:
-    """Chat messages for `request`: one `system`, one `user`. `tools`: the model may call some."""
+def build_messages(
+    request: GenerationRequest, system_role: bool = True, *, tools: bool = False
+) -> list[Message]:
+    """Chat messages for `request`: one `system`, one `user`; only a `user` for templates without a system role.
+
+    `tools`: the model may call some.
+    """
     blocks = [
         *_passages(request),
         *_surroundings(request),
@@ -64,10 +69,23 @@ def build_messages(request: GenerationRequest, *, tools: bool = False) -> list[M
         fence("comment", request.comment),
         _task(request),
     ]
-    return [
+    messages: list[Message] = [
         {"role": "system", "content": system_text(request.persona) + (TOOL_RULES if tools else "")},
         {"role": "user", "content": with_pictures("\n\n".join(blocks), request.pictures)},
     ]
+    return messages if system_role else without_system(messages)
+
+
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """`messages` for a chat template without a system role: the rules stand first in the first user message."""
+    if not messages or messages[0]["role"] != "system":
+        return list(messages)
+    rules, first, *rest = messages
+    content = first["content"]
+    joined: Any = f"{rules['content']}\n\n{content}"
+    if not isinstance(content, str):
+        joined = [{"type": "text", "text": f"{rules['content']}\n\n"}, *content]
+    return [{**first, "content": joined}, *rest]
 
 
 def with_pictures(text: str, pictures: Sequence[Picture]) -> str | list[dict[str, Any]]:

@@ -1,13 +1,15 @@
 """Replies from any OpenAI-compatible server; vLLM is the one it is tested for."""
 
 import re
+from typing import Any
 
 from openai.types.chat.chat_completion import Choice
 
+from bot.fitting import fit
+from bot.fleet import Fleet
 from bot.generator import Completion, GenerationRequest, GeneratorHealth, OnText
-from bot.modelserver import ModelServer
 from bot.persona import cut, join, room, wrap
-from bot.prompt import UNKNOWN, build_messages, prompt_hash
+from bot.prompt import FENCE_OPEN, UNKNOWN, build_messages, prompt_hash
 from knowledge.splitter import sentences
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
@@ -15,63 +17,52 @@ _CITATION = re.compile(r"[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
 
 
 class VLLMGenerator:
-    """Asks one model on one server.
+    """Asks a fleet of servers for replies, by `request.voice` or the base model. Closes the fleet."""
 
-    Every request gets one try within `deadline_s` seconds; repeating it is the ledger's business. `voice` names LoRA
-    weights that the server has loaded, and takes the place of `model` in requests. Raises GeneratorMisconfigured when
-    `base_url` is no HTTP address.
-    """
-
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        model: str,
-        api_key: str | None = None,
-        voice: str | None = None,
-        deadline_s: float = 30.0,
-        max_tokens: int = 400,
-        temperature: float = 0.3,
-        logprobs: bool = False,
-    ) -> None:
-        self._server = ModelServer(base_url=base_url, api_key=api_key, deadline_s=deadline_s)
-        self.base_url, self.model, self.voice = base_url, model, voice
-        self._max_tokens, self._temperature, self._logprobs = max_tokens, temperature, logprobs
+    def __init__(self, fleet: Fleet, *, max_tokens: int = 400, temperature: float = 0.3) -> None:
+        self.fleet = fleet
+        self._max_tokens, self._temperature = max_tokens, temperature
 
     async def fit(self, request: GenerationRequest) -> GenerationRequest:
-        return request
+        """Raises GeneratorError; see `bot.fitting.fit`."""
+        context = await self.fleet.context()
+        if context is None:
+            return request
+        return await fit(request, context, self._max_tokens, self.fleet.count_tokens)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """As many candidates as the server returned; see `bot.generator.Generator`."""
         messages = build_messages(request)
-        answer = await self._server.chat(
-            messages,
-            model=self._served_name,
-            n=request.candidates,
-            max_tokens=self._max_tokens,
-            temperature=self._temperature,
-            logprobs=self._logprobs,
+        answer = await self.fleet.chat(
+            messages, voice=request.voice, on_text=on_text, **self._options(request.candidates)
         )
         digest = prompt_hash(messages)
         return [self._completion(choice, request, digest) for choice in answer.choices[: request.candidates]]
 
     async def sees_pictures(self) -> bool:
-        return False
+        return await self.fleet.sees_pictures()
 
     @property
     def capacity(self) -> int | None:
-        return None
+        return self.fleet.capacity
 
     async def check(self) -> GeneratorHealth:
-        """Whether the server answers and serves the model."""
-        return await self._server.check(self._served_name)
+        """Well when one server serves the model; the message tells of every server."""
+        return await self.fleet.check()
 
     async def aclose(self) -> None:
-        await self._server.aclose()
+        await self.fleet.aclose()
 
-    @property
-    def _served_name(self) -> str:
-        return self.voice if self.voice is not None else self.model
+    def _options(self, candidates: int) -> dict[str, Any]:
+        return {
+            # At a temperature of zero all candidates are the same one, and vLLM refuses to write more.
+            "n": candidates if self._temperature > 0 else 1,
+            "max_tokens": self._max_tokens,
+            "temperature": self._temperature,
+            "logprobs": True,
+            # A model that goes on with another comment after its reply begins a fence.
+            "stop": [f"\n{FENCE_OPEN}"],
+        }
 
     def _completion(self, choice: Choice, request: GenerationRequest, digest: str) -> Completion:
         body, known = read_reply(choice.message.content if choice.message else None)
@@ -86,8 +77,8 @@ class VLLMGenerator:
             text=wrap(request.persona, body, request.language, request.max_chars),
             answered=answered,
             citations=citations if answered else (),
-            model=self.model,
-            voice=self.voice,
+            model=self.fleet.model,
+            voice=None if request.voice is None else request.voice.name,
             prompt_hash=digest,
             logprobs=_token_logprobs(choice),
         )

@@ -190,7 +190,7 @@ def _looking_at(settings: Settings, top: int | None) -> Settings:
 
 async def _answer(settings: Settings, library: Library, question: Question) -> Answer:
     async with AsyncExitStack() as stack:
-        generator = make_generator(settings.generator)
+        generator = make_generator(settings)
         stack.push_async_callback(generator.aclose)
         judge = make_judge(settings)
         if judge is not None:

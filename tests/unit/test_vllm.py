@@ -1,11 +1,14 @@
-"""The client of OpenAI-compatible servers, against a fake one on loopback."""
+"""What becomes of a model's words, and of a server's faults, against a fake one on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from bot.generator import GenerationRequest, GeneratorMisconfigured, GeneratorUnavailable
+from bot.fleet import Fleet
+from bot.generator import GenerationRequest, GeneratorMisconfigured, GeneratorUnavailable, VoiceRef
+from bot.modelserver import ModelServer
 from bot.persona import Persona
 from bot.prompt import build_messages, prompt_hash
 from bot.vllm import VLLMGenerator, read_reply, take_citations, whole_sentences
@@ -22,6 +25,13 @@ REQUEST = GenerationRequest(
 )
 
 
+def writer(
+    *urls: str, model: str = "base", key: str = "", deadline_s: float = 5, temperature: float = 0.3
+) -> VLLMGenerator:
+    servers = [ModelServer(base_url=url, api_key=key, deadline_s=deadline_s) for url in urls]
+    return VLLMGenerator(Fleet(servers, model=model, deadline_s=deadline_s), temperature=temperature)
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[FakeOpenAI]:
     async with FakeOpenAI() as running:
@@ -30,7 +40,7 @@ async def server() -> AsyncIterator[FakeOpenAI]:
 
 @pytest.fixture
 async def generator(server: FakeOpenAI) -> AsyncIterator[VLLMGenerator]:
-    built = VLLMGenerator(base_url=server.url, model="base", deadline_s=5)
+    built = writer(server.url)
     yield built
     await built.aclose()
 
@@ -40,7 +50,11 @@ async def test_a_reply_comes_back_without_its_citation_marks(generator: VLLMGene
     assert completion.text == "It costs $12."
     assert completion.answered
     assert completion.citations == (0,)
-    assert (completion.model, completion.voice, completion.logprobs) == ("base", None, None)
+    assert (completion.model, completion.voice, completion.logprobs) == (
+        "base",
+        None,
+        (-0.5, -0.5, -0.5, -0.5),
+    )
     assert completion.prompt_hash == prompt_hash(build_messages(REQUEST))
 
 
@@ -52,7 +66,7 @@ async def test_the_server_gets_the_rendered_messages(server: FakeOpenAI, generat
 
 
 async def test_a_temperature_of_zero_is_sent_as_zero(server: FakeOpenAI) -> None:
-    generator = VLLMGenerator(base_url=server.url, model="base", temperature=0)
+    generator = writer(server.url, temperature=0)
     await generator.generate(REQUEST)
     await generator.aclose()
     assert server.requests[0]["temperature"] == 0
@@ -60,7 +74,7 @@ async def test_a_temperature_of_zero_is_sent_as_zero(server: FakeOpenAI) -> None
 
 async def test_candidates_carry_their_token_logprobs(server: FakeOpenAI) -> None:
     server.replies = ["One [1].", "Number two [1]."]
-    generator = VLLMGenerator(base_url=server.url, model="base", logprobs=True)
+    generator = writer(server.url)
     two = GenerationRequest(
         comment="?", language="en", passages=REQUEST.passages, persona=PLAIN, candidates=2
     )
@@ -70,13 +84,40 @@ async def test_candidates_carry_their_token_logprobs(server: FakeOpenAI) -> None
     assert second.logprobs == (-0.5, -0.5, -0.5)
 
 
-async def test_a_voice_takes_the_place_of_the_model_in_requests(server: FakeOpenAI) -> None:
-    server.models = ("base", "voice-7")
-    generator = VLLMGenerator(base_url=server.url, model="base", voice="voice-7")
-    [completion] = await generator.generate(REQUEST)
+async def test_a_voice_takes_the_place_of_the_model_in_requests(
+    server: FakeOpenAI, generator: VLLMGenerator
+) -> None:
+    server.models = ("base", "ada-1a2b")
+    voice = VoiceRef("ada", "ada-1a2b", "/weights/ada")
+    [completion] = await generator.generate(replace(REQUEST, voice=voice))
+    assert server.requests[0]["model"] == "ada-1a2b"
+    assert (completion.model, completion.voice) == ("base", "ada")
+
+
+async def test_the_first_candidate_is_told_as_it_is_written(
+    server: FakeOpenAI, generator: VLLMGenerator
+) -> None:
+    server.replies = ["One [1].", "Two [1]."]
+    pieces: list[str] = []
+    told = await generator.generate(replace(REQUEST, candidates=2), pieces.append)
+    assert "".join(pieces) == "One [1]."
+    assert len(pieces) > 1
+    assert [one.text for one in told] == ["One.", "Two."]
+    assert told[1].logprobs == (-0.5, -0.5)
+
+
+async def test_at_temperature_zero_one_candidate_is_asked_for(server: FakeOpenAI) -> None:
+    generator = writer(server.url, temperature=0)
+    assert len(await generator.generate(replace(REQUEST, candidates=3))) == 1
     await generator.aclose()
-    assert server.requests[0]["model"] == "voice-7"
-    assert (completion.model, completion.voice) == ("base", "voice-7")
+
+
+async def test_a_reply_ends_where_the_model_begins_a_fence_of_its_own(
+    server: FakeOpenAI, generator: VLLMGenerator
+) -> None:
+    server.replies = ["It costs $12 [1].\n<<< comment\nand the other?\n>>>"]
+    [completion] = await generator.generate(REQUEST)
+    assert completion.text == "It costs $12."
 
 
 async def test_greeting_and_signature_are_put_around_the_reply(
@@ -90,11 +131,13 @@ async def test_greeting_and_signature_are_put_around_the_reply(
 
 
 @pytest.mark.parametrize(
-    "fault", ["500", "429", "html", "broken_json", "other_json", "disconnect", "no_choices"]
+    "fault",
+    ["500", "429", "html", "broken_json", "other_json", "empty", "disconnect", "cut_stream", "no_choices"],
 )
 async def test_a_fault_that_may_pass_is_unavailable(
     server: FakeOpenAI, generator: VLLMGenerator, fault: Fault
 ) -> None:
+    await generator.fleet.context()
     server.fault = fault
     with pytest.raises(GeneratorUnavailable, match=r"127\.0\.0\.1"):
         await generator.generate(REQUEST)
@@ -107,13 +150,14 @@ async def test_a_fault_that_may_pass_is_unavailable(
 async def test_a_fault_that_stays_is_misconfigured(
     server: FakeOpenAI, generator: VLLMGenerator, fault: Fault, cure: str
 ) -> None:
+    await generator.fleet.context()
     server.fault = fault
     with pytest.raises(GeneratorMisconfigured, match=cure):
         await generator.generate(REQUEST)
 
 
 async def test_a_wrong_model_name_is_misconfigured(server: FakeOpenAI) -> None:
-    generator = VLLMGenerator(base_url=server.url, model="nobody")
+    generator = writer(server.url, model="nobody")
     with pytest.raises(GeneratorMisconfigured, match="serves 'nobody'"):
         await generator.generate(REQUEST)
     await generator.aclose()
@@ -121,8 +165,8 @@ async def test_a_wrong_model_name_is_misconfigured(server: FakeOpenAI) -> None:
 
 async def test_the_key_is_sent_and_never_shown(server: FakeOpenAI) -> None:
     server.key = "s3cret"
-    right = VLLMGenerator(base_url=server.url, model="base", api_key="s3cret")
-    wrong = VLLMGenerator(base_url=server.url, model="base", api_key="wr0ng")
+    right = writer(server.url, key="s3cret")
+    wrong = writer(server.url, key="wr0ng")
     assert (await right.generate(REQUEST))[0].answered
     with pytest.raises(GeneratorMisconfigured) as caught:
         await wrong.generate(REQUEST)
@@ -133,8 +177,8 @@ async def test_the_key_is_sent_and_never_shown(server: FakeOpenAI) -> None:
 
 async def test_a_server_that_hangs_is_given_up_at_the_deadline(server: FakeOpenAI) -> None:
     server.fault = "hang"
-    generator = VLLMGenerator(base_url=server.url, model="base", deadline_s=0.05)
-    with pytest.raises(GeneratorUnavailable, match=r"within 0\.05 s"):
+    generator = writer(server.url, deadline_s=0.05)
+    with pytest.raises(GeneratorUnavailable, match="did not answer within"):
         await generator.generate(REQUEST)
     await generator.aclose()
 
@@ -142,6 +186,7 @@ async def test_a_server_that_hangs_is_given_up_at_the_deadline(server: FakeOpenA
 async def test_a_cancelled_request_is_cancelled_and_not_translated(
     server: FakeOpenAI, generator: VLLMGenerator
 ) -> None:
+    await generator.fleet.context()
     server.fault = "hang"
     task = asyncio.create_task(generator.generate(REQUEST))
     await server.arrived.wait()
@@ -151,7 +196,7 @@ async def test_a_cancelled_request_is_cancelled_and_not_translated(
 
 
 async def test_a_server_that_is_down_is_unavailable(unused_tcp_port: int) -> None:
-    generator = VLLMGenerator(base_url=f"http://127.0.0.1:{unused_tcp_port}/v1", model="base")
+    generator = writer(f"http://127.0.0.1:{unused_tcp_port}/v1")
     with pytest.raises(GeneratorUnavailable, match="is the server running"):
         await generator.generate(REQUEST)
     assert not (await generator.check()).ok
@@ -161,7 +206,7 @@ async def test_a_server_that_is_down_is_unavailable(unused_tcp_port: int) -> Non
 @pytest.mark.parametrize("address", ["", "127.0.0.1:8000", "ftp://host/v1", "http://"])
 def test_an_address_that_is_not_http_is_refused_at_once(address: str) -> None:
     with pytest.raises(GeneratorMisconfigured, match="base_url"):
-        VLLMGenerator(base_url=address, model="base")
+        writer(address)
 
 
 async def test_the_mark_for_not_knowing_makes_it_unanswered(
