@@ -16,6 +16,7 @@ from bot.generator import (
     Generator,
     GeneratorError,
     OnText,
+    RequestRefused,
     ThreadTurn,
     ToolStep,
     VoiceRef,
@@ -146,9 +147,26 @@ class Answerer:
         request = replace(request, pictures=tuple(look.picture for look in looks if look.picture is not None))
         if given is None:
             request = await self._generator.fit(request)
-        completions = [given] if given is not None else await self._generator.generate(request, on_text)
+        if given is not None:
+            completions = [given]
+        else:
+            request, looks, completions = await self._written(request, looks, on_text)
         answer = await self._decided(question, request, completions, started, looks)
         return replace(answer, pictures=(*looks, *overlooked(_others(question, wanted), "not asked for")))
+
+    async def _written(
+        self, request: GenerationRequest, looks: list[Look], on_text: OnText | None
+    ) -> tuple[GenerationRequest, list[Look], list[Completion]]:
+        """The candidates, with what they were written from. A picture whose damage only the server notices must not
+        keep the comment from a draft, nor the other comments waiting."""
+        try:
+            return request, looks, await self._generator.generate(request, on_text)
+        except RequestRefused as error:
+            if not request.pictures:
+                raise
+            unseen = overlooked([look.named for look in looks], str(error))
+        request = replace(request, pictures=())
+        return request, unseen, await self._generator.generate(request, on_text)
 
     def _wanted(self, question: Question, given: Completion | None) -> list[Named]:
         """The images that count: not the post's where the owner said so, or wrote the answer word for word."""

@@ -33,6 +33,7 @@ from bot.service import Parts, Service
 from bot.settings import PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.tools.build import make_tools
 from bot.web.glance import Watcher
 from bot.web.server import serve_pages
 from knowledge.ingest import Library
@@ -97,7 +98,12 @@ def make_generator(settings: Settings) -> Generator:
         return ExtractiveGenerator()
     from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
 
-    return VLLMGenerator(make_fleet(settings), max_tokens=given.max_tokens, temperature=given.temperature)
+    return VLLMGenerator(
+        make_fleet(settings),
+        max_tokens=given.max_tokens,
+        temperature=given.temperature,
+        tools=make_tools(settings.tools, utc_now),
+    )
 
 
 def make_fleet(settings: Settings) -> "Fleet":

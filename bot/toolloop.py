@@ -10,16 +10,18 @@ from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
 from adapters.text import clean
-from bot.generator import GenerationRequest, ToolStep
+from bot.generator import GenerationRequest, GeneratorMisconfigured, RequestRefused, ToolStep
 from bot.numerals import amounts
 from bot.prompt import Message, tool_turn
 from bot.schema import problem
-from bot.tools.base import BadArguments, Tool, ToolError
+from bot.tools.base import BadArguments, Tool, ToolError, shortened
 
 MAX_STEPS = 3
 MAX_FAILURES = 2
 """The model is told what was wrong with a call, and may mend it once."""
-MAX_RESULT_CHARS, MAX_ARGUMENT_CHARS, MAX_NAME_CHARS = 2000, 2000, 40
+MAX_RESULT_CHARS, MAX_ARGUMENT_CHARS, MAX_NAME_CHARS = 1200, 2000, 40
+RESULT_TOKENS = 600
+"""Room of the prompt that is kept free for what tools say."""
 FREE_NUMBERS = frozenset({"0", "1", "100"})
 """May be reckoned with although they stand nowhere."""
 
@@ -53,19 +55,34 @@ class Toolbox:
     def __init__(self, tools: Sequence[Tool], *, timeout_s: float) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._timeout_s = timeout_s
+        self._tried = False
 
     def __bool__(self) -> bool:
         return bool(self._tools)
 
+    @property
+    def tokens(self) -> int:
+        """What the tools take of a prompt, about."""
+        return RESULT_TOKENS + len(json.dumps(self.options(may_call=True))) // 3 if self else 0
+
     def options(self, *, may_call: bool) -> dict[str, Any]:
         """For a request; the tools stand in it also when none may be called, so that the prompt begins the same."""
-        return {"tools": [_declared(tool) for tool in self._tools.values()], "tool_choice": _CHOICE[may_call]}
+        return (
+            {}
+            if not self
+            else {
+                "tools": [_declared(tool) for tool in self._tools.values()],
+                "tool_choice": _CHOICE[may_call],
+            }
+        )
 
     async def consult(self, messages: Sequence[Message], request: GenerationRequest, ask: Ask) -> Consulted:
-        """Raises what `ask` raises; a tool that fails is a failed step."""
+        """Asks nothing where there are no tools. Raises what `ask` raises; a tool that fails is a failed step."""
+        if not self:
+            return Consulted(list(messages))
         talk, steps, known = list(messages), list[ToolStep](), _known_numbers(request)
         while len(steps) < MAX_STEPS and sum(step.failed for step in steps) < MAX_FAILURES:
-            choice = (await ask(talk, {"n": 1, **self.options(may_call=True)})).choices[0]
+            choice = (await _asked(ask, talk, {"n": 1, **self.options(may_call=True)})).choices[0]
             if broken := broken_off(choice):
                 return Consulted(talk, (*steps, broken))
             calls = calls_of(choice)[: MAX_STEPS - len(steps)]
@@ -78,6 +95,18 @@ class Toolbox:
             talk += tool_turn([_written(call) for call in calls], [said for _, said in done])
             steps += [step for step, _ in done]
         return Consulted(talk, tuple(steps))
+
+    async def try_out(self, chat: Callable[..., Awaitable[ChatCompletion]]) -> None:
+        """Once, whether the server takes tools. Raises GeneratorError, GeneratorMisconfigured with the flags to set."""
+        if not self or self._tried:
+            return
+        probe = [{"role": "user", "content": "Hello."}]
+        await _asked(
+            lambda messages, options: chat(messages, **options),
+            probe,
+            {"max_tokens": 1, **self.options(may_call=True)},
+        )
+        self._tried = True
 
     async def _step(self, call: Call, known: set[str]) -> tuple[ToolStep, str]:
         """What is recorded, and what the model is told."""
@@ -106,9 +135,21 @@ class Toolbox:
             _refuse_invented(call.arguments, known)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return clean(await tool.call(arguments))[:MAX_RESULT_CHARS].strip()
+                return shortened(clean(await tool.call(arguments)).strip(), MAX_RESULT_CHARS)
         except TimeoutError as error:
             raise ToolError(f"{call.tool} did not answer within {self._timeout_s:g} s") from error
+
+
+async def _asked(ask: Ask, messages: Sequence[Message], options: dict[str, Any]) -> ChatCompletion:
+    try:
+        return await ask(messages, options)
+    except RequestRefused as error:
+        if "tool" not in str(error):
+            raise
+        raise GeneratorMisconfigured(
+            f"{error}; the settings declare tools, so start the server with "
+            "--enable-auto-tool-choice --tool-call-parser NAME (such as hermes for Qwen), or take the tools out"
+        ) from error
 
 
 _CHOICE = {True: "auto", False: "none"}

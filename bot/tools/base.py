@@ -4,6 +4,7 @@ ToolError
 └── BadArguments     the model's fault: it is told, and may try again
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
@@ -35,6 +36,14 @@ class Tool(Protocol):
     async def call(self, arguments: Mapping[str, Any]) -> str:
         """The answer as text; empty when there is none. `arguments` keep to `schema`. Raises ToolError."""
         ...
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` in at most `most` characters: whole lines of it, or else no half number at its end."""
+    if len(text) <= most:
+        return text
+    lines, newline, _ = text[: most + 1].rpartition("\n")
+    return lines if newline else re.sub(r"[\d.,]+\Z", "", text[:most])
 
 
 def describe(description: Mapping[Literal["en", "zh"], str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.schema import Schema
-from bot.tools.base import ToolError
+from bot.tools.base import ToolError, shortened
 from bot.triage import fold
 from knowledge.records import LoadError
 from knowledge.textfiles import decode
@@ -148,5 +148,5 @@ def told(columns: Sequence[str], row: Sequence[str]) -> str:
     """One row as a line, each cell with its heading; empty cells are left out."""
     pairs = zip(columns, row, strict=True)
     return "; ".join(
-        f"{name}: {' '.join(cell.split())[:MAX_CELL_CHARS]}" for name, cell in pairs if cell.strip()
+        f"{name}: {shortened(' '.join(cell.split()), MAX_CELL_CHARS)}" for name, cell in pairs if cell.strip()
     )
