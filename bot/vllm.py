@@ -76,7 +76,7 @@ class VLLMGenerator:
         return self.fleet.capacity
 
     async def check(self) -> GeneratorHealth:
-        """Well when one server serves the model and calls tools, if there are any; the message tells of every server."""
+        """Well when one server serves the model, and takes tools if there are any; the message tells of every one."""
         health = await self.fleet.check()
         if not health.ok:
             return health
