@@ -129,6 +129,11 @@ class Answerer:
         self._pictures = pictures if pictures is not None else Pictures()
         self._post_pictures = post_pictures
 
+    @property
+    def capacity(self) -> int | None:
+        """How many answers the generator writes at once; None: any number."""
+        return self._generator.capacity
+
     async def answer(self, question: Question, on_text: OnText | None = None) -> Answer:
         """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
         comment holds.

@@ -27,9 +27,19 @@ MAX_PASSAGE_CHARS, MAX_POST_CHARS, MAX_TURN_CHARS, MAX_TURNS = 2000, 1500, 600, 
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]")
 _FENCES = re.compile(r"[<＜﹤]{3,}|[>＞﹥]{3,}")
-# Tokenizers read these as control tokens even inside a message, so that a comment could end its own turn.
+# Tokenizers read these as control tokens even inside a message, so that a comment could end its own turn: what Qwen,
+# Llama, Mistral, Gemma, DeepSeek and their kin use, and any tag with an underscore, which HTML has none of.
+_TAGS = (
+    r"s|bos|eos|pad|unk|mask|cls|sep|think(?:ing)?|reasoning|tools?|tool\w+|function\w*|turn|end|eot|img|image|audio|video|"
+    r"user|assistant|system|human|model|unused\d+|0x[0-9a-f]{2}|[a-z0-9]*_[a-z0-9_]*"
+)
+_BRACKETS = (
+    r"INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w+|IMG(?:_\w+)?|ARGS|CALL_ID|THINK|MODEL_SETTINGS|PREFIX|SUFFIX|MIDDLE|"
+    r"(?:BEGIN_)?AUDIO|BOS|EOS|PAD|UNK|CLS|SEP|[gs]?MASK|control_\d+"
+)
 _CONTROL = re.compile(
-    r"<(?=[|｜])|(?<=[|｜])>|<(?=/?(?:s|bos|eos|pad|unk|think|(?:start|end)_of_turn)>)|\[(?=/?INST\])|<<(?=/?SYS>>)",
+    rf"[<＜﹤](?=[|｜])|(?<=[|｜])[>＞﹥]|<(?=/?(?:{_TAGS})>)|<(?=/?(?:function|parameter)=)|"
+    rf"\[(?=/?(?:{_BRACKETS})\])|<<(?=/?SYS>>)",
     re.IGNORECASE,
 )
 
@@ -138,8 +148,8 @@ def system_text(persona: Persona) -> str:
 def neutral(text: str) -> str:
     """`text` without anything that could end a fence or a chat turn; what a reader sees stays the same."""
     visible = _INVISIBLE.sub("", text)
-    spaced = _CONTROL.sub(lambda mark: f"{mark[0]} " if mark[0] != ">" else " >", visible)
-    return _FENCES.sub(lambda mark: mark[0][:2], spaced)
+    unfenced = _FENCES.sub(lambda mark: mark[0][:2], visible)
+    return _CONTROL.sub(lambda mark: f" {mark[0]}" if mark[0] in ">＞﹥" else f"{mark[0]} ", unfenced)
 
 
 def _passages(request: GenerationRequest) -> list[str]:

@@ -83,11 +83,17 @@ class Responder:
                 task.cancel()
 
     def _wanted(self, running: int) -> int:
-        """How many comments to take now: while the generator is in trouble, one at a time, after a pause."""
+        """How many comments to take now: while the generator is in trouble, one at a time, after a pause.
+
+        A model server is kept full; where drafts are made here, half of them are taken together.
+        """
         if self._stopping:
             return 0
         if self._trouble is not None:
             return 1 if not running and self._context.clock() >= self._trouble.until else 0
+        capacity = self._answerer.capacity
+        if capacity is not None:
+            return max(0, capacity - running)
         free = self._context.settings.workers - running
         return free if free * 2 >= self._context.settings.workers else 0
 

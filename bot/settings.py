@@ -177,7 +177,8 @@ class KnowledgeSettings(_Section):
 
 class ServiceSettings(_Section):
     workers: int = Field(default=8, ge=1, le=256)
-    """Drafts made at the same time."""
+    """Drafts made at the same time by `extractive`; `vllm` makes as many as its servers take, see
+    `generator.concurrency`."""
     batch: int = Field(default=32, ge=1, le=500)
     """Replies sent at the same time, at most, per channel."""
     poll_interval_s: float = Field(default=30.0, ge=0)
