@@ -62,6 +62,8 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
         async for finding in channel_findings(settings, found):
             yield finding
     yield await generator_finding(settings)
+    async for finding in tool_findings(settings):
+        yield finding
     async for finding in judge_findings(settings):
         yield finding
 

@@ -34,6 +34,9 @@ def settings_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+_TABLES = frozenset({"tools"})
+
+
 def _plain_keys(model: type[BaseModel], path: str, told: dict[tuple[str, str], str]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         if _section(field) is not None:
@@ -42,10 +45,11 @@ def _plain_keys(model: type[BaseModel], path: str, told: dict[tuple[str, str], s
         hint = f"One of: {', '.join(choices)}." if choices else ""
         yield from _comment(" ".join(part for part in (told.get((model.__name__, name), ""), hint) if part))
         value = field.get_default(call_default_factory=True)
-        # TOML has no null: a key that is not set stands behind a #, with what then holds.
-        yield (
-            f"{name} = {_toml(value)}" if value is not None else f"# {name} = {_toml(_in_force(path, name))}"
-        )
+        # TOML has no null: a key that is not set stands behind a #, with what then holds. So does a list of tables,
+        # which TOML lets nobody add to.
+        set_here = value is not None and name not in _TABLES
+        held = value if value is not None else _in_force(path, name)
+        yield f"{name} = {_toml(held)}" if set_here else f"# {name} = {_toml(held)}"
 
 
 def _in_force(path: str, name: str) -> Any:

@@ -22,6 +22,7 @@ COMMANDS = {
     "knowledge": ("bot.cli.knowledge", "See and mend the library: list, show, tag, remove, doctor."),
     "review": ("bot.cli.review", "Decide about the comments that wait for a person."),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
+    "tools": ("bot.cli.tools", "See and try what the model may call: tables, hours, web hooks."),
     "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),
     "doctor": ("bot.cli.upkeep", "Check settings, database, documents, channels and generator."),
     "export": ("bot.cli.upkeep", "Write comments with their drafts, replies and verdicts as JSON Lines."),

@@ -55,6 +55,7 @@ def checked_rules(
     *,
     tags: Sequence[str] | None = None,
     post_tags: Sequence[str] | None = None,
+    send_tools: bool | None = None,
 ) -> dict[str, Any]:
     """`known` with what was given; `post_tags` are POST=TAG texts. Raises Misuse."""
     given = {
@@ -62,6 +63,7 @@ def checked_rules(
         "min_support": min_support,
         "min_gap_s": min_gap_s,
         "max_per_hour": max_per_hour,
+        "send_tools": send_tools,
         "tags": tags,
         "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),
     }

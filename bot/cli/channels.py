@@ -37,6 +37,12 @@ MaxPerHour = Annotated[int | None, typer.Option(help="Replies an hour; 0 sends n
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", help="Answer only from documents with this tag; repeat it.")
 ]
+SendTools = Annotated[
+    bool | None,
+    typer.Option(
+        "--send-tools/--review-tools", help="Whether replies that rest on a tool's result need no person."
+    ),
+]
 PostTags = Annotated[
     list[str] | None,
     typer.Option("--post-tag", metavar="POST=TAG", help="The same for one post; POST= takes it back."),
@@ -94,6 +100,7 @@ def add(
     max_per_hour: MaxPerHour = None,
     tag: Tags = None,
     post_tag: PostTags = None,
+    send_tools: SendTools = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
@@ -104,7 +111,16 @@ def add(
     shell, now = shell_of(context), utc_now()
     start = parse_since(since, now) if since is not None else None
     options = parse_options(platform, option or [])
-    rules = checked_rules({}, send, min_support, min_gap_s, max_per_hour, tags=tag, post_tags=post_tag)
+    rules = checked_rules(
+        {},
+        send,
+        min_support,
+        min_gap_s,
+        max_per_hour,
+        tags=tag,
+        post_tags=post_tag,
+        send_tools=send_tools,
+    )
     shell.log()
     with open_ledger(shell.settings) as ledger:
         ledger.read(channels.refuse_taken, name)
@@ -158,6 +174,7 @@ def rules(
     tag: Tags = None,
     any_tag: Annotated[bool, typer.Option("--any-tag", help="Answer from every document again.")] = False,
     post_tag: PostTags = None,
+    send_tools: SendTools = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
@@ -170,7 +187,14 @@ def rules(
     with open_ledger(shell.settings) as ledger:
         channel = ledger.read(channels.named, name)
         changed = checked_rules(
-            channel.rules, wanted, min_support, min_gap_s, max_per_hour, tags=tags, post_tags=post_tag
+            channel.rules,
+            wanted,
+            min_support,
+            min_gap_s,
+            max_per_hour,
+            tags=tags,
+            post_tags=post_tag,
+            send_tools=send_tools,
         )
         if changed != channel.rules:
             ledger.write(channels.set_rules, name, changed)
