@@ -19,6 +19,7 @@ from bot.retrieval import make_embedder, make_reranker
 from bot.settings import FILE, ChannelRulesSettings, KnowledgeSettings, Settings, SettingsError
 from bot.store import channels, stats
 from bot.store.ledger import Ledger, LedgerError
+from bot.tools.health import examined
 from bot.web.server import is_loopback
 from knowledge.store import LibraryError
 
@@ -62,7 +63,7 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
         async for finding in channel_findings(settings, found):
             yield finding
     yield await generator_finding(settings)
-    async for finding in tool_findings(settings):
+    for finding in tool_findings(settings):
         yield finding
     async for finding in judge_findings(settings):
         yield finding
@@ -264,6 +265,19 @@ async def generator_finding(settings: Settings) -> Finding:
     return Finding(
         "ok" if health.ok else "error", "generator", f"{settings.generator.kind}: {health.message}"
     )
+
+
+def tool_findings(settings: Settings) -> Iterator[Finding]:
+    """Nothing where no tool is declared."""
+    for health in examined(settings.tools, utc_now):
+        yield Finding(health.level, f"tool {health.name}", health.english, health.chinese)
+    if settings.tools and settings.generator.kind == "extractive":
+        yield Finding(
+            "warning",
+            "tools",
+            'nothing calls them: generator.kind = "extractive" only quotes; set it to "vllm"',
+            '没有模型会调用它们：generator.kind = "extractive" 只引用资料；请改为 "vllm"',
+        )
 
 
 async def judge_findings(settings: Settings) -> AsyncIterator[Finding]:
