@@ -15,7 +15,7 @@ from bot.tools.base import ToolError, describe
 from bot.tools.build import is_offered, make_tool
 from bot.toolsettings import ToolSettings
 
-app = typer.Typer(help="See and try what the model may call.", add_completion=False)
+app = typer.Typer(help="See and try what the model may call: tables, hours, web hooks.", add_completion=False)
 
 
 @app.command("list")
