@@ -30,7 +30,7 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import PersonaSettings, Settings, resolve
+from bot.settings import GeneratorSettings, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.tools.build import make_tools
@@ -40,6 +40,7 @@ from knowledge.ingest import Library
 
 if TYPE_CHECKING:
     from bot.fleet import Fleet
+    from bot.modelserver import ModelServer
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -106,21 +107,36 @@ def make_generator(settings: Settings) -> Generator:
     )
 
 
+def make_servers(given: GeneratorSettings) -> "list[ModelServer]":
+    """Raises GeneratorMisconfigured, SettingsError."""
+    from bot.modelserver import ModelServer  # noqa: PLC0415  (its client takes a second to import)
+
+    key = resolve(given.api_key)
+    return [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers]
+
+
 def make_fleet(settings: Settings) -> "Fleet":
     """Raises GeneratorMisconfigured, SettingsError."""
     from bot.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
-    from bot.modelserver import ModelServer  # noqa: PLC0415
 
     given = settings.generator
-    key = resolve(given.api_key)
     return Fleet(
-        [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers],
+        make_servers(given),
         model=given.model,
         concurrency=given.concurrency,
         deadline_s=given.deadline_s,
         voices_here=str(settings.data_dir.absolute() / "voices"),
         voices_there=given.voices_dir,
     )
+
+
+def show_servers(metrics: Metrics, writer: Generator, settings: Settings) -> None:
+    """Adds the model servers to `metrics`, where `writer` asks some."""
+    if settings.generator.kind == "vllm":
+        from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
+
+        if isinstance(writer, VLLMGenerator):
+            metrics.show_servers(writer.fleet.uses)
 
 
 def make_judge(settings: Settings) -> Judge | None:
@@ -204,6 +220,7 @@ async def assemble(
         if judge is not None:
             stack.push_async_callback(judge.aclose)
         owner, metrics = process_name(), Metrics()
+        show_servers(metrics, writer, settings)
 
         wakes: dict[str, Loop] = {}
 

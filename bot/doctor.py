@@ -11,7 +11,15 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from adapters.errors import AdapterError
-from bot.bootstrap import make_generator, make_judge, open_http, open_ledger, open_library, utc_now
+from bot.bootstrap import (
+    make_generator,
+    make_judge,
+    make_servers,
+    open_http,
+    open_ledger,
+    open_library,
+    utc_now,
+)
 from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.models import Channel
@@ -62,7 +70,11 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
     if found is not None:
         async for finding in channel_findings(settings, found):
             yield finding
-    yield await generator_finding(settings)
+    if settings.generator.kind == "vllm":
+        async for finding in server_findings(settings):
+            yield finding
+    else:
+        yield await generator_finding(settings)
     for finding in tool_findings(settings):
         yield finding
     async for finding in judge_findings(settings):
@@ -277,6 +289,44 @@ def tool_findings(settings: Settings) -> Iterator[Finding]:
             "tools",
             'nothing calls them: generator.kind = "extractive" only quotes; set it to "vllm"',
             '没有模型会调用它们：generator.kind = "extractive" 只引用资料；请改为 "vllm"',
+        )
+
+
+async def server_findings(settings: Settings) -> AsyncIterator[Finding]:
+    """What each model server is, and where they differ."""
+    from bot.serverreport import (  # noqa: PLC0415  (its client takes a second to import)
+        ServerReport,
+        describe,
+        differences,
+        lacks,
+        look_at,
+    )
+
+    reports: list[ServerReport] = []
+    try:
+        servers = make_servers(settings.generator)
+    except (GeneratorError, SettingsError) as error:
+        yield Finding("error", "generator", str(error))
+        return
+    for server in servers:
+        try:
+            reports.append(await look_at(server, settings.generator.model))
+        except GeneratorError as error:
+            yield Finding("error", "generator", f"vllm: {error}")
+        else:
+            said = describe(reports[-1])
+            yield Finding("ok", "generator", f"vllm: {said.english}", f"vllm：{said.chinese}")
+        finally:
+            await server.aclose()
+    for words in (*(lack for report in reports for lack in lacks(report)), *differences(reports)):
+        yield Finding("warning", "generator", words.english, words.chinese)
+    if settings.tools and not all(report.calls_tools for report in reports):
+        flags = "--enable-auto-tool-choice --tool-call-parser NAME"
+        yield Finding(
+            "error",
+            "tools",
+            f"a server takes no tool calls; start it with {flags} (such as hermes for Qwen), or take the tools out",
+            f"有服务器不支持工具调用；请用 {flags} 启动（如 Qwen 用 hermes），或去掉工具设置",
         )
 
 

@@ -70,7 +70,7 @@ class ModelServer:
                 "set generator.base_url to one such as http://127.0.0.1:8000/v1"
             )
         self.base_url = untold(base_url)
-        self.deadline_s = deadline_s
+        self.deadline_s, self.load_s = deadline_s, LOAD_S
         self._secret = api_key if api_key else ""
         # What vLLM has beyond the OpenAI API stands beside /v1.
         self._root = re.sub(r"/v1/?$", "", base_url.rstrip("/"))
@@ -162,7 +162,7 @@ class ModelServer:
         Raises VoiceRefused when it does not take them, GeneratorUnavailable when it does not answer.
         """
         try:
-            await self._post("/load_lora_adapter", {"lora_name": name, "lora_path": path}, name, LOAD_S)
+            await self._post("/load_lora_adapter", {"lora_name": name, "lora_path": path}, name, self.load_s)
         except GeneratorUnavailable as error:
             # Bad weights give status 500; a server out of order does not speak of add_lora.
             if "add_lora" not in str(error):

@@ -95,7 +95,7 @@ class FakeOpenAI:
         self._slots = asyncio.Semaphore(self.max_num_seqs)
         self._blocks: set[str] = set()
         self._server = TestServer(app, port=self.port)
-        await self._server.start_server()
+        await self._server.start_server(shutdown_timeout=0.1)
         self.port = self._server.port or 0
         self.url = f"http://127.0.0.1:{self.port}/v1"
         return self
@@ -105,7 +105,18 @@ class FakeOpenAI:
 
     async def stop(self) -> None:
         """Nobody listens any more, and every connection is cut."""
+        runner = self._server.runner
+        assert runner is not None
+        listening = runner.server
+        for site in list(runner.sites):
+            await site.stop()
+        for _ in range(5):  # a connection that was just accepted takes some turns of the loop to be there
+            for connection in listening.connections if listening is not None else ():
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0)
         self._released.set()
+        self.go.set()
         await self._server.close()
 
     async def restart(self) -> None:

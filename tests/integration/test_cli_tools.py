@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
+from bot.doctor import server_findings
 from bot.settings import load
 from bot.settings_file import settings_text
+from tests.fakes import FakeOpenAI
 
 TOOLS = """
 [[tools]]
@@ -74,3 +76,14 @@ def test_a_tool_can_be_added_to_the_written_settings_file(tmp_path: Path) -> Non
     path = tmp_path / "rejoinder.toml"
     path.write_text(settings_text() + TOOLS.format(folder=tmp_path), encoding="utf-8")
     assert [tool.name for tool in load(path).tools] == ["prices", "order"]
+
+
+async def test_doctor_says_with_which_flags_a_server_takes_tool_calls(file: str) -> None:
+    async with FakeOpenAI(calls_tools=False) as server:
+        given = {"kind": "vllm", "base_url": server.url, "model": "base"}
+        settings = load(Path(file), generator=given)
+        found = [one async for one in server_findings(settings)]
+    [tools] = [one for one in found if one.part == "tools"]
+    assert tools.level == "error"
+    assert "--tool-call-parser" in tools.english
+    assert "--tool-call-parser" in tools.chinese

@@ -152,7 +152,6 @@ async def test_a_model_server_that_is_away_costs_time_but_no_comment(tmp_path: P
         generator = {"kind": "vllm", "base_url": server.url, "model": "base", "deadline_s": 5.0}
         async with service(tmp_path, texts, generator=generator, service={"retry_max_s": 0.2}) as running:
             done = asyncio.create_task(run_until_done(running, len(texts)))
-            await server.arrived.wait()
             await until(lambda: "generator" in running.service.troubles)
             assert running.ledger.read(stats.counts)[State.NEW] > 0
             server.fault = ""
