@@ -154,7 +154,7 @@ class CreatorApi:
             rows[0] = {"text": rows[0]["text"]}
         named = {comment.post_id for comment in found}
         posts = [
-            {"id": post.id, "title": post.title, "text": post.text}
+            {"id": post.id, "title": post.title, "text": post.text, "pictures": list(post.pictures)}
             for post in self._store.posts()
             if post.id in named
         ]
@@ -201,6 +201,7 @@ def comment_row(comment: SiteComment) -> dict[str, Any]:
         "author": {"id": comment.author_id, "name": comment.author_name},
         "text": comment.text,
         "created_at": comment.created_at,
+        "pictures": list(comment.pictures),
     }
 
 

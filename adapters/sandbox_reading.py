@@ -57,6 +57,21 @@ def parse_comment(row: object, *, me: str, base_url: str) -> Comment:
         text=parse_text(row.get("text")),
         is_own=author_id == me,
         url=f"{base_url}/#c{quote(comment_id, safe='')}",
+        pictures=parse_pictures(row.get("pictures"), base_url),
+    )
+
+
+def parse_pictures(value: object, base_url: str) -> tuple[str, ...]:
+    """Whole addresses; what is no text is left out. Raises ValueError when `value` is no list."""
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise ValueError("pictures is no list")
+    # A site's own begin with a slash; others are kept as they are, whatever they are.
+    return tuple(
+        f"{base_url}{item}" if item.startswith("/") else item
+        for item in value
+        if isinstance(item, str) and item
     )
 
 
@@ -118,8 +133,11 @@ def described_posts(comments: Sequence[Comment], rows: Sequence[Any], base_url: 
     found = {comment.ref.post_id: Post(comment.ref.post_id, title="", url=base_url) for comment in comments}
     for row in rows:
         try:
-            post = Post(parse_id(row["id"]), parse_text(row["title"]), parse_text(row["text"]), base_url)
-        except (ValueError, TypeError, KeyError):
+            shown = parse_pictures(row.get("pictures"), base_url)
+            post = Post(
+                parse_id(row["id"]), parse_text(row["title"]), parse_text(row["text"]), base_url, shown
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue  # the comment is what counts; its post stays without a title
         if post.id in found:
             found[post.id] = post

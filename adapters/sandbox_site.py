@@ -5,7 +5,7 @@ platform, its faults included: see `sandbox_api`, `sandbox_visitor` and `sandbox
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from adapters import sandbox_pictures as drawn
 from adapters.base import Clock
 from adapters.sandbox_api import CreatorApi, problem, read_json
 from adapters.sandbox_faults import Faults
@@ -62,6 +63,7 @@ def create_site(
     app = web.Application(client_max_size=MAX_BODY)
     app[_STORE], app[_API], app[_TOKENS] = store, api, tokens
     app.add_routes(api.routes())
+    app.add_routes(drawn.routes())
     app.add_routes(VisitorPages(store, creator, frozenset(allowed_hosts)).routes())
     if admin:
         app.add_routes([web.post("/admin/faults", _set_faults), web.post("/admin/expire-tokens", _expire)])
@@ -70,17 +72,28 @@ def create_site(
     return app
 
 
-def seed_posts(app: web.Application, posts: Iterable[tuple[str, str]]) -> list[str]:
-    """Add posts, given as (title, text), unless the site already has some. Returns every post's id, oldest first."""
+def seed_posts(
+    app: web.Application, posts: Iterable[tuple[str, str]], pictures: Sequence[str] = ()
+) -> list[str]:
+    """Add posts, given as (title, text), unless the site already has some; `pictures` are the addresses of each
+    one's images. Returns every post's id, oldest first.
+    """
     store = app[_STORE]
     if not store.posts():
         for title, text in posts:
-            store.add_post(title, text)
+            store.add_post(title, text, pictures)
     return [post.id for post in reversed(store.posts())]
 
 
-def seed_comments(app: web.Application, post_id: str, comments: Iterable[tuple[str, str]]) -> list[str]:
-    """Add visitors' top comments, given as (name, text), to a post. Returns their ids."""
+def seed_comments(
+    app: web.Application,
+    post_id: str,
+    comments: Iterable[tuple[str, str]],
+    pictures: Sequence[str] = (),
+) -> list[str]:
+    """Add visitors' top comments, given as (name, text), to a post; `pictures` are the addresses of each one's
+    images. Returns their ids.
+    """
     return [
         app[_STORE]
         .add_comment(
@@ -90,6 +103,7 @@ def seed_comments(app: web.Application, post_id: str, comments: Iterable[tuple[s
             author_name=name,
             text=text,
             by_creator=False,
+            pictures=pictures,
         )
         .id
         for name, text in comments

@@ -7,7 +7,7 @@ a hostile platform would: lone surrogates and NUL.
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,24 +17,26 @@ from adapters.base import Clock
 FIRST_ID: Final = 7_300_000_000_000_000_001
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INSERT: Final = """
-INSERT INTO comment (post_id, thread_id, parent_id, author_id, author_name, text, created_us, by_creator, seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO comment (post_id, thread_id, parent_id, author_id, author_name, text, created_us, by_creator, seq,
+    pictures)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING id, post_id, coalesce(thread_id, id), parent_id, author_id, author_name, text, created_us, by_creator,
-    deleted, seq
+    deleted, seq, pictures
 """
 _SELECT: Final = """
 SELECT id, post_id, coalesce(thread_id, id), parent_id, author_id, author_name, text, created_us, by_creator,
-    deleted, seq
+    deleted, seq, pictures
 FROM comment WHERE
 """
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS post (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, text TEXT NOT NULL, created_us INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, text TEXT NOT NULL, created_us INTEGER NOT NULL,
+    pictures TEXT NOT NULL DEFAULT '[]');
 CREATE TABLE IF NOT EXISTS comment (
     id INTEGER PRIMARY KEY AUTOINCREMENT, post_id INTEGER NOT NULL REFERENCES post (id),
     thread_id INTEGER, parent_id INTEGER, author_id TEXT NOT NULL, author_name TEXT NOT NULL,
     text TEXT NOT NULL, created_us INTEGER NOT NULL, by_creator INTEGER NOT NULL,
-    deleted INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL);
+    deleted INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL, pictures TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX IF NOT EXISTS comment_created ON comment (created_us);
 CREATE INDEX IF NOT EXISTS comment_thread ON comment (thread_id);
 CREATE INDEX IF NOT EXISTS comment_seq ON comment (seq);
@@ -48,6 +50,8 @@ class SitePost:
     id: str
     title: str
     text: str
+    pictures: tuple[str, ...] = ()
+    """Addresses of its images; those of this site begin with a slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class SiteComment:
     by_creator: bool
     deleted: bool
     seq: int
+    pictures: tuple[str, ...] = ()
+    """As those of a post."""
 
     @property
     def created_at(self) -> str:
@@ -89,6 +95,7 @@ class SandboxStore:
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
         )
         self._db.executescript(_SCHEMA)
+        self._add_pictures()
         self._start_ids()
         self._last_us: int = self._number("SELECT max(created_us) FROM comment")
         self._seq: int = self._number("SELECT max(seq) FROM comment")
@@ -96,18 +103,21 @@ class SandboxStore:
     def close(self) -> None:
         self._db.close()
 
-    def add_post(self, title: str, text: str) -> str:
+    def add_post(self, title: str, text: str, pictures: Sequence[str] = ()) -> str:
         """The id of the new post."""
         cursor = self._db.execute(
-            "INSERT INTO post (title, text, created_us) VALUES (?, ?, ?)",
-            (json.dumps(title), json.dumps(text), self._next_us()),
+            "INSERT INTO post (title, text, created_us, pictures) VALUES (?, ?, ?, ?)",
+            (json.dumps(title), json.dumps(text), self._next_us(), json.dumps(list(pictures))),
         )
         return str(cursor.lastrowid)
 
     def posts(self) -> list[SitePost]:
         """Every post, newest first."""
-        rows = self._db.execute("SELECT id, title, text FROM post ORDER BY id DESC")
-        return [SitePost(str(row[0]), json.loads(row[1]), json.loads(row[2])) for row in rows]
+        rows = self._db.execute("SELECT id, title, text, pictures FROM post ORDER BY id DESC")
+        return [
+            SitePost(str(key), json.loads(title), json.loads(text), tuple(json.loads(pictures)))
+            for key, title, text, pictures in rows
+        ]
 
     def has_post(self, post_id: str) -> bool:
         return self._one("SELECT 1 FROM post WHERE id = ?", _key(post_id)) is not None
@@ -121,6 +131,7 @@ class SandboxStore:
         author_name: str,
         text: str,
         by_creator: bool,
+        pictures: Sequence[str] = (),
     ) -> SiteComment:
         """Store a comment, below `parent` or at the top of the post."""
         self._seq += 1
@@ -136,6 +147,7 @@ class SandboxStore:
                 self._next_us(),
                 by_creator,
                 self._seq,
+                json.dumps(list(pictures)),
             ),
         )
         return _comment(cursor.fetchone())
@@ -199,6 +211,12 @@ class SandboxStore:
         self._last_us = max(to_us(self._clock()), self._last_us + 1)
         return self._last_us
 
+    def _add_pictures(self) -> None:
+        """To the tables of a file that an older version made."""
+        for table in ("post", "comment"):
+            if not any(row[1] == "pictures" for row in self._db.execute(f"PRAGMA table_info({table})")):
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN pictures TEXT NOT NULL DEFAULT '[]'")
+
     def _start_ids(self) -> None:
         for table in ("post", "comment"):
             if self._one("SELECT 1 FROM sqlite_sequence WHERE name = '" + table + "'") is None:  # noqa: S608
@@ -215,7 +233,7 @@ def _key(digits: str) -> int:
 
 
 def _comment(row: Iterable[object]) -> SiteComment:
-    key, post, thread, parent, author_id, author_name, text, created, creator, deleted, seq = row
+    key, post, thread, parent, author_id, author_name, text, created, creator, deleted, seq, pictures = row
     return SiteComment(
         id=str(key),
         post_id=str(post),
@@ -228,4 +246,5 @@ def _comment(row: Iterable[object]) -> SiteComment:
         by_creator=bool(creator),
         deleted=bool(deleted),
         seq=int(str(seq)),
+        pictures=tuple(json.loads(str(pictures))),
     )

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from bot.checks import CheckFacts, Finding, check
 from bot.choosing import Candidate, rank
@@ -17,12 +17,14 @@ from bot.generator import (
     Generator,
     GeneratorError,
     OnText,
+    RequestRefused,
     ThreadTurn,
     VoiceRef,
 )
 from bot.intents import Intent, classify
 from bot.judge import Judge
 from bot.persona import Persona
+from bot.pictures import Look, Named, Pictures, named, overlooked
 from bot.policy import (
     ChannelRules,
     CommentFacts,
@@ -35,7 +37,7 @@ from bot.policy import (
     least_support,
     triage,
 )
-from bot.prompt import MAX_POST_CHARS, rules_text
+from bot.prompt import MAX_POST_CHARS, TOOL_RULES, rules_text
 from bot.reasons import Reason
 from bot.verbatim import MODEL as VERBATIM
 from bot.verbatim import verbatim
@@ -90,6 +92,8 @@ class Answer:
     """Of the best candidate."""
     support: float = 0.0
     seconds: float = 0.0
+    pictures: tuple[Look, ...] = ()
+    """What became of the images of comment and post."""
 
     @property
     def best(self) -> Completion | None:
@@ -116,6 +120,8 @@ class Answerer:
         banned: Sequence[str] = (),
         top_k: int = 4,
         candidates: int = 1,
+        pictures: Pictures | None = None,
+        post_pictures: Literal["review", "ignore"] = "review",
     ) -> None:
         self._retriever = retriever
         self._generator = generator
@@ -127,6 +133,8 @@ class Answerer:
         self._banned = tuple(banned)
         self._top_k = top_k
         self._candidates = candidates
+        self._pictures = pictures if pictures is not None else Pictures()
+        self._post_pictures = post_pictures
 
     @property
     def capacity(self) -> int | None:
@@ -137,8 +145,7 @@ class Answerer:
         """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
         comment holds.
         """
-        facts = CommentFacts(question.text, question.language, question.is_own, question.answered_by_human)
-        early = triage(facts, self._triage_rules)
+        early = triage(_comment_facts(question), self._triage_rules)
         if early is not None:
             return Answer(early, question.language)
         started = perf_counter()
@@ -147,10 +154,45 @@ class Answerer:
         )
         request = self._request(question, tuple(passages))
         given = verbatim(request, least_support(self._thresholds, question.rules))
+        wanted = self._wanted(question, given)
+        looks = await self._look(wanted, given)
+        request = replace(request, pictures=tuple(look.picture for look in looks if look.picture is not None))
         if given is None:
             request = await self._generator.fit(request)
-        completions = [given] if given is not None else await self._generator.generate(request, on_text)
-        return await self._decided(question, request, completions, started)
+        if given is not None:
+            completions = [given]
+        else:
+            request, looks, completions = await self._written(request, looks, on_text)
+        answer = await self._decided(question, request, completions, started, looks)
+        return replace(answer, pictures=(*looks, *overlooked(_others(question, wanted), "not asked for")))
+
+    async def _written(
+        self, request: GenerationRequest, looks: list[Look], on_text: OnText | None
+    ) -> tuple[GenerationRequest, list[Look], list[Completion]]:
+        """The candidates, with what they were written from. A picture whose damage only the server notices must not
+        keep the comment from a draft, nor the other comments waiting."""
+        try:
+            return request, looks, await self._generator.generate(request, on_text)
+        except RequestRefused as error:
+            if not request.pictures:
+                raise
+            unseen = overlooked([look.named for look in looks], str(error))
+        request = replace(request, pictures=())
+        return request, unseen, await self._generator.generate(request, on_text)
+
+    def _wanted(self, question: Question, given: Completion | None) -> list[Named]:
+        """The images that count: not the post's where the owner said so, or wrote the answer word for word."""
+        of_post = () if self._post_pictures == "ignore" or given is not None else question.post_pictures
+        return named(question.pictures, of_post)
+
+    async def _look(self, wanted: Sequence[Named], given: Completion | None) -> list[Look]:
+        if not wanted:
+            return []
+        if given is not None:
+            return overlooked(wanted, "the answer was written beforehand")
+        if not await self._generator.sees_pictures():
+            return overlooked(wanted, "the model cannot see")
+        return await self._pictures.look(wanted)
 
     async def without_documents(self, question: Question) -> tuple[Completion, tuple[Finding, ...]]:
         """What the model writes from nothing but what it knows, and what the documents don't bear out of it.
@@ -185,13 +227,22 @@ class Answerer:
         request: GenerationRequest,
         completions: Sequence[Completion],
         started: float,
+        looks: Sequence[Look] = (),
     ) -> Answer:
         ranked = rank([self._checked(request, completion) for completion in completions])
         best, findings = ranked[0].candidate.completion, ranked[0].candidate.findings
         intent = classify(question.text)
-        draft = DraftFacts(best.answered, draft_support(best, request.passages), intent, findings)
+        draft = DraftFacts(
+            best.answered,
+            draft_support(best, request.passages),
+            intent,
+            findings,
+            best.steps,
+            tuple(look.why for look in looks if look.picture is None),
+        )
         decision = decide(draft, self._thresholds, question.rules)
-        if decision.action == "send" and self._judge is not None:
+        rests_on_passages = draft.support >= least_support(self._thresholds, question.rules)
+        if decision.action == "send" and self._judge is not None and rests_on_passages:
             cited = [request.passages[index] for index in best.citations]
             draft, decision = await self._confirmed(self._judge, question, draft, cited or request.passages)
         return Answer(
@@ -243,7 +294,7 @@ def check_facts(request: GenerationRequest, completion: Completion, banned: tupl
         ),
         max_chars=request.max_chars,
         fixed=fixed,
-        instructions=rules_text(persona),
+        instructions=rules_text(persona) + TOOL_RULES,
         banned=banned,
         # An owner's own answer is given whole, however long.
         max_sentences=None if completion.model == VERBATIM else persona.max_sentences,
@@ -253,6 +304,20 @@ def check_facts(request: GenerationRequest, completion: Completion, banned: tupl
 def _source_text(scored: ScoredPassage) -> str:
     passage = scored.passage
     return "\n".join(part for part in (passage.title, passage.heading, passage.text) if part)
+
+
+def _comment_facts(question: Question) -> CommentFacts:
+    return CommentFacts(
+        question.text,
+        question.language,
+        question.is_own,
+        question.answered_by_human,
+        bool(question.pictures),
+    )
+
+
+def _others(question: Question, wanted: Sequence[Named]) -> list[Named]:
+    return [one for one in named(question.pictures, question.post_pictures) if one not in wanted]
 
 
 def evidence(passages: Sequence[ScoredPassage]) -> list[dict[str, Any]]:

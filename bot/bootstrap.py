@@ -23,6 +23,7 @@ from bot.judge import Judge, LLMJudge
 from bot.loop import Loop
 from bot.metrics import Metrics
 from bot.persona import PRESETS, Example, Persona
+from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
 from bot.responder import Responder
@@ -33,6 +34,7 @@ from bot.service import Parts, Service
 from bot.settings import GeneratorSettings, Language, PersonaSettings, Settings, resolve
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.tools.build import make_tools
 from bot.voices import Keeper, VoiceServers
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
@@ -100,7 +102,12 @@ def make_generator(settings: Settings) -> Generator:
         return ExtractiveGenerator()
     from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
 
-    return VLLMGenerator(make_fleet(settings), max_tokens=given.max_tokens, temperature=given.temperature)
+    return VLLMGenerator(
+        make_fleet(settings),
+        max_tokens=given.max_tokens,
+        temperature=given.temperature,
+        tools=make_tools(settings.tools, utc_now),
+    )
 
 
 def make_servers(given: GeneratorSettings) -> "list[ModelServer]":
@@ -221,6 +228,8 @@ def make_answerer(
         banned=settings.policy.banned_words,
         top_k=settings.knowledge.top_k,
         candidates=settings.generator.candidates,
+        pictures=Pictures(settings.policy.picture_hosts),
+        post_pictures=settings.policy.post_pictures,
     )
 
 

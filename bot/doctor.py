@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ from bot.retrieval import make_embedder, make_reranker
 from bot.settings import FILE, ChannelRulesSettings, KnowledgeSettings, Settings, SettingsError
 from bot.store import channels, stats, voices
 from bot.store.ledger import Ledger, LedgerError
+from bot.tools.health import examined
 from bot.voicefiles import intact
 from bot.web.server import is_loopback
 from knowledge.store import LibraryError
@@ -66,11 +68,11 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
                 yield finding
     except (LedgerError, SettingsError, OSError) as error:
         yield Finding("error", "database", str(error))
-    for finding in documents_findings(settings, found or []):
-        yield finding
-    for finding in retrieval_findings(settings):
-        yield finding
-    for finding in persona_findings(settings, found or []):
+    for finding in chain(
+        documents_findings(settings, found or []),
+        retrieval_findings(settings),
+        persona_findings(settings, found or []),
+    ):
         yield finding
     if found is not None:
         async for finding in channel_findings(settings, found):
@@ -80,6 +82,8 @@ async def examine(settings: Settings, file: Path | None) -> AsyncIterator[Findin
             yield finding
     else:
         yield await generator_finding(settings)
+    for finding in tool_findings(settings):
+        yield finding
     async for finding in judge_findings(settings):
         yield finding
 
@@ -329,6 +333,19 @@ async def generator_finding(settings: Settings) -> Finding:
     )
 
 
+def tool_findings(settings: Settings) -> Iterator[Finding]:
+    """Nothing where no tool is declared."""
+    for health in examined(settings.tools, utc_now):
+        yield Finding(health.level, f"tool {health.name}", health.english, health.chinese)
+    if settings.tools and settings.generator.kind == "extractive":
+        yield Finding(
+            "warning",
+            "tools",
+            'nothing calls them: generator.kind = "extractive" only quotes; set it to "vllm"',
+            '没有模型会调用它们：generator.kind = "extractive" 只引用资料；请改为 "vllm"',
+        )
+
+
 async def server_findings(settings: Settings) -> AsyncIterator[Finding]:
     """What each model server is, and where they differ."""
     from bot.serverreport import (  # noqa: PLC0415  (its client takes a second to import)
@@ -357,6 +374,14 @@ async def server_findings(settings: Settings) -> AsyncIterator[Finding]:
             await server.aclose()
     for words in (*(lack for report in reports for lack in lacks(report)), *differences(reports)):
         yield Finding("warning", "generator", words.english, words.chinese)
+    if settings.tools and not all(report.calls_tools for report in reports):
+        flags = "--enable-auto-tool-choice --tool-call-parser NAME"
+        yield Finding(
+            "error",
+            "tools",
+            f"a server takes no tool calls; start it with {flags} (such as hermes for Qwen), or take the tools out",
+            f"有服务器不支持工具调用；请用 {flags} 启动（如 Qwen 用 hermes），或去掉工具设置",
+        )
 
 
 async def judge_findings(settings: Settings) -> AsyncIterator[Finding]:

@@ -34,7 +34,12 @@ def smaller(request: GenerationRequest) -> GenerationRequest | None:
 
 def size(request: GenerationRequest) -> int:
     """Bytes of the messages. A token of a byte-level tokenizer is at least one of them."""
-    return sum(len(message["content"].encode("utf-8", "replace")) for message in build_messages(request))
+    return sum(len(message["content"].encode("utf-8", "replace")) for message in _texts(request))
+
+
+def _texts(request: GenerationRequest) -> list[Message]:
+    """The messages without pictures, which are reckoned by number."""
+    return build_messages(replace(request, pictures=()))
 
 
 def within(request: GenerationRequest, most: int) -> GenerationRequest | None:
@@ -54,7 +59,7 @@ async def fit(request: GenerationRequest, context: int, max_tokens: int, count: 
     for _ in range(MOST_COUNTS):
         if size(request) <= room:
             return request
-        tokens = await count(build_messages(request))
+        tokens = await count(_texts(request))
         if tokens is None or tokens <= room:
             return request
         # As many bytes a token as there were now, and a little less, since the next part may be denser.

@@ -92,6 +92,8 @@ class ToolStep:
     result: str
     """What the tool said; where `failed`, what went wrong."""
     failed: bool = False
+    grounds: bool = False
+    """A reply may rest on the result: it came from the owner's own data, and it is not empty."""
 
 
 @dataclass(frozen=True, slots=True)

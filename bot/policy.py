@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.checks import Code, Finding
-from bot.generator import Completion
+from bot.generator import Completion, ToolStep
 from bot.intents import Intent, classify
 from bot.reasons import Reason
 from bot.triage import injection_sign, is_blank, is_emoji_only, spam_sign
@@ -34,6 +34,8 @@ class CommentFacts:
     is_own: bool = False
     answered_by_human: bool = False
     """The creator, or anyone with the account, has answered it since."""
+    has_pictures: bool = False
+    """The comment itself shows something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class DraftFacts:
     """Probability that the passages which the draft cites answer the comment; see `draft_support`."""
     intent: Intent
     findings: tuple[Finding, ...] = ()
+    steps: tuple[ToolStep, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """Why each picture that counts was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class ChannelRules:
     send_intents: frozenset[str] = frozenset()
     min_support: float | None = None
     """Takes the place of the threshold where it is set; 0 asks for no support at all."""
+    send_tools: bool = False
+    """A reply may rest on what a tool said, where the passages don't support it."""
 
 
 def triage(facts: CommentFacts, rules: TriageRules | None = None) -> Decision | None:
@@ -77,11 +84,22 @@ def triage(facts: CommentFacts, rules: TriageRules | None = None) -> Decision | 
     by_place = _triage_place(facts)
     if by_place:
         return by_place
+    decision = _triage_form(facts, rules) or _triage_text(facts, rules)
+    if decision is not None and facts.has_pictures and decision.reason in _SAYS_NOTHING:
+        return Decision("review", Reason.PICTURES, decision.reason)
+    return decision
+
+
+_SAYS_NOTHING = frozenset({Reason.EMPTY, Reason.EMOJI_ONLY, Reason.NOTHING_TO_ANSWER})
+"""What holds of a comment's text alone: its picture may be the question."""
+
+
+def _triage_form(facts: CommentFacts, rules: TriageRules) -> Decision | None:
     if is_blank(facts.text):
         return Decision("skip", Reason.EMPTY)
     if len(facts.text) > rules.max_comment_chars:
         return Decision("review", Reason.TOO_LONG, f"{len(facts.text)} > {rules.max_comment_chars}")
-    return _triage_text(facts, rules)
+    return None
 
 
 def _triage_place(facts: CommentFacts) -> Decision | None:
@@ -112,7 +130,10 @@ def _triage_text(facts: CommentFacts, rules: TriageRules) -> Decision | None:
 def decide(draft: DraftFacts, thresholds: Thresholds, rules: ChannelRules) -> Decision:
     """Send or review; the first reason in the order of a person's interest."""
     least = least_support(thresholds, rules)
-    if not draft.answered or draft.support < least:
+    if evidence := _evidence_missing(draft):
+        return evidence
+    by_tools = [step.tool for step in draft.steps if step.grounds] if draft.support < least else []
+    if not draft.answered or (draft.support < least and not by_tools):
         return Decision("review", Reason.NOT_IN_DOCUMENTS, f"support {draft.support:.2f}, needed {least:.2f}")
     premise = next((f for f in draft.findings if f.code is Code.FALSE_PREMISE), None)
     if premise is not None:
@@ -121,9 +142,21 @@ def decide(draft: DraftFacts, thresholds: Thresholds, rules: ChannelRules) -> De
     if codes:
         reason = Reason.LANGUAGE if codes == [Code.LANGUAGE] else Reason.CHECKS
         return Decision("review", reason, ", ".join(codes))
+    if by_tools and not rules.send_tools:
+        return Decision("review", Reason.TOOLS_NOT_OPENED, ", ".join(dict.fromkeys(by_tools)))
     if draft.intent not in rules.send_intents:
         return Decision("review", Reason.NOT_OPENED, draft.intent)
-    return Decision("send", Reason.GROUNDED, f"support {draft.support:.2f}")
+    tools = f", tools: {', '.join(dict.fromkeys(by_tools))}" if by_tools else ""
+    return Decision("send", Reason.GROUNDED, f"support {draft.support:.2f}{tools}")
+
+
+def _evidence_missing(draft: DraftFacts) -> Decision | None:
+    failed = [step for step in draft.steps if step.failed]
+    if failed:
+        return Decision("review", Reason.TOOL_FAILED, f"{failed[0].tool}: {failed[0].result}")
+    if draft.unseen:
+        return Decision("review", Reason.PICTURES, draft.unseen[0])
+    return None
 
 
 def least_support(thresholds: Thresholds, rules: ChannelRules) -> float:

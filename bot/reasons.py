@@ -14,6 +14,9 @@ class Reason(StrEnum):
 
     NOT_IN_DOCUMENTS = "not_in_documents"
     NOT_JUDGED = "not_judged"
+    PICTURES = "pictures"
+    TOOL_FAILED = "tool_failed"
+    TOOLS_NOT_OPENED = "tools_not_opened"
     CHECKS = "checks"
     FALSE_PREMISE = "false_premise"
     LANGUAGE = "language"
@@ -58,6 +61,15 @@ _EXPLANATIONS = {
     Reason.NOT_JUDGED: (
         "the judge could not say whether the documents answer it",
         "无法判定资料是否回答了它",
+    ),
+    Reason.PICTURES: (
+        "a picture belongs to it that was not looked at",
+        "它附有图片，而图片没有被查看",
+    ),
+    Reason.TOOL_FAILED: ("a tool that the model called failed", "模型调用的工具出错"),
+    Reason.TOOLS_NOT_OPENED: (
+        "its facts come from a tool, and the channel's owner has not opened such replies for sending",
+        "内容来自工具，而频道主人尚未开放此类回复的自动发送",
     ),
     Reason.CHECKS: ("a check of the draft found something", "草稿检查发现问题"),
     Reason.FALSE_PREMISE: (

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from adapters.text import clean
+from bot import pictures
 from bot.answer import Answer, Answerer, Question, evidence
 from bot.context import Context
 from bot.generator import GeneratorError, ThreadTurn
@@ -143,6 +144,8 @@ class Responder:
             findings=[
                 {"code": finding.code.value, "message": finding.message()} for finding in answer.findings
             ],
+            steps=[asdict(step) for step in best.steps],
+            pictures=pictures.evidence(answer.pictures),
             decision=answer.decision.action,
             reason=answer.decision.reason,
             detail=answer.decision.detail,
@@ -252,7 +255,7 @@ def question(work: Work, data_dir: Path) -> Question:
         is_own=work.comment.is_own,
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
-        rules=ChannelRules(frozenset(rules.send), rules.min_support),
+        rules=ChannelRules(frozenset(rules.send), rules.min_support, rules.send_tools),
         voice=voice_ref(work.voice, data_dir) if work.voice is not None else None,
         persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),

@@ -5,7 +5,6 @@ Unknown keys and wrong types are refused with one line. Secrets never stand in t
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,8 @@ from pydantic_settings import SettingsError as UnreadableVariable
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bot.references import SecretReference
+from bot.toolsettings import ToolSettings
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
 from knowledge.tags import as_scope, checked_tag
 
@@ -27,15 +28,6 @@ PREFIX = "REJOINDER__"
 class SettingsError(ValueError):
     """Settings that cannot be used; the message is one line with the key and the cure."""
 
-
-def _reference(value: str) -> str:
-    if value and not re.fullmatch(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)", value):
-        raise ValueError("a secret must be a reference: 'env:NAME' or 'file:PATH', not the secret itself")
-    return value
-
-
-SecretReference = Annotated[str, AfterValidator(_reference)]
-"""Where a secret is: `env:NAME` or `file:PATH`; empty for none."""
 
 Tag = Annotated[str, AfterValidator(checked_tag)]
 
@@ -142,6 +134,8 @@ class ChannelRulesSettings(_Section):
     """Answer from documents with one of these tags only; empty: from all."""
     persona: str | None = None
     """Name of a persona of `personas`, or of a preset; None: the default one."""
+    send_tools: bool = False
+    """Replies that rest on what the owner's tools say may go out without a person."""
     post_tags: dict[str, list[Tag]] = {}
     """The same for single posts, by the platform's number of the post; takes the place of `tags` there."""
 
@@ -155,6 +149,11 @@ class PolicySettings(_Section):
     """Least probability that the passages answer the comment, before a reply may go out by itself."""
     max_comment_chars: int = Field(default=5000, ge=1)
     banned_words: list[str] = []
+    post_pictures: Literal["review", "ignore"] = "review"
+    """What a post's pictures mean for the comments under it. `review`: the model looks at them, and where it cannot,
+    a person does. `ignore`: nobody looks at them. A comment's own pictures are always looked at."""
+    picture_hosts: list[str] = []
+    """Hosts in a private network that pictures may be fetched from, as name or name:port; else only public ones."""
 
 
 class KnowledgeSettings(_Section):
@@ -254,6 +253,8 @@ class Settings(BaseSettings):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     voices: VoicesSettings = VoicesSettings()
     service: ServiceSettings = ServiceSettings()
+    tools: list[ToolSettings] = []
+    """What the model may call: one `[[tools]]` for each; see `bot.toolsettings`."""
 
     @classmethod
     def settings_customise_sources(
@@ -277,6 +278,14 @@ class Settings(BaseSettings):
                 f"service.lease_s must be over {needed:g}: longer than generator.deadline_s "
                 "(twice that with a judge) and than twice service.call_timeout_s"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _each_tool_has_its_own_name(self) -> "Settings":
+        names = [tool.name for tool in self.tools]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tools: two are called {twice[0]!r}; give each a name of its own")
         return self
 
     @model_validator(mode="after")

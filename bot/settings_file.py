@@ -34,6 +34,9 @@ def settings_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+_TABLES = frozenset({"tools", "personas"})
+
+
 def _plain_keys(model: type[BaseModel], path: str, told: dict[tuple[str, str], str]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         if _section(field) is not None:
@@ -42,30 +45,20 @@ def _plain_keys(model: type[BaseModel], path: str, told: dict[tuple[str, str], s
         hint = f"One of: {', '.join(choices)}." if choices else ""
         yield from _comment(" ".join(part for part in (told.get((model.__name__, name), ""), hint) if part))
         value = field.get_default(call_default_factory=True)
-        if _holds_tables(field):
-            value = None  # as {} it could not be written as tables of their own further down
-        # TOML has no null: a key that is not set stands behind a #, with what then holds.
-        yield (
-            f"{name} = {_toml(value)}" if value is not None else f"# {name} = {_toml(_in_force(path, name))}"
-        )
+        # TOML has no null: a key that is not set stands behind a #, with what then holds. So does what holds tables,
+        # which TOML lets nobody add to.
+        set_here = value is not None and name not in _TABLES
+        held = value if value is not None else _in_force(path, name)
+        yield f"{name} = {_toml(held)}" if set_here else f"# {name} = {_toml(held)}"
 
 
 def _in_force(path: str, name: str) -> Any:
-    if name == "personas":
-        return {}
     return getattr(Persona(), name) if path == "persona" else ""
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-
-
-def _holds_tables(field: FieldInfo) -> bool:
-    args = get_args(field.annotation)
-    return (
-        get_origin(field.annotation) is dict and isinstance(args[1], type) and issubclass(args[1], BaseModel)
-    )
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:

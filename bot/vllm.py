@@ -1,16 +1,24 @@
 """Replies from any OpenAI-compatible server; vLLM is the one it is tested for."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
 from bot.fitting import fit
 from bot.fleet import Fleet
-from bot.generator import Completion, GenerationRequest, GeneratorHealth, OnText
+from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText
 from bot.persona import cut, join, room, wrap
-from bot.prompt import FENCE_OPEN, UNKNOWN, build_messages, prompt_hash
+from bot.prompt import FENCE_OPEN, UNKNOWN, Message, build_messages, prompt_hash
+from bot.toolloop import MAX_STEPS, Toolbox
+from bot.tools.base import Tool
 from knowledge.splitter import sentences
+
+TOOL_S = 10.0
+"""Longest that one call of a tool may take; all of them together take half of the deadline at most."""
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _CITATION = re.compile(r"[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
@@ -19,8 +27,16 @@ _CITATION = re.compile(r"[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
 class VLLMGenerator:
     """Asks a fleet of servers for replies, by `request.voice` or the base model. Closes the fleet."""
 
-    def __init__(self, fleet: Fleet, *, max_tokens: int = 400, temperature: float = 0.3) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        max_tokens: int = 400,
+        temperature: float = 0.3,
+        tools: Sequence[Tool] = (),
+    ) -> None:
         self.fleet = fleet
+        self._tools = Toolbox(tools, timeout_s=min(TOOL_S, fleet.deadline_s / (2 * MAX_STEPS)))
         self._max_tokens, self._temperature = max_tokens, temperature
 
     async def fit(self, request: GenerationRequest) -> GenerationRequest:
@@ -28,16 +44,29 @@ class VLLMGenerator:
         context = await self.fleet.context()
         if context is None:
             return request
-        return await fit(request, context, self._max_tokens, self.fleet.count_tokens)
+        return await fit(request, context, self._max_tokens + self._tools.tokens, self.fleet.count_tokens)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """As many candidates as the server returned; see `bot.generator.Generator`."""
-        messages = build_messages(request)
-        answer = await self.fleet.chat(
-            messages, voice=request.voice, on_text=on_text, **self._options(request.candidates)
-        )
-        digest = prompt_hash(messages)
-        return [self._completion(choice, request, digest) for choice in answer.choices[: request.candidates]]
+        until = self.fleet.until()
+
+        async def ask(
+            messages: Sequence[Message], options: dict[str, Any], on_text: OnText | None = None
+        ) -> ChatCompletion:
+            asked = self._options(request.candidates) | options
+            return await self.fleet.chat(messages, voice=request.voice, on_text=on_text, until=until, **asked)
+
+        talk = await self._tools.consult(build_messages(request, tools=bool(self._tools)), request, ask)
+        choices = [talk.choice] if talk.choice is not None and request.candidates == 1 else []
+        if on_text is not None and choices:
+            on_text(choices[0].message.content or "")
+        if not choices:
+            choices = (await ask(talk.messages, self._tools.options(may_call=False), on_text)).choices
+        digest = prompt_hash(talk.messages)
+        return [
+            replace(self._completion(choice, request, digest), steps=talk.steps)
+            for choice in choices[: request.candidates]
+        ]
 
     async def sees_pictures(self) -> bool:
         return await self.fleet.sees_pictures()
@@ -47,8 +76,15 @@ class VLLMGenerator:
         return self.fleet.capacity
 
     async def check(self) -> GeneratorHealth:
-        """Well when one server serves the model; the message tells of every server."""
-        return await self.fleet.check()
+        """Well when one server serves the model, and takes tools if there are any; the message tells of every one."""
+        health = await self.fleet.check()
+        if not health.ok:
+            return health
+        try:
+            await self._tools.try_out(self.fleet.chat)
+        except GeneratorError as error:
+            return GeneratorHealth(False, str(error))
+        return health
 
     async def aclose(self) -> None:
         await self.fleet.aclose()

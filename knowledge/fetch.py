@@ -4,6 +4,8 @@ import asyncio
 import ipaddress
 import re
 import socket
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -38,7 +40,12 @@ _SUFFIX_OF = {
 _HEADERS = {"User-Agent": "rejoinder-ingest", "Accept": ", ".join([*_SUFFIX_OF, "*/*;q=0.1"])}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
+T = TypeVar("T")
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MayBePrivate = Callable[[str, int], bool]
+"""Whether this host and port may lie in a private network."""
 
 
 class PrivateAddress(OSError):
@@ -71,14 +78,18 @@ class PublicResolver(AbstractResolver):
     moment later changes nothing.
     """
 
-    def __init__(self, inner: AbstractResolver) -> None:
-        self._inner = inner
+    def __init__(
+        self, inner: AbstractResolver, may_be_private: MayBePrivate = lambda host, port: False
+    ) -> None:
+        self._inner, self._may_be_private = inner, may_be_private
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Raises PrivateAddress when any of the host's addresses is not public."""
         found = await self._inner.resolve(host, port, family)
+        if self._may_be_private(host, port):
+            return found
         for result in found:
             if not is_public(ipaddress.ip_address(result["host"].partition("%")[0])):
                 raise PrivateAddress(f"{host} is {result['host']}")
@@ -100,16 +111,55 @@ async def fetch(
 
     `allow_private` also lets loopback and private networks be read: for intranets and tests.
     """
-    inner = resolver or ThreadedResolver()
+
+    async def read(response: aiohttp.ClientResponse) -> Content:
+        return await _read(response, address, max_bytes)
+
+    return await _fetched(address, lambda host, port: allow_private, deadline_s, resolver, read)
+
+
+async def fetch_bytes(
+    address: str,
+    *,
+    private_hosts: Collection[str] = (),
+    max_bytes: int,
+    deadline_s: float,
+    resolver: AbstractResolver | None = None,
+) -> bytes:
+    """What is at `address`, of whatever type. Raises LoadError with the cure when it cannot be had.
+
+    `private_hosts`, as `name` or `name:port`, may lie in a private network.
+    """
+
+    async def read(response: aiohttp.ClientResponse) -> bytes:
+        if response.status != 200:
+            raise LoadError(address, f"answers with status {response.status}; check it in a browser")
+        return await _body(response, address, max_bytes)
+
+    def may_be_private(host: str, port: int) -> bool:
+        return host in private_hosts or f"{host}:{port}" in private_hosts
+
+    return await _fetched(address, may_be_private, deadline_s, resolver, read)
+
+
+async def _fetched(
+    address: str,
+    may_be_private: MayBePrivate,
+    deadline_s: float,
+    resolver: AbstractResolver | None,
+    read: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+) -> T:
     connector = aiohttp.TCPConnector(
-        resolver=inner if allow_private else PublicResolver(inner), use_dns_cache=False, force_close=True
+        resolver=PublicResolver(resolver or ThreadedResolver(), may_be_private),
+        use_dns_cache=False,
+        force_close=True,
     )
     try:
         async with (
             asyncio.timeout(deadline_s),
             aiohttp.ClientSession(connector=connector, headers=_HEADERS, trust_env=False) as session,
         ):
-            return await _follow(session, address, allow_private, max_bytes)
+            return await _follow(session, address, may_be_private, read)
     except TimeoutError as error:
         raise LoadError(address, f"did not answer within {deadline_s:g} s; try again later") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -133,19 +183,22 @@ def _refused(address: str) -> LoadError:
 
 
 async def _follow(
-    session: aiohttp.ClientSession, address: str, allow_private: bool, max_bytes: int
-) -> Content:
+    session: aiohttp.ClientSession,
+    address: str,
+    may_be_private: MayBePrivate,
+    read: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+) -> T:
     """Each hop is checked like the first. The document keeps the name under which it was asked for."""
     here = address
     for _ in range(MAX_REDIRECTS + 1):
-        async with session.get(_checked(address, here, allow_private), allow_redirects=False) as response:
+        async with session.get(_checked(address, here, may_be_private), allow_redirects=False) as response:
             if response.status not in _REDIRECTS:
-                return await _read(response, address, max_bytes)
+                return await read(response)
             here = urljoin(here, response.headers.get("Location", ""))
     raise LoadError(address, f"redirects more than {MAX_REDIRECTS} times; give the address that it ends at")
 
 
-def _checked(address: str, here: str, allow_private: bool) -> URL:
+def _checked(address: str, here: str, may_be_private: MayBePrivate) -> URL:
     """What is to be connected to, in the form that the client takes it: `①②⑦.⓪.⓪.①` is 127.0.0.1 there.
 
     Numeric hosts never reach the resolver, so they are checked here.
@@ -160,7 +213,7 @@ def _checked(address: str, here: str, allow_private: bool) -> URL:
         raise LoadError(
             without_login(address), "holds a name or password; leave it out, it would be shown as the source"
         )
-    if allow_private:
+    if may_be_private(url.host, url.port or 0):
         return url
     try:
         host = ipaddress.ip_address(url.host.partition("%")[0])
@@ -185,20 +238,25 @@ async def _read(response: aiohttp.ClientResponse, address: str, max_bytes: int) 
         raise LoadError(
             address, f"is of type {kind}; give HTML, PDF, DOCX, PPTX, CSV, Markdown or plain text"
         )
-    data = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        data += chunk
-        if len(data) > max_bytes:
-            raise LoadError(
-                address, f"is larger than {max_bytes / 1e6:g} MB; download it and ingest a part of it"
-            )
+    data = await _body(response, address, max_bytes)
     name = urlsplit(address).path.rstrip("/").rpartition("/")[2]
     ending = "." + name.lower().rpartition(".")[2]
     return Content(
         address,
-        bytes(data),
+        data,
         ending if suffix == ".txt" and ending in SUFFIXES else suffix,
         title_from(name or response.host or ""),
         response.charset or "",
         str(response.url.with_fragment(None)),
     )
+
+
+async def _body(response: aiohttp.ClientResponse, address: str, max_bytes: int) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        data += chunk
+        if len(data) > max_bytes:
+            raise LoadError(
+                address, f"is larger than {max_bytes / 1e6:g} MB; give a smaller one, or a part of it"
+            )
+    return bytes(data)

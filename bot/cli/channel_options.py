@@ -57,6 +57,7 @@ def checked_rules(
     post_tags: Sequence[str] | None = None,
     persona: str | None = None,
     personas: Collection[str] = (),
+    send_tools: bool | None = None,
 ) -> dict[str, Any]:
     """`known` with what was given; `post_tags` are POST=TAG texts, `persona` is one of `personas`, or empty for the
     default one. Raises Misuse.
@@ -67,6 +68,7 @@ def checked_rules(
         "min_support": min_support,
         "min_gap_s": min_gap_s,
         "max_per_hour": max_per_hour,
+        "send_tools": send_tools,
         "tags": tags,
         "persona": persona,
         "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),

@@ -37,6 +37,12 @@ MaxPerHour = Annotated[int | None, typer.Option(help="Replies an hour; 0 sends n
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", help="Answer only from documents with this tag; repeat it.")
 ]
+SendTools = Annotated[
+    bool | None,
+    typer.Option(
+        "--send-tools/--review-tools", help="Whether replies that rest on a tool's result need no person."
+    ),
+]
 PostTags = Annotated[
     list[str] | None,
     typer.Option("--post-tag", metavar="POST=TAG", help="The same for one post; POST= takes it back."),
@@ -100,6 +106,7 @@ def add(
     tag: Tags = None,
     post_tag: PostTags = None,
     persona: PersonaName = None,
+    send_tools: SendTools = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
@@ -120,6 +127,7 @@ def add(
         post_tags=post_tag,
         persona=persona,
         personas=make_personas(shell.settings),
+        send_tools=send_tools,
     )
     shell.log()
     with open_ledger(shell.settings) as ledger:
@@ -180,6 +188,7 @@ def rules(
             metavar="NAME", help="Who answers: a persona of the settings, or a preset; '' takes it back."
         ),
     ] = None,
+    send_tools: SendTools = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
@@ -201,6 +210,7 @@ def rules(
             post_tags=post_tag,
             persona=persona,
             personas=make_personas(shell.settings),
+            send_tools=send_tools,
         )
         if changed != channel.rules:
             ledger.write(channels.set_rules, name, changed)

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -15,10 +16,12 @@ from bot.bootstrap import make_answerer, make_generator, make_judge, make_person
 from bot.cli.channel_options import refuse_unknown_persona
 from bot.cli.comparing import Bare, bare_json, print_comparison
 from bot.cli.errors import Failure, Misuse
+from bot.cli.evidence import print_steps
 from bot.cli.passages import print_found
 from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.cli.trial import chosen_voice
+from bot.generator import ToolStep
 from bot.intents import Intent
 from bot.persona import PRESETS
 from bot.plain import plain
@@ -258,6 +261,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "voice": answer.best.voice if answer.best is not None else None,
         "support": round(answer.support, 4),
         "passages": [_found_json(scored) for scored in answer.passages],
+        "steps": [asdict(step) for step in steps_of(answer)],
     }
 
 
@@ -278,6 +282,11 @@ def _found_json(scored: ScoredPassage) -> dict[str, Any]:
     }
 
 
+def steps_of(answer: Answer) -> Sequence[ToolStep]:
+    """The tools that were called for the best draft."""
+    return answer.best.steps if answer.best is not None else ()
+
+
 def cited(answer: Answer) -> list[ScoredPassage]:
     """The passages that the best draft rests on."""
     return [answer.passages[index] for index in answer.best.citations] if answer.best is not None else []
@@ -290,6 +299,7 @@ def _print_answer(shell: Shell, answer: Answer, *, whole: bool, reply: bool = Tr
     detail = f" ({decision.detail})" if decision.detail else ""
     explained = explain(decision.reason.value, shell.language)
     shell.tell(f"ask_{decision.action}", reason=explained, detail=detail)
+    print_steps(shell, [asdict(step) for step in steps_of(answer)])
     used = answer.best.citations if answer.best is not None else ()
     for index, scored in enumerate(answer.passages):
         print_found(shell, scored, number=index + 1, cited=index in used, whole=whole)

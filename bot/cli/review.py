@@ -12,6 +12,7 @@ import typer
 
 from bot.bootstrap import open_ledger, utc_now
 from bot.cli.errors import Misuse
+from bot.cli.evidence import print_pictures, print_steps
 from bot.cli.shell import Shell, login, print_json, shell_of
 from bot.cli.translation import translate_all, translation_language
 from bot.models import Comment, Draft, State
@@ -265,6 +266,8 @@ def _print_draft(shell: Shell, draft: Draft) -> None:
     typer.echo(f"\n{shell.say('draft')} ({plain(draft.model)})\n{_indented(draft.text)}")
     for finding in draft.findings:
         typer.echo(plain(f"! {finding['message']}", one_line=True))
+    print_steps(shell, draft.steps)
+    print_pictures(shell, draft.pictures)
     for number, passage in enumerate(draft.passages):
         mark = "*" if number in draft.citations else " "
         typer.echo(plain(f"{mark}[{number + 1}] {passage['title']} · {passage['source']}", one_line=True))

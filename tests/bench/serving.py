@@ -185,7 +185,6 @@ class Served:
 
 
 async def _serve(server: VLLMServer, folder: Path, count: int) -> Served:
-    folder.mkdir()
     _forget_prompts(server)
     async with _service(server, folder, questions(count), ["amber"]) as (running, recorder):
         stop = asyncio.Event()
@@ -332,6 +331,7 @@ async def _service(
     server: VLLMServer, folder: Path, texts: Sequence[str], live: Sequence[str]
 ) -> AsyncIterator[tuple[Running, Recorder]]:
     """The whole service with the sample documents, a site of its own that holds `texts`, and a live voice."""
+    os.makedirs(folder, exist_ok=True)
     site = start_site(folder, len(texts), texts=texts)
     settings = _settings(server, folder)
     make_ledger(settings.database_url, site, folder / "token").close()
@@ -404,7 +404,7 @@ async def _until_done(running: Running, count: int) -> stats.Counts:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S * 2):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

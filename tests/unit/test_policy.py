@@ -3,13 +3,15 @@
 import pytest
 
 from bot.checks import Code, Finding
-from bot.generator import Completion
+from bot.generator import Completion, ToolStep
 from bot.policy import (
     ChannelRules,
+    CommentFacts,
     DraftFacts,
     Thresholds,
     decide,
     draft_support,
+    triage,
 )
 from bot.reasons import Reason, explain
 from knowledge.base import Passage, ScoredPassage
@@ -82,3 +84,44 @@ def test_every_reason_is_explained_in_both_languages(reason: Reason) -> None:
 def test_no_two_reasons_share_an_explanation() -> None:
     for language in ("en", "zh"):
         assert len({explain(reason, language) for reason in Reason}) == len(Reason)
+
+
+FOUND = ToolStep("prices", "{}", "Latte: $12", grounds=True)
+FAILED = ToolStep("stock", "{}", "status 500", failed=True)
+NOTHING = ToolStep("prices", "{}", "")
+TOOLS_OPEN = ChannelRules(frozenset({"question"}), send_tools=True)
+
+
+@pytest.mark.parametrize(
+    ("draft", "rules", "action", "reason"),
+    [
+        (DraftFacts(True, 0.0, "question", steps=(FOUND,)), TOOLS_OPEN, "send", Reason.GROUNDED),
+        (
+            DraftFacts(True, 0.0, "question", steps=(FOUND,)),
+            ChannelRules(frozenset({"question"})),
+            "review",
+            Reason.TOOLS_NOT_OPENED,
+        ),
+        (DraftFacts(True, 0.0, "complaint", steps=(FOUND,)), TOOLS_OPEN, "review", Reason.NOT_OPENED),
+        (DraftFacts(False, 0.0, "question", steps=(FOUND,)), TOOLS_OPEN, "review", Reason.NOT_IN_DOCUMENTS),
+        (DraftFacts(True, 0.0, "question", steps=(NOTHING,)), TOOLS_OPEN, "review", Reason.NOT_IN_DOCUMENTS),
+        (DraftFacts(True, 0.9, "question", steps=(NOTHING,)), TOOLS_OPEN, "send", Reason.GROUNDED),
+        (DraftFacts(True, 0.9, "question", steps=(FOUND, FAILED)), TOOLS_OPEN, "review", Reason.TOOL_FAILED),
+        (DraftFacts(True, 0.9, "question", unseen=("cannot see",)), TOOLS_OPEN, "review", Reason.PICTURES),
+    ],
+)
+def test_tools_and_pictures_decide_with_the_rest(
+    draft: DraftFacts, rules: ChannelRules, action: str, reason: Reason
+) -> None:
+    decision = decide(draft, Thresholds(), rules)
+    assert (decision.action, decision.reason) == (action, reason)
+
+
+@pytest.mark.parametrize("text", ["", "😂", "Great video!"])
+def test_a_picture_may_be_the_question_where_the_text_asks_none(text: str) -> None:
+    shown = triage(CommentFacts(text, "en", has_pictures=True))
+    assert shown is not None
+    assert (shown.action, shown.reason) == ("review", Reason.PICTURES)
+    plain = triage(CommentFacts(text, "en"))
+    assert plain is not None
+    assert plain.action == "skip"

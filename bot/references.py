@@ -1,0 +1,16 @@
+"""Where a secret is; the secret itself never stands in the settings."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+def _reference(value: str) -> str:
+    if value and not re.fullmatch(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)", value):
+        raise ValueError("a secret must be a reference: 'env:NAME' or 'file:PATH', not the secret itself")
+    return value
+
+
+SecretReference = Annotated[str, AfterValidator(_reference)]
+"""Where a secret is: `env:NAME` or `file:PATH`; empty for none."""
