@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DIGITS: Final = 20
 DELETED: Final = 4
 """Mode of a comment that was deleted while others still answer it."""
+PICTURE: Final = re.compile(r"!\[[^\[\]\n]{0,200}\]\(\s*<?(https?://[^\s<>()]{1,1900})")
+"""An image in Markdown, which comments are written in."""
 GUARD_WINDOW_S: Final = 60.0
 SELF_REPLY_WINDOW_S: Final = 300.0
 
@@ -103,6 +106,7 @@ def parse_comment(row: Row, *, me: Me, site_url: str = "") -> Comment:
         text=parse_text(data.get("text")),
         is_own=me.wrote(shown_hash, name),
         url=f"{site_url}{row.uri}#isso-{parse_id(data.get('id'))}" if site_url else "",
+        pictures=tuple(dict.fromkeys(PICTURE.findall(parse_text(data.get("text"))))),
     )
 
 

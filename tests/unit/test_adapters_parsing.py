@@ -146,3 +146,12 @@ def test_a_fault_with_a_probability_is_the_same_for_the_same_seed() -> None:
 def test_a_fault_switch_that_makes_no_sense_is_named(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         Faults.from_json(values)
+
+
+def test_an_image_in_an_isso_comment_is_a_picture_of_it() -> None:
+    [row, *_] = flatten("/a", recorded("isso_listing.json")["replies"])
+    text = (
+        'My ![cup](https://e.org/a.png "t"), ![](http://e.org/b) [link](http://e.org/c) ![no](javascript:x)'
+    )
+    shown = isso_rows.parse_comment(Row("/a", None, {**row.data, "text": text}), me=ME)
+    assert shown.pictures == ("https://e.org/a.png", "http://e.org/b")
