@@ -130,9 +130,7 @@ class Responder:
             generator=self._generator_name,
             model=best.model,
             voice=best.voice,
-            findings=[
-                {"code": finding.code.value, "message": finding.message()} for finding in answer.findings
-            ],
+            findings=[finding.entry() for finding in answer.findings],
             decision=answer.decision.action,
             reason=answer.decision.reason,
             detail=answer.decision.detail,
