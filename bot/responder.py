@@ -141,9 +141,7 @@ class Responder:
             generator=self._generator_name,
             model=best.model,
             voice=best.voice,
-            findings=[
-                {"code": finding.code.value, "message": finding.message()} for finding in answer.findings
-            ],
+            findings=[finding.entry() for finding in answer.findings],
             steps=[asdict(step) for step in best.steps],
             pictures=pictures.evidence(answer.pictures),
             decision=answer.decision.action,

@@ -83,6 +83,16 @@ class Finding:
         """One line for a person, in English or Chinese."""
         return _MESSAGES[self.code][reply_language(language) == "zh"].format(text=self.text)
 
+    def entry(self) -> dict[str, object]:
+        """What the ledger keeps of it."""
+        return {
+            "code": self.code.value,
+            "message": self.message("en"),
+            "message_zh": self.message("zh"),
+            "span": list(self.span),
+            "text": self.text,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class CheckFacts:

@@ -169,6 +169,7 @@ def test_a_finding_says_where_and_what() -> None:
     assert finding == Finding(Code.PRICE, (9, 12), "$59")
     assert finding.message() == "the documents don't hold this price: $59"
     assert finding.message("zh") == "资料里没有这个价格：$59"
+    assert (finding.entry()["message_zh"], finding.entry()["span"]) == (finding.message("zh"), [9, 12])
 
 
 @pytest.mark.parametrize("code", list(Code))
