@@ -215,7 +215,16 @@ def test_ask_answers_from_the_named_documents_alone(cli: Cli) -> None:
         "# Shop\n\nWe ship to Canada within nine days.\n\n咖啡豆可以寄到加拿大，需要九天。\n"
     )
     answer = cli.json("ask", "Do you ship to Canada?", "--docs", "a.md", "--json")
-    assert set(answer) == {"reply", "decision", "reason", "citations", "language", "support", "passages"}
+    assert set(answer) == {
+        "reply",
+        "decision",
+        "reason",
+        "citations",
+        "language",
+        "support",
+        "passages",
+        "steps",
+    }
     assert (answer["decision"], answer["reason"], answer["language"]) == ("send", "grounded", "en")
     assert "nine days" in answer["reply"]
     assert set(answer["citations"][0]) == {"source", "title", "text", "score"}
