@@ -216,7 +216,7 @@ def test_ask_answers_from_the_named_documents_alone(cli: Cli) -> None:
         "# Shop\n\nWe ship to Canada within nine days.\n\n咖啡豆可以寄到加拿大，需要九天。\n"
     )
     answer = cli.json("ask", "Do you ship to Canada?", "--docs", "a.md", "--json")
-    keys = {"reply", "decision", "reason", "citations", "language", "voice", "support", "passages"}
+    keys = {"reply", "decision", "reason", "citations", "language", "voice", "support", "passages", "steps"}
     assert set(answer) == keys
     assert (answer["decision"], answer["reason"], answer["language"]) == ("send", "grounded", "en")
     assert "nine days" in answer["reply"]

