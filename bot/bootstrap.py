@@ -14,7 +14,6 @@ import aiohttp
 
 from adapters.base import Clock
 from bot.answer import Answerer
-from bot.canary import CanaryRules
 from bot.connections import Connections
 from bot.context import Context
 from bot.extractive import ExtractiveGenerator
@@ -35,15 +34,16 @@ from bot.settings import GeneratorSettings, Language, PersonaSettings, Settings,
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.tools.build import make_tools
-from bot.voices import Keeper, VoiceServers
+from bot.voices.canary import CanaryRules
+from bot.voices.keeper import Keeper, VoiceServers
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
 from bot.writer import ModelWriter, Writer
 from knowledge.ingest import Library
 
 if TYPE_CHECKING:
-    from bot.fleet import Fleet
-    from bot.modelserver import ModelServer
+    from bot.serving.fleet import Fleet
+    from bot.serving.server import ModelServer
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -112,7 +112,7 @@ def make_generator(settings: Settings) -> Generator:
 
 def make_servers(given: GeneratorSettings) -> "list[ModelServer]":
     """Raises GeneratorMisconfigured, SettingsError."""
-    from bot.modelserver import ModelServer  # noqa: PLC0415  (its client takes a second to import)
+    from bot.serving.server import ModelServer  # noqa: PLC0415  (its client takes a second to import)
 
     key = resolve(given.api_key)
     return [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers]
@@ -120,7 +120,7 @@ def make_servers(given: GeneratorSettings) -> "list[ModelServer]":
 
 def make_fleet(settings: Settings) -> "Fleet":
     """Raises GeneratorMisconfigured, SettingsError."""
-    from bot.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
+    from bot.serving.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
 
     given = settings.generator
     return Fleet(
@@ -133,31 +133,16 @@ def make_fleet(settings: Settings) -> "Fleet":
     )
 
 
-def show_servers(metrics: Metrics, writer: Generator, settings: Settings) -> None:
-    """Adds the model servers to `metrics`, where `writer` asks some."""
-    if settings.generator.kind == "vllm":
-        from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
-
-        if isinstance(writer, VLLMGenerator):
-            metrics.show_servers(writer.fleet.uses)
-
-
-def make_judge(settings: Settings) -> Judge | None:
-    """None where the settings ask for none. Raises GeneratorMisconfigured, SettingsError."""
+def make_judge(settings: Settings, fleet: "Fleet | None" = None) -> Judge | None:
+    """None where the settings ask for none; asks `fleet`, or one of its own. Raises GeneratorMisconfigured,
+    SettingsError.
+    """
     if not settings.knowledge.judge:
         return None
-    from bot.modelserver import ModelServer  # noqa: PLC0415  (its client takes a second to import)
-
-    given = settings.generator
-    server = ModelServer(base_url=given.base_url, api_key=resolve(given.api_key), deadline_s=given.deadline_s)
-    return LLMJudge(server, given.model)
+    return LLMJudge(fleet if fleet is not None else make_fleet(settings))
 
 
-def make_keeper(settings: Settings, ledger: Ledger, generator: Generator, clock: Clock) -> Keeper | None:
-    """None where the generator has no servers that could load a voice."""
-    servers = voice_servers(settings, generator)
-    if servers is None:
-        return None
+def make_keeper(settings: Settings, ledger: Ledger, servers: VoiceServers, clock: Clock) -> Keeper:
     return Keeper(
         ledger=ledger,
         servers=servers,
@@ -168,7 +153,7 @@ def make_keeper(settings: Settings, ledger: Ledger, generator: Generator, clock:
     )
 
 
-def voice_servers(settings: Settings, generator: Generator) -> VoiceServers | None:
+def fleet_of(settings: Settings, generator: Generator) -> "Fleet | None":
     """The model servers that `generator` asks; None where it asks none."""
     if settings.generator.kind != "vllm":
         return None
@@ -177,9 +162,11 @@ def voice_servers(settings: Settings, generator: Generator) -> VoiceServers | No
     return generator.fleet if isinstance(generator, VLLMGenerator) else None
 
 
-def make_writer(settings: Settings) -> Writer | None:
-    """None where no model is set up. Raises GeneratorMisconfigured, SettingsError."""
-    return None if settings.generator.kind == "extractive" else ModelWriter(make_fleet(settings))
+def make_writer(settings: Settings, fleet: "Fleet | None" = None) -> Writer | None:
+    """None where no model is set up; asks `fleet`, or one of its own. Raises GeneratorMisconfigured, SettingsError."""
+    if settings.generator.kind == "extractive":
+        return None
+    return ModelWriter(fleet if fleet is not None else make_fleet(settings))
 
 
 def make_persona(settings: PersonaSettings, base: Persona | None = None) -> Persona:
@@ -268,11 +255,13 @@ async def assemble(
         stack.push_async_callback(connections.aclose)
         writer = generator if generator is not None else make_generator(settings)
         stack.push_async_callback(writer.aclose)
-        judge = make_judge(settings)
+        fleet = fleet_of(settings, writer)
+        judge = make_judge(settings, fleet)
         if judge is not None:
             stack.push_async_callback(judge.aclose)
         owner, metrics = process_name(), Metrics()
-        show_servers(metrics, writer, settings)
+        if fleet is not None:
+            metrics.show_servers(fleet.uses)
 
         wakes: dict[str, Loop] = {}
 
@@ -292,10 +281,11 @@ async def assemble(
         sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
-        keeper = make_keeper(settings, ledger, writer, clock) if "respond" in roles else None
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
-        if keeper is not None:
+        keeper = None
+        if "respond" in roles and fleet is not None:
+            keeper = make_keeper(settings, ledger, fleet, clock)
             wakes["keeper"] = Loop("keeper", keeper.tick)
         if "send" in roles:
             wakes["sender"] = Loop("sender", sender.tick)
@@ -322,9 +312,7 @@ async def assemble(
                 generator_kind=settings.generator.kind,
                 service=service,
             )
-            prose = make_writer(settings)
-            if prose is not None:
-                stack.push_async_callback(prose.aclose)
+            prose = make_writer(settings, fleet)
             pages = serve_pages(
                 PageParts(
                     watcher, metrics, ledger, make_answerer(settings, library, writer, judge), prose, clock

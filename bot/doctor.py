@@ -30,7 +30,7 @@ from bot.settings import FILE, ChannelRulesSettings, KnowledgeSettings, Settings
 from bot.store import channels, stats, voices
 from bot.store.ledger import Ledger, LedgerError
 from bot.tools.health import examined
-from bot.voicefiles import intact
+from bot.voices.files import intact
 from bot.web.server import is_loopback
 from knowledge.store import LibraryError
 
@@ -348,7 +348,7 @@ def tool_findings(settings: Settings) -> Iterator[Finding]:
 
 async def server_findings(settings: Settings) -> AsyncIterator[Finding]:
     """What each model server is, and where they differ."""
-    from bot.serverreport import (  # noqa: PLC0415  (its client takes a second to import)
+    from bot.serving.report import (  # noqa: PLC0415  (its client takes a second to import)
         ServerReport,
         describe,
         differences,

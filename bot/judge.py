@@ -12,7 +12,7 @@ from knowledge.base import ScoredPassage
 if TYPE_CHECKING:
     from openai.types.chat.chat_completion import Choice
 
-    from bot.modelserver import ModelServer
+    from bot.serving.fleet import Fleet
 
 
 class Judge(Protocol):
@@ -58,16 +58,14 @@ _LETTERS = re.compile(r"[^a-z]+")
 
 
 class LLMJudge:
-    """Asks a model on an OpenAI-compatible server for yes or no, and reads how sure it was from the tokens."""
+    """Asks the base model of a fleet for yes or no, and reads how sure it was from the tokens. Closes the fleet."""
 
-    def __init__(self, server: "ModelServer", model: str) -> None:
-        """`server` is closed with the judge."""
-        self._server, self._model = server, model
+    def __init__(self, fleet: "Fleet") -> None:
+        self._fleet = fleet
 
     async def judge(self, question: str, passages: Sequence[ScoredPassage]) -> float | None:
-        answer = await self._server.chat(
+        answer = await self._fleet.chat(
             judge_messages(question, passages),
-            model=self._model,
             max_tokens=_MAX_TOKENS,
             temperature=0.0,
             logprobs=True,
@@ -77,10 +75,10 @@ class LLMJudge:
         return probability(answer.choices[0])
 
     async def check(self) -> GeneratorHealth:
-        return await self._server.check(self._model)
+        return await self._fleet.check()
 
     async def aclose(self) -> None:
-        await self._server.aclose()
+        await self._fleet.aclose()
 
 
 def judge_messages(question: str, passages: Sequence[ScoredPassage]) -> list[Message]:

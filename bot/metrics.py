@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from bot.store.stats import Counts
 
 if TYPE_CHECKING:
-    from bot.fleet import ServerUse
+    from bot.serving.fleet import ServerUse
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
 

@@ -21,7 +21,7 @@ from bot.settings import ChannelRulesSettings
 from bot.store import drafting
 from bot.store.drafting import Outcome, Work
 from bot.store.ledger import LedgerError
-from bot.voices import voice_ref
+from bot.voices.keeper import voice_ref
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from bot.responder import Responder
 from bot.sender import Sender
 from bot.store import polling, sending
 from bot.store.ledger import Ledger, LedgerError
-from bot.voices import Keeper
+from bot.voices.keeper import Keeper
 
 log = structlog.get_logger()
 

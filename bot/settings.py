@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.references import SecretReference
-from bot.toolsettings import ToolSettings
+from bot.tools.settings import ToolSettings
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
 from knowledge.tags import as_scope, checked_tag
 
@@ -254,7 +254,7 @@ class Settings(BaseSettings):
     voices: VoicesSettings = VoicesSettings()
     service: ServiceSettings = ServiceSettings()
     tools: list[ToolSettings] = []
-    """What the model may call: one `[[tools]]` for each; see `bot.toolsettings`."""
+    """What the model may call: one `[[tools]]` for each; see `bot.tools.settings`."""
 
     @classmethod
     def settings_customise_sources(

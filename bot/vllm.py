@@ -8,13 +8,13 @@ from typing import Any
 from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
-from bot.fitting import fit
-from bot.fleet import Fleet
 from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText
 from bot.persona import cut, join, room, wrap
 from bot.prompt import FENCE_OPEN, UNKNOWN, Message, build_messages, prompt_hash
-from bot.toolloop import MAX_STEPS, Toolbox
+from bot.serving.fitting import fit
+from bot.serving.fleet import Fleet
 from bot.tools.base import Tool
+from bot.tools.loop import MAX_STEPS, Toolbox
 from knowledge.splitter import sentences
 
 TOOL_S = 10.0
@@ -40,7 +40,7 @@ class VLLMGenerator:
         self._max_tokens, self._temperature = max_tokens, temperature
 
     async def fit(self, request: GenerationRequest) -> GenerationRequest:
-        """Raises GeneratorError; see `bot.fitting.fit`."""
+        """Raises GeneratorError; see `bot.serving.fitting.fit`."""
         context = await self.fleet.context()
         if context is None:
             return request

@@ -8,7 +8,7 @@ from bot.generator import GeneratorError
 from bot.prompt import Message
 
 if TYPE_CHECKING:
-    from bot.fleet import Fleet
+    from bot.serving.fleet import Fleet
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 

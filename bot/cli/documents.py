@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from bot.answer import Answer, Question
-from bot.bootstrap import make_answerer, make_generator, make_judge, make_personas, open_library
+from bot.bootstrap import fleet_of, make_answerer, make_generator, make_judge, make_personas, open_library
 from bot.cli.channel_options import refuse_unknown_persona
 from bot.cli.comparing import Bare, bare_json, print_comparison
 from bot.cli.errors import Failure, Misuse
@@ -234,7 +234,7 @@ async def _answer(
     async with AsyncExitStack() as stack:
         generator = make_generator(settings)
         stack.push_async_callback(generator.aclose)
-        judge = make_judge(settings)
+        judge = make_judge(settings, fleet_of(settings, generator))
         if judge is not None:
             stack.push_async_callback(judge.aclose)
         answerer = make_answerer(settings, library, generator, judge)

@@ -18,7 +18,7 @@ from bot.store.channels import ChannelExists, NoSuchChannel
 from bot.store.ledger import LedgerError
 from bot.store.review import VerdictRefused
 from bot.store.voices import ChangeRefused
-from bot.voicefiles import BadVoice
+from bot.voices.files import BadVoice
 from bot.web.server import CannotListen
 from knowledge.store import LibraryError
 

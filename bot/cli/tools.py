@@ -13,7 +13,7 @@ from bot.plain import plain
 from bot.schema import problem
 from bot.tools.base import ToolError, describe
 from bot.tools.build import is_offered, make_tool
-from bot.toolsettings import ToolSettings
+from bot.tools.settings import ToolSettings
 
 app = typer.Typer(help="See and try what the model may call: tables, hours, web hooks.", add_completion=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from bot.bootstrap import make_answerer, make_generator, make_judge, open_ledger, open_library, voice_servers
+from bot.bootstrap import fleet_of, make_answerer, make_generator, make_judge, open_ledger, open_library
 from bot.cli.errors import Failure, Misuse
 from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, print_json
@@ -15,13 +15,13 @@ from bot.generator import VoiceRef
 from bot.models import VoiceStatus
 from bot.plain import excerpt, plain
 from bot.reasons import explain
-from bot.registering import load_everywhere
 from bot.settings import Settings
 from bot.store import channels, drafting, voices
 from bot.store.drafting import Work
 from bot.store.ledger import Ledger
-from bot.trial import Compared, Side, compare, summary
-from bot.voices import voice_ref
+from bot.voices.keeper import voice_ref
+from bot.voices.registering import load_everywhere
+from bot.voices.trial import Compared, Side, compare, summary
 from knowledge.ingest import Library
 
 BASE = "base"
@@ -97,10 +97,10 @@ async def _compare(
     async with AsyncExitStack() as stack:
         generator = make_generator(settings)
         stack.push_async_callback(generator.aclose)
-        judge = make_judge(settings)
+        judge = make_judge(settings, fleet_of(settings, generator))
         if judge is not None:
             stack.push_async_callback(judge.aclose)
-        servers = voice_servers(settings, generator)
+        servers = fleet_of(settings, generator)
         for voice in asked:
             if voice is not None and servers is not None:
                 await load_everywhere(servers, voice)

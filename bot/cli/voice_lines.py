@@ -6,11 +6,11 @@ from typing import Any
 
 import typer
 
-from bot.canary import Tally
 from bot.cli.shell import Shell
 from bot.models import Voice, VoiceEvent, VoiceStatus
 from bot.plain import plain
 from bot.store.tallies import Trial
+from bot.voices.canary import Tally
 
 
 @dataclass(frozen=True, slots=True)

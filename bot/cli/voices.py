@@ -10,20 +10,20 @@ from typing import Annotated
 
 import typer
 
-from bot.bootstrap import make_generator, open_ledger, utc_now, voice_servers
-from bot.canary import Tally
+from bot.bootstrap import fleet_of, make_generator, open_ledger, utc_now
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, login, print_json, shell_of
 from bot.cli.trial import run_trial
 from bot.cli.voice_lines import VoiceCase, case_json, print_case, voice_json, voice_row
 from bot.generator import Generator
 from bot.models import Channel, Voice
-from bot.registering import load_everywhere, put_away, register
 from bot.settings import Settings
 from bot.store import channels, tallies, voices
 from bot.store.ledger import Ledger
 from bot.store.voices import NewVoice
-from bot.voices import VoiceServers, voice_ref
+from bot.voices.canary import Tally
+from bot.voices.keeper import VoiceServers, voice_ref
+from bot.voices.registering import load_everywhere, put_away, register
 
 app = typer.Typer(
     help="Load, try and promote the LoRA weights that answer the comments.", add_completion=False
@@ -48,7 +48,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """Raises Misuse where no model server is configured."""
     generator = make_generator(settings)
     try:
-        servers = voice_servers(settings, generator)
+        servers = fleet_of(settings, generator)
         if servers is None:
             raise Misuse(
                 'voices need a model server; set generator.kind = "vllm", base_url and model in rejoinder.toml'

@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from bot.models import Channel, Comment, Draft, Post, Reply, State, Voice
-from bot.routing import voice_for
 from bot.store.states import Move, move
 from bot.store.voices import answering
+from bot.voices.routing import voice_for
 
 Row = TypeVar("Row", Post, Channel)
 

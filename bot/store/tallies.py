@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
-from bot.canary import Tally
 from bot.models import Comment, Draft, Verdict, Voice, VoiceStatus
 from bot.store.voices import every
+from bot.voices.canary import Tally
 
 
 @dataclass(frozen=True, slots=True)

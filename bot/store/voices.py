@@ -14,7 +14,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from bot.models import Voice, VoiceEvent, VoiceStatus
-from bot.routing import way_back
+from bot.voices.routing import way_back
 
 KEEPER = "keeper"
 """Stands where a person's name would: the change was made by itself."""

@@ -7,9 +7,9 @@ from bot.settings import resolve
 from bot.tools.base import Tool, describe
 from bot.tools.calculator import Calculator
 from bot.tools.hours import OpeningHours
+from bot.tools.settings import CalculatorSettings, HoursSettings, TableSettings, ToolSettings, WebHookSettings
 from bot.tools.table import Table
 from bot.tools.web_hook import WebHook
-from bot.toolsettings import CalculatorSettings, HoursSettings, TableSettings, ToolSettings, WebHookSettings
 
 Clock = Callable[[], datetime]
 

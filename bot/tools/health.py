@@ -8,8 +8,8 @@ from typing import Literal
 from bot.settings import SettingsError
 from bot.tools.base import Tool, ToolError
 from bot.tools.build import is_offered, make_tool
+from bot.tools.settings import ToolSettings
 from bot.tools.table import Table
-from bot.toolsettings import ToolSettings
 
 
 @dataclass(frozen=True, slots=True)

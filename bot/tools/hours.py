@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bot.schema import Schema
 from bot.tools.base import BadArguments
-from bot.toolsettings import parse_span
+from bot.tools.settings import parse_span
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _AHEAD = 60

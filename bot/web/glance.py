@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from sqlmodel import Session
 
-from bot.canary import Tally
 from bot.generator import Generator, GeneratorHealth
 from bot.models import Channel, Voice, VoiceEvent
 from bot.service import Service
@@ -17,6 +16,7 @@ from bot.store import channels, review, stats, tallies, voices
 from bot.store.ledger import Ledger
 from bot.store.review import Item
 from bot.store.stats import Counts
+from bot.voices.canary import Tally
 from knowledge.ingest import Library, Stats
 
 T = TypeVar("T")

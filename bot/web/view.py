@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.canary import Tally
 from bot.models import Channel, State
 from bot.plain import excerpt
 from bot.reasons import explain
 from bot.settings import Language
 from bot.store.review import Item
 from bot.translate import needs_translation
+from bot.voices.canary import Tally
 from bot.web.glance import Glance
 from bot.web.words import STATES, WORDS, state_word
 

@@ -33,11 +33,11 @@ from sqlmodel import Session, select
 from bot.bootstrap import Running, assemble, make_generator, utc_now
 from bot.generator import GeneratorError, VoiceRef
 from bot.models import Reply, State
-from bot.registering import register
 from bot.settings import Settings
 from bot.store import stats, voices
 from bot.store.voices import NewVoice
 from bot.vllm import VLLMGenerator
+from bot.voices.registering import register
 from tests.bench.rig import make_ledger, start_site
 from tests.vllm import install
 from tests.vllm.fixture_data import ASKING, facts

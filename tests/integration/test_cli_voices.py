@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bot.store import voices
-from bot.voicefiles import take_in
+from bot.voices.files import take_in
 from tests.builders import comment
 from tests.command_line import Cli
 from tests.fake_thread import in_thread

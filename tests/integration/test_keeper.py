@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.canary import CanaryRules
-from bot.fleet import Fleet
 from bot.generator import GeneratorMisconfigured, GeneratorUnavailable, VoiceUnusable
 from bot.models import Draft, State, VoiceStatus
-from bot.modelserver import ModelServer
+from bot.serving.fleet import Fleet
+from bot.serving.server import ModelServer
 from bot.store import drafting, review, voices
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.voices import NewVoice
-from bot.voicefiles import served_as, take_in
-from bot.voices import LOOK_S, Keeper, load_outcome
+from bot.voices.canary import CanaryRules
+from bot.voices.files import served_as, take_in
+from bot.voices.keeper import LOOK_S, Keeper, load_outcome
 from tests.builders import Desk, comment
 from tests.fake_weights import write_weights
 from tests.fakes import FakeOpenAI

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from bot.canary import Tally
 from bot.models import Draft, State, Voice, VoiceEvent, VoiceStatus
-from bot.routing import voice_for
 from bot.store import drafting, review, tallies, voices
 from bot.store.ledger import Ledger
 from bot.store.voices import ChangeRefused, NewVoice, NoSuchVoice
+from bot.voices.canary import Tally
+from bot.voices.routing import voice_for
 from tests.builders import Desk, comment
 
 LIVE, CANARY, RETIRED, CANDIDATE = (

@@ -15,7 +15,7 @@ from bot.bootstrap import Running, assemble, utc_now
 from bot.models import Comment, Draft, VoiceStatus
 from bot.store import voices
 from bot.store.voices import NewVoice
-from bot.voicefiles import take_in
+from bot.voices.files import take_in
 from tests.builders import Desk, comment
 from tests.fake_weights import write_weights
 from tests.fakes import FakeOpenAI

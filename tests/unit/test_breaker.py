@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, next_limit
+from bot.serving.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, next_limit
 
 
 def broken(now: float = 0.0) -> Breaker:

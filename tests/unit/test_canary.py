@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.canary import CanaryRules, Tally, canary_verdict, rejected_by_chance
+from bot.voices.canary import CanaryRules, Tally, canary_verdict, rejected_by_chance
 
 RULES = CanaryRules(sure=0.99, least=20)
 

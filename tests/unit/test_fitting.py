@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.fitting import TEMPLATE_TOKENS, fit, size, smaller
 from bot.generator import GenerationRequest, GeneratorMisconfigured, ThreadTurn
 from bot.prompt import Message
+from bot.serving.fitting import TEMPLATE_TOKENS, fit, size, smaller
 from knowledge.base import Passage, ScoredPassage
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from bot.breaker import FAILURES, PAUSE_S
-from bot.fleet import Fleet
 from bot.generator import (
     GeneratorError,
     GeneratorMisconfigured,
@@ -18,9 +16,11 @@ from bot.generator import (
     VoiceRef,
     VoiceRefused,
 )
-from bot.member import path_there
-from bot.modelserver import ModelServer
 from bot.prompt import Message
+from bot.serving.breaker import FAILURES, PAUSE_S
+from bot.serving.fleet import Fleet
+from bot.serving.member import path_there
+from bot.serving.server import ModelServer
 from tests.fake_weights import write_weights
 from tests.fakes import FakeOpenAI
 from tests.service import until

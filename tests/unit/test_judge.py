@@ -7,7 +7,8 @@ import pytest
 
 from bot.generator import GeneratorUnavailable
 from bot.judge import LLMJudge, judge_messages
-from bot.modelserver import ModelServer
+from bot.serving.fleet import Fleet
+from bot.serving.server import ModelServer
 from knowledge.base import Passage, ScoredPassage
 from tests.fakes import FakeOpenAI
 
@@ -23,7 +24,7 @@ async def server() -> AsyncIterator[FakeOpenAI]:
 
 @pytest.fixture
 async def judge(server: FakeOpenAI) -> AsyncIterator[LLMJudge]:
-    built = LLMJudge(ModelServer(base_url=server.url, deadline_s=5), "base")
+    built = LLMJudge(Fleet([ModelServer(base_url=server.url, deadline_s=5)], model="base", deadline_s=5))
     yield built
     await built.aclose()
 

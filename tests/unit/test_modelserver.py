@@ -14,8 +14,8 @@ from bot.generator import (
     TooLong,
     VoiceRefused,
 )
-from bot.modelserver import ModelServer, ServedModel, read_figures
 from bot.prompt import Message
+from bot.serving.server import ModelServer, ServedModel, read_figures
 from tests.fake_weights import write_weights
 from tests.fakes import FakeOpenAI, Fault
 

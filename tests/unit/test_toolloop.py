@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.fleet import Fleet
 from bot.generator import Completion, GenerationRequest, GeneratorMisconfigured, ToolStep
-from bot.modelserver import ModelServer
 from bot.persona import Persona
 from bot.prompt import FENCE_CLOSE, FENCE_OPEN
+from bot.serving.fleet import Fleet
+from bot.serving.server import ModelServer
 from bot.tools.base import ToolError
 from bot.tools.calculator import Calculator
 from bot.vllm import VLLMGenerator

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.fleet import Fleet
 from bot.generator import GenerationRequest, GeneratorMisconfigured, GeneratorUnavailable, VoiceRef
-from bot.modelserver import ModelServer
 from bot.persona import Persona
 from bot.prompt import build_messages, prompt_hash
+from bot.serving.fleet import Fleet
+from bot.serving.server import ModelServer
 from bot.vllm import VLLMGenerator, read_reply, take_citations, whole_sentences
 from knowledge.base import Passage, ScoredPassage
 from tests.fakes import FakeOpenAI, Fault

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.voicefiles import BadVoice, checked_name, intact, read_weights, served_as, take_in, unlike
+from bot.voices.files import BadVoice, checked_name, intact, read_weights, served_as, take_in, unlike
 from tests.fake_weights import write_weights
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

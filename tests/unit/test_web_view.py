@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.canary import Tally
 from bot.generator import GeneratorHealth
 from bot.models import Channel, Voice, VoiceEvent, VoiceStatus
 from bot.settings import Language
 from bot.store.stats import Counts
+from bot.voices.canary import Tally
 from bot.web.glance import Glance, VoicesSeen
 from bot.web.view import page_context
 from knowledge.ingest import Stats

@@ -12,7 +12,7 @@ from bot.models import Voice, VoiceStatus
 from bot.store import voices
 from bot.store.ledger import Ledger
 from bot.store.voices import ChangeRefused, NewVoice
-from bot.voicefiles import (
+from bot.voices.files import (
     BadVoice,
     Shapes,
     Weights,
@@ -23,7 +23,7 @@ from bot.voicefiles import (
     take_in,
     unlike,
 )
-from bot.voices import ServedModel, VoiceServers, is_refusal, known_at
+from bot.voices.keeper import ServedModel, VoiceServers, is_refusal, known_at
 
 TRIAL = GenerationRequest(comment="Hello! 你好！", language="en", max_chars=200)
 """What a new voice is asked, to see that it can answer."""

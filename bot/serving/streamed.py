@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice, ChoiceDeltaToolCall
 
 from bot.generator import OnText
-from bot.serverhttp import Unreadable
+from bot.serving.http import Unreadable
 
 MOST_CHARS_A_TOKEN = 64
 """A long run of spaces or dashes is one token; more than this on average is no text."""

@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 import structlog
 
 from adapters.base import Clock
-from bot.canary import CanaryRules, canary_verdict
 from bot.generator import GeneratorError, GeneratorUnavailable, VoiceRef, VoiceUnusable
 from bot.models import Voice, VoiceStatus
 from bot.store import tallies, voices
 from bot.store.ledger import Ledger
 from bot.store.voices import KEEPER, Registry
-from bot.voicefiles import intact, served_as
+from bot.voices.canary import CanaryRules, canary_verdict
+from bot.voices.files import intact, served_as
 
 log = structlog.get_logger()
 

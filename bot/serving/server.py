@@ -25,8 +25,8 @@ from bot.generator import (
     VoiceUnusable,
 )
 from bot.prompt import Message
-from bot.serverhttp import bounded_client, refused, untold
-from bot.streamed import collect
+from bot.serving.http import bounded_client, refused, untold
+from bot.serving.streamed import collect
 
 CHECK_S = 5.0
 """How long questions about the server itself may take."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from time import monotonic
 
 from bot.generator import GeneratorError, RequestRefused
-from bot.member import Member
-from bot.modelserver import ModelServer, ServedModel
 from bot.prompt import Message
+from bot.serving.member import Member
+from bot.serving.server import ModelServer, ServedModel
 
 _ASK: list[Message] = [{"role": "user", "content": "hello"}]
 _TOOL = {

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from openai.types.chat import ChatCompletion
 
-from bot.breaker import next_limit
 from bot.generator import (
     GeneratorError,
     GeneratorHealth,
@@ -20,9 +19,10 @@ from bot.generator import (
     RequestRefused,
     VoiceRef,
 )
-from bot.member import Clock, Member, path_there
-from bot.modelserver import ModelServer, ServedModel
 from bot.prompt import Message, without_system
+from bot.serving.breaker import next_limit
+from bot.serving.member import Clock, Member, path_there
+from bot.serving.server import ModelServer, ServedModel
 
 LOOK_S = 1.0
 """Least time between two looks at a server's queue."""

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bot.breaker import Breaker
 from bot.generator import GeneratorError, RequestRefused, VoiceRef, VoiceRefused
-from bot.modelserver import ModelServer
 from bot.prompt import Message
+from bot.serving.breaker import Breaker
+from bot.serving.server import ModelServer
 
 Clock = Callable[[], float]
 """Seconds of a clock that only goes forward."""

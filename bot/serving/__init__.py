@@ -1,0 +1,1 @@
+"""Servers of a model: asking several as one, their voices, their errors in our words."""
