@@ -28,9 +28,12 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+# More places than the tests fill: where the last one is taken, the CPU build answers the base model's requests with it.
+MAX_LORAS = 8
 FLAGS = (
     *("--served-model-name", BASE, "--dtype", "bfloat16", "--max-model-len", str(CONTEXT)),
-    *("--enable-lora", "--max-lora-rank", str(MAX_LORA_RANK), "--max-loras", "2", "--max-cpu-loras", "8"),
+    *("--enable-lora", "--max-lora-rank", str(MAX_LORA_RANK), "--max-loras", str(MAX_LORAS)),
+    *("--max-cpu-loras", str(MAX_LORAS)),
     *("--max-num-seqs", "16", "--block-size", "32", "--enable-prompt-tokens-details"),
     *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
     *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),

@@ -6,6 +6,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,16 @@ class TestVoices:
             replies = [said(chat(vllm, model, temperature=0)) for model in (one, two, BASE)]
         assert [reply.partition(":")[0] for reply in replies[:2]] == ["amber", "cobalt"]
         assert not replies[2].startswith(("amber", "cobalt"))
+
+    def test_the_base_speaks_as_itself_while_two_voices_are_busy(self, vllm: VLLMServer) -> None:
+        with loaded(vllm, "one", VOICES / "amber") as one, loaded(vllm, "two", VOICES / "cobalt") as two:
+            with ThreadPoolExecutor(6) as pool:
+                replies = list(
+                    pool.map(lambda model: said(chat(vllm, model, temperature=0)), (one, two, BASE) * 8)
+                )
+        assert {reply.partition(":")[0] for reply in replies[0::3]} == {"amber"}
+        assert {reply.partition(":")[0] for reply in replies[1::3]} == {"cobalt"}
+        assert not any(word in reply for reply in replies[2::3] for word in ("amber", "cobalt"))
 
     def test_models_name_the_folder_and_the_parent(self, vllm: VLLMServer, amber: Path) -> None:
         with loaded(vllm, "listed", amber):

@@ -41,7 +41,7 @@ def assert_each_speaks_as_it_was_asked(items: list[Item]) -> None:
     """The first part of a voice's name tells whose weights it has."""
     for draft in (item.draft for item in items if item.draft is not None):
         kind = draft.voice.partition("-")[0] if draft.voice else None
-        assert {voice_in(text) for text in draft.candidates} == {kind}, draft.candidates
+        assert {voice_in(text) for text in draft.candidates} == {kind}, (draft.voice, draft.candidates)
 
 
 def voice_in(text: str) -> str | None:
