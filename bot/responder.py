@@ -80,7 +80,10 @@ class Responder:
                         running[asyncio.create_task(self._draft(work))] = work
                 if not running:
                     return
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                # Comments that arrive while a model takes its time are not to wait for it.
+                done, _ = await asyncio.wait(
+                    running, timeout=self._context.settings.beat_s, return_when=asyncio.FIRST_COMPLETED
+                )
                 await self._save([(task, running.pop(task)) for task in done])
         finally:
             for task in running:
