@@ -162,6 +162,7 @@ async def _throughput(server: VLLMServer, folder: Path, count: int) -> Figures:
         "throughput_ratio": round(ours / theirs, 4),
         "service_replies_s": round(ours, 3),
         "bare_replies_s": round(theirs, 3),
+        "service_cpu_ms": round((first.cpu_s + second.cpu_s) / count / 2 * 1000, 1),
         "service_tokens": sum(call.written for call in [*calls, *second.recorder.calls]),
         "bare_tokens": sum(tokens for _, tokens in bare),
         "model_calls": len(calls) + len(second.recorder.calls),
@@ -182,21 +183,24 @@ class Served:
     """From the first request to the last reply on the platform."""
     sent: int
     recorder: Recorder
+    cpu_s: float
+    """Of this process: the service without server and platform."""
 
 
 async def _serve(server: VLLMServer, folder: Path, count: int) -> Served:
     _forget_prompts(server)
     async with _service(server, folder, questions(count), ["amber"]) as (running, recorder):
-        stop = asyncio.Event()
+        stop, cpu = asyncio.Event(), time.process_time()
         task = asyncio.create_task(running.service.run(stop))
         found = await _until_done(running, count)
+        cpu = time.process_time() - cpu
         sent_at = running.ledger.read(_last_sent)
         assert sent_at is not None, "nothing was sent"
         began = recorder.calls[0].started
         ended = time.monotonic() - (utc_now() - sent_at).total_seconds()
         stop.set()
         await task
-    return Served(ended - began, found[State.SENT], recorder)
+    return Served(ended - began, found[State.SENT], recorder, cpu)
 
 
 async def _bare(server: VLLMServer, calls: Sequence[Call]) -> tuple[float, int]:
