@@ -11,10 +11,11 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from bot.answer import Answer, Question
-from bot.bootstrap import fleet_of, make_answerer, make_generator, make_judge, make_personas, open_library
+from bot.bootstrap import make_answerer, open_library
+from bot.building.model import fleet_of, make_generator, make_judge
+from bot.building.persona import make_personas
 from bot.cli.channel_options import refuse_unknown_persona
-from bot.cli.comparing import Bare, bare_json, print_comparison
+from bot.cli.comparing import bare_json, print_comparison
 from bot.cli.errors import Failure, Misuse
 from bot.cli.evidence import print_steps
 from bot.cli.passages import print_found
@@ -26,6 +27,7 @@ from bot.intents import Intent
 from bot.persona import PRESETS
 from bot.plain import plain
 from bot.policy import ChannelRules
+from bot.question import Answer, Bare, Question
 from bot.reasons import explain
 from bot.settings import Settings
 from knowledge.base import ScoredPassage

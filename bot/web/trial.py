@@ -14,11 +14,12 @@ from typing import Any, Final, get_args
 import jinja2
 from aiohttp import web
 
-from bot.answer import Answer, Answerer, Question
+from bot.answer import Answerer
 from bot.generator import GeneratorError
 from bot.intents import Intent
 from bot.plain import excerpt, plain
 from bot.policy import ChannelRules
+from bot.question import Answer, Question
 from bot.reasons import explain
 from bot.settings import Language
 from bot.web.guard import Busy, Turns

@@ -39,7 +39,7 @@ def page_context(
     return {
         "words": words,
         "language": language,
-        "troubles": {part: excerpt(text, ERROR_CHARS) for part, text in shown.items()},
+        "troubles": {part: _trouble(part, text, words) for part, text in shown.items()},
         "with_texts": with_texts,
         "glance": glance,
         "well": not shown and glance is not None and not any(c.last_error for c in glance.channels),
@@ -56,6 +56,11 @@ def page_context(
             for item in (glance.latest if glance else [])
         ],
     }
+
+
+def _trouble(part: str, text: str, words: Mapping[str, str]) -> str:
+    why = excerpt(text, ERROR_CHARS)
+    return words["comments_wait"].format(why=why) if part == "generator" else why
 
 
 def _states(glance: Glance | None, language: Language) -> list[dict[str, Any]]:

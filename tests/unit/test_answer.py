@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.answer import Answer, Answerer, Question
+from bot.answer import Answerer
 from bot.extractive import ExtractiveGenerator
 from bot.generator import (
     Completion,
@@ -18,6 +18,7 @@ from bot.generator import (
 from bot.judge import Judge
 from bot.persona import Persona
 from bot.policy import ChannelRules, Thresholds, TriageRules
+from bot.question import Answer, Question
 from bot.verbatim import MODEL
 from knowledge.base import Passage, ScoredPassage
 from tests.generators import PlainGenerator
@@ -201,8 +202,8 @@ async def test_a_named_persona_answers_and_an_unknown_name_falls_back() -> None:
 
 async def test_without_documents_the_model_sees_none_and_they_still_judge_it() -> None:
     generator = Several("Parcels travel by balloon from Reykjavik.")
-    completion, findings = await answerer(Recorded(scored(PROSE)), generator).without_documents(QUESTION)
+    bare = await answerer(Recorded(scored(PROSE)), generator).without_documents(QUESTION)
     [request] = generator.requests
     assert (request.passages, request.persona.grounded, request.candidates) == ((), False, 1)
-    assert completion.text == generator.texts[0]
-    assert {finding.code for finding in findings} == {"name", "unsupported"}
+    assert bare.completion.text == generator.texts[0]
+    assert {finding.code for finding in bare.findings} == {"name", "unsupported"}
