@@ -1,5 +1,6 @@
 """The path from a comment to a decision: what is asked of the retriever, verbatim answers, the judge."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -160,7 +161,7 @@ class Several(PlainGenerator):
         return [Completion(text, True, cited, "m", None, "h", steps=self.steps) for text in self.texts]
 
 
-def answerer(parts: Recorded, generator: Several) -> Answerer:
+def answerer(parts: Recorded, generator: Several, deadline_s: float = 30.0) -> Answerer:
     return Answerer(
         retriever=parts,
         generator=generator,
@@ -169,6 +170,7 @@ def answerer(parts: Recorded, generator: Several) -> Answerer:
         thresholds=Thresholds(0.7),
         triage_rules=TriageRules(),
         candidates=3,
+        deadline_s=deadline_s,
     )
 
 
@@ -207,3 +209,25 @@ async def test_without_documents_the_model_sees_none_and_they_still_judge_it() -
     assert (request.passages, request.persona.grounded, request.candidates) == ((), False, 1)
     assert bare.completion.text == generator.texts[0]
     assert {finding.code for finding in bare.findings} == {"name", "unsupported"}
+
+
+class Endless(Several):
+    """Is never done with fitting a prompt."""
+
+    async def fit(self, request: GenerationRequest) -> GenerationRequest:
+        await asyncio.Event().wait()
+        return request
+
+
+async def test_what_comes_before_the_writing_is_under_the_deadline_too() -> None:
+    with pytest.raises(GeneratorUnavailable, match="deadline_s"):
+        await answerer(Recorded(scored(PROSE)), Endless(), deadline_s=0.01).answer(QUESTION)
+
+
+async def test_the_writing_has_what_is_left_of_the_deadline() -> None:
+    generator = Several(GOOD_REPLY)
+    end = asyncio.get_running_loop().time() + 20
+    await answerer(Recorded(scored(PROSE)), generator, deadline_s=20).answer(QUESTION)
+    [request] = generator.requests
+    assert request.until is not None
+    assert end <= request.until < asyncio.get_running_loop().time() + 20
