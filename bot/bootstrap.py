@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -34,6 +35,7 @@ from bot.service import Parts, Service
 from bot.settings import Settings
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.voices.keeper import voice_of
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
 from knowledge.ingest import Library
@@ -198,11 +200,18 @@ async def assemble(
                 generator=writer,
                 generator_kind=settings.generator.kind,
                 service=service,
+                servers=fleet.uses if fleet is not None else tuple,
             )
             prose = make_writer(settings, fleet)
             pages = serve_pages(
                 PageParts(
-                    watcher, metrics, ledger, make_answerer(settings, library, writer, judge), prose, clock
+                    watcher=watcher,
+                    metrics=metrics,
+                    ledger=ledger,
+                    answerer=make_answerer(settings, library, writer, judge),
+                    voice_of=partial(voice_of, ledger, settings.data_dir) if fleet is not None else _no_voice,
+                    writer=prose,
+                    clock=clock,
                 ),
                 host=settings.web.host,
                 port=settings.web.port,
@@ -210,6 +219,10 @@ async def assemble(
             )
             page = await stack.enter_async_context(pages)
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)
+
+
+async def _no_voice(_: str) -> None:
+    return None
 
 
 def process_name() -> str:

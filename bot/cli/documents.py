@@ -22,6 +22,7 @@ from bot.cli.passages import print_found
 from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.cli.trial import chosen_voice
+from bot.details import explain_detail
 from bot.generator import ToolStep
 from bot.intents import Intent
 from bot.persona import PRESETS
@@ -298,7 +299,8 @@ def _print_answer(shell: Shell, answer: Answer, *, whole: bool, reply: bool = Tr
     decision = answer.decision
     if answer.text and reply:
         typer.echo(plain(answer.text) + "\n")
-    detail = f" ({decision.detail})" if decision.detail else ""
+    told = explain_detail(decision.reason, decision.detail, shell.language)
+    detail = f" ({told})" if told else ""
     explained = explain(decision.reason.value, shell.language)
     shell.tell(f"ask_{decision.action}", reason=explained, detail=detail)
     print_steps(shell, [asdict(step) for step in steps_of(answer)])

@@ -230,7 +230,7 @@ async def test_the_rules_of_tools_stand_in_the_constant_part() -> None:
 
 @pytest.mark.parametrize("line", ["拿铁：十二元，大杯\n", "Latte: twelve dollars, large\n"])
 async def test_calls_and_results_together_keep_to_the_room_that_the_prompt_leaves_them(line: str) -> None:
-    server, completion = await told([LATTE], [LATTE], [LATTE], tools=[Prices(line * 400)])
+    _, completion = await told([LATTE], [LATTE], [LATTE], tools=[Prices(line * 400)])
     assert completion.text == "It costs $12."
     kept = sum(len((step.arguments + step.result).encode()) for step in completion.steps)
     assert 0.9 * RESULT_TOKENS * BYTES_A_TOKEN < kept <= RESULT_TOKENS * BYTES_A_TOKEN
