@@ -12,16 +12,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from adapters.errors import AdapterError
-from bot.bootstrap import (
-    make_generator,
-    make_judge,
-    make_personas,
-    make_servers,
-    open_http,
-    open_ledger,
-    open_library,
-    utc_now,
-)
+from bot.bootstrap import open_http, open_ledger, open_library, utc_now
+from bot.building.model import make_generator, make_judge, make_servers
+from bot.building.persona import make_personas
 from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.models import Channel, Voice, VoiceStatus

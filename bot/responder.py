@@ -10,12 +10,13 @@ import structlog
 
 from adapters.text import clean
 from bot import pictures
-from bot.answer import Answer, Answerer, Question, evidence
+from bot.answer import Answerer
 from bot.context import Context
 from bot.generator import GeneratorError, ThreadTurn
 from bot.loop import backoff
 from bot.models import Comment, Draft, State
 from bot.policy import ChannelRules
+from bot.question import Answer, Question, evidence
 from bot.reasons import Reason
 from bot.settings import ChannelRulesSettings
 from bot.store import drafting

@@ -62,7 +62,7 @@ class GeneratorSettings(_Section):
     model: str = ""
     api_key: SecretReference = ""
     deadline_s: float = Field(default=30.0, gt=0)
-    """Seconds for one comment, with every candidate, tool and second try."""
+    """Seconds for one comment: search, pictures, every candidate, tool and second try."""
     max_tokens: int = Field(default=400, gt=0)
     temperature: float = Field(default=0.3, ge=0, le=2)
     candidates: int = Field(default=1, ge=1, le=8)

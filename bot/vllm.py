@@ -50,7 +50,7 @@ class VLLMGenerator:
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """As many candidates as the server returned; see `bot.generator.Generator`."""
-        until = self.fleet.until()
+        until = self.fleet.until() if request.until is None else request.until
 
         async def ask(
             messages: Sequence[Message], options: dict[str, Any], on_text: OnText | None = None

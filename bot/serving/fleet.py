@@ -21,6 +21,7 @@ from bot.generator import (
 )
 from bot.prompt import Message, without_system
 from bot.serving.breaker import next_limit
+from bot.serving.http import LASTS
 from bot.serving.member import Clock, Member, path_there
 from bot.serving.server import ModelServer, ServedModel
 
@@ -294,7 +295,7 @@ async def _by(end: float, member: Member) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise GeneratorUnavailable(
-            f"{member.url} did not answer within generator.deadline_s; the comment waits"
+            f"{member.url} did not answer within generator.deadline_s; {LASTS}"
         ) from error
 
 

@@ -25,7 +25,7 @@ from bot.generator import (
     VoiceUnusable,
 )
 from bot.prompt import Message
-from bot.serving.http import bounded_client, refused, untold
+from bot.serving.http import LASTS, bounded_client, refused, untold
 from bot.serving.streamed import collect
 
 CHECK_S = 5.0
@@ -226,7 +226,7 @@ class ModelServer:
                 yield
         except TimeoutError as error:
             raise GeneratorUnavailable(
-                f"{self.base_url} did not answer within {deadline_s:g} s; the comment waits"
+                f"{self.base_url} did not answer within {deadline_s:g} s; {LASTS}"
             ) from error
         except (openai.OpenAIError, ValueError) as error:
             raise refused(self.base_url, error, model, self._secret) from error

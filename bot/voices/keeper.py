@@ -16,9 +16,12 @@ from bot.store.ledger import Ledger
 from bot.store.voices import KEEPER, Registry
 from bot.voices.canary import CanaryRules, canary_verdict
 from bot.voices.files import intact, served_as
+from bot.voices.routing import voice_for
 
 log = structlog.get_logger()
 
+NO_CHANNEL = 0
+"""Numbers of channels begin with 1."""
 LOOK_S = 10.0
 """How often the servers are asked what they serve while no voice changes: how long a restart goes unnoticed here."""
 
@@ -165,6 +168,12 @@ class Keeper:
 
 def voice_ref(voice: Voice, data_dir: Path) -> VoiceRef:
     return VoiceRef(voice.name, served_as(voice.name, voice.digest), str(data_dir.absolute() / voice.path))
+
+
+async def voice_of(ledger: Ledger, data_dir: Path, comment: str) -> VoiceRef | None:
+    """Who would answer `comment` on a channel without a voice of its own. Raises LedgerError."""
+    voice = voice_for(comment, NO_CHANNEL, await ledger.aread(voices.answering))
+    return voice_ref(voice, data_dir) if voice is not None else None
 
 
 def wanted(registry: Registry) -> list[Voice]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.answer import Answer, Answerer
+from bot.answer import Answerer
 from bot.generator import GeneratorError, VoiceRef
+from bot.question import Answer
 from bot.responder import question
 from bot.store.drafting import Work
 

@@ -35,7 +35,7 @@ from bot.web.glance import Glance, Watcher
 from bot.web.guard import same_origin
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, environment, html
-from bot.web.trial import TrialPages
+from bot.web.trial import TrialPages, VoiceOf
 from bot.web.view import page_context
 from bot.web.words import choose_language
 from bot.writer import Writer
@@ -81,6 +81,7 @@ class PageParts:
     metrics: Metrics
     ledger: Ledger
     answerer: Answerer
+    voice_of: VoiceOf
     writer: Writer | None
     """None where no model is set up."""
     clock: Clock
@@ -108,6 +109,7 @@ class StatusPages:
         self._trial = TrialPages(
             templates=templates,
             answerer=parts.answerer,
+            voice_of=parts.voice_of,
             has_model=parts.writer is not None,
             language_of=self._language_of,
         )

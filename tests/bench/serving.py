@@ -30,7 +30,8 @@ import structlog
 from sqlalchemy import func
 from sqlmodel import Session, select
 
-from bot.bootstrap import Running, assemble, make_generator, utc_now
+from bot.bootstrap import Running, assemble, utc_now
+from bot.building.model import make_generator
 from bot.generator import GeneratorError, VoiceRef
 from bot.models import Reply, State
 from bot.settings import Settings

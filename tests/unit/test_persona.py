@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.bootstrap import make_persona, make_personas
+from bot.building.persona import make_persona, make_personas
 from bot.cli.channel_options import checked_rules
 from bot.cli.errors import Misuse
 from bot.doctor import persona_findings
