@@ -109,7 +109,7 @@ async def test_the_channels_persona_answers(bench: Bench) -> None:
     bench.desk.ledger.write(channels.set_rules, "demo", {"persona": "expert"})
     bench.desk.ingest(comment(1))
     [work] = bench.desk.claim()
-    assert question(work, Path()).persona == "expert"
+    assert question(work).persona == "expert"
 
 
 async def test_what_the_owner_opened_is_ready_with_all_its_evidence(bench: Bench) -> None:
