@@ -63,7 +63,7 @@ class GeneratorSettings(_Section):
     """The base model's name there: vLLM's --served-model-name."""
     api_key: SecretReference = ""
     deadline_s: float = Field(default=30.0, gt=0)
-    """Seconds for one comment, with every candidate, tool and second try."""
+    """Seconds for one comment: search, pictures, every candidate, tool and second try."""
     max_tokens: int = Field(default=400, gt=0)
     """Longest reply; what is cut off ends with its last whole sentence."""
     temperature: float = Field(default=0.3, ge=0, le=2)

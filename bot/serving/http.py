@@ -21,6 +21,8 @@ MAX_BYTES = 16 * 1024**2
 MAX_SAID = 200
 """Characters of a server's own words in a message of ours."""
 CONNECT_S = 5.0
+LASTS = "if this lasts, look at the server's log"
+"""What to do about a server that may work again by itself."""
 
 _TOO_LONG = re.compile(r"maximum context length|context_length_exceeded|max_model_len", re.IGNORECASE)
 
@@ -72,24 +74,22 @@ def refused(url: str, error: Exception, model: str, secret: str = "") -> Generat
     if isinstance(error, openai.APIStatusError):
         return _from_status(url, error.status_code, _said(error, secret), model)
     if isinstance(error, Unreadable):
-        return GeneratorUnavailable(f"{url} {error}; the comment waits")
+        return GeneratorUnavailable(f"{url} {error}; {LASTS}")
     if isinstance(error, openai.APIConnectionError):
         # The aiohttp transport calls a refused connection a timeout; only the cause tells.
         cause = error.__cause__ if error.__cause__ is not None else error
         if isinstance(cause, Unending):
-            return GeneratorUnavailable(f"{url} sent an answer without end ({cause}); the comment waits")
+            return GeneratorUnavailable(f"{url} sent an answer without end ({cause}); {LASTS}")
         if isinstance(cause, httpx2.ReadError):
-            return GeneratorUnavailable(f"{url} broke off in the middle of its answer; the comment waits")
+            return GeneratorUnavailable(f"{url} broke off in the middle of its answer; {LASTS}")
         return GeneratorUnavailable(f"{url} cannot be reached ({_line(str(cause))}); is the server running?")
-    return GeneratorUnavailable(
-        f"{url} sent an answer that cannot be read ({type(error).__name__}); the comment waits"
-    )
+    return GeneratorUnavailable(f"{url} sent an answer that cannot be read ({type(error).__name__}); {LASTS}")
 
 
 def _from_status(url: str, status: int, said: str, model: str) -> GeneratorError:
     heading = f"{url} answered {status}" + (f" ({said})" if said else "")
     if status in (408, 409, 425, 429) or status >= 500:
-        return GeneratorUnavailable(f"{heading}; the comment waits")
+        return GeneratorUnavailable(f"{heading}; {LASTS}")
     if 300 <= status < 400:
         return GeneratorMisconfigured(
             f"{url} answered with a redirect ({status}), which is not followed; "

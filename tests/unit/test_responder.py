@@ -109,7 +109,7 @@ async def test_the_channels_persona_answers(bench: Bench) -> None:
     bench.desk.ledger.write(channels.set_rules, "demo", {"persona": "expert"})
     bench.desk.ingest(comment(1))
     [work] = bench.desk.claim()
-    assert question(work, Path()).persona == "expert"
+    assert question(work).persona == "expert"
 
 
 async def test_what_the_owner_opened_is_ready_with_all_its_evidence(bench: Bench) -> None:
@@ -265,7 +265,7 @@ async def test_a_comment_that_arrives_later_does_not_wait_for_a_slow_draft(bench
     async with asyncio.timeout(10):
         await begun.wait()
         bench.desk.ingest(comment(2))
-        while [row.state for row in bench.rows()] != [State.NEW, State.REVIEW]:
+        while [row.state for row in bench.rows()] != [State.NEW, State.REVIEW]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     release.set()
     await tick
