@@ -301,7 +301,7 @@ def test_the_commands_of_the_guide_to_a_served_voice_work_one_after_the_other(
     samples.copy_documents(tmp_path / "my-documents")
     write_weights(tmp_path / "my-voice", base="Qwen/base")
     (tmp_path / "stock.csv").write_text(*fenced(SERVING[0], "csv"), encoding="utf-8")
-    models = FakeOpenAI(reply=written), FakeOpenAI(reply=written)
+    models = [FakeOpenAI(reply=written, max_model_len=8192) for _ in range(2)]
     exports_first = sorted(commands(SERVING[0]), key=lambda line: not line.startswith("export "))
     with in_thread(*models), reader(tmp_path) as someone:
         settings = "\n".join(fenced(SERVING[0], "toml")).replace("http://127.0.0.1:8080", hook)
