@@ -4,7 +4,7 @@ The one path that both the service and `rejoinder ask` take.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -19,6 +19,7 @@ from bot.generator import (
     GeneratorUnavailable,
     OnText,
     RequestRefused,
+    VoiceRef,
 )
 from bot.intents import classify
 from bot.judge import Judge
@@ -42,6 +43,9 @@ from bot.reasons import Reason
 from bot.verbatim import MODEL as VERBATIM
 from bot.verbatim import verbatim
 from knowledge.base import Retriever, ScoredPassage
+
+ChooseVoice = Callable[[], Awaitable[VoiceRef | None]]
+"""Tells who writes; None: the base model."""
 
 
 class Answerer:
@@ -82,9 +86,13 @@ class Answerer:
         """How many answers the generator writes at once; None: any number."""
         return self._generator.capacity
 
-    async def answer(self, question: Question, on_text: OnText | None = None) -> Answer:
-        """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
-        comment holds.
+    async def answer(
+        self, question: Question, on_text: OnText | None = None, voice: ChooseVoice | None = None
+    ) -> Answer:
+        """`on_text` gets the reply as a generator writes it. `voice` takes the place of the question's own; it is
+        asked just before the writing, so that a change of voices counts at once for comments under way.
+
+        Raises GeneratorError, and what `voice` raises; nothing else, whatever the comment holds.
         """
         early = triage(_comment_facts(question), self._triage_rules)
         if early is not None:
@@ -102,6 +110,8 @@ class Answerer:
         if given is not None:
             completions = [given]
         else:
+            if voice is not None:
+                request = replace(request, voice=await voice())
             request, looks, completions = await self._written(request, looks, on_text)
         answer = await self._decided(question, request, completions, started, looks)
         return replace(answer, pictures=(*looks, *others(question, wanted)))

@@ -35,7 +35,7 @@ from bot.service import Parts, Service
 from bot.settings import Settings
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
-from bot.voices.keeper import voice_of
+from bot.voices.keeper import VoiceOf, no_voice, voice_of
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
 from knowledge.ingest import Library
@@ -160,12 +160,13 @@ async def assemble(
 
         context = Context(ledger, connections, clock, owner, settings.service, metrics)
         poller = Poller(context, on_new=lambda: waker("responder"))
+        who: VoiceOf = no_voice if fleet is None else partial(voice_of, ledger, settings.data_dir)
         responder = Responder(
             context,
             answerer=make_answerer(settings, library, writer, judge),
             generator_name=settings.generator.kind,
             on_ready=lambda: waker("sender"),
-            data_dir=settings.data_dir,
+            voice_of=who,
         )
         sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
@@ -209,7 +210,7 @@ async def assemble(
                     metrics=metrics,
                     ledger=ledger,
                     answerer=make_answerer(settings, library, writer, judge),
-                    voice_of=partial(voice_of, ledger, settings.data_dir) if fleet is not None else _no_voice,
+                    voice_of=who,
                     writer=prose,
                     clock=clock,
                 ),
@@ -219,10 +220,6 @@ async def assemble(
             )
             page = await stack.enter_async_context(pages)
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)
-
-
-async def _no_voice(_: str) -> None:
-    return None
 
 
 def process_name() -> str:

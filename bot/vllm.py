@@ -8,10 +8,10 @@ from typing import Any
 from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
-from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText
+from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText, TooLong
 from bot.persona import cut, join, room, wrap
 from bot.prompt import FENCE_OPEN, UNKNOWN, Message, build_messages, prompt_hash
-from bot.serving.fitting import fit
+from bot.serving.fitting import Density, fit
 from bot.serving.fleet import Fleet
 from bot.tools.base import Tool
 from bot.tools.loop import MAX_STEPS, Toolbox
@@ -38,13 +38,15 @@ class VLLMGenerator:
         self.fleet = fleet
         self._tools = Toolbox(tools, timeout_s=min(TOOL_S, fleet.deadline_s / (2 * MAX_STEPS)))
         self._max_tokens, self._temperature = max_tokens, temperature
+        self._density = Density()
 
     async def fit(self, request: GenerationRequest) -> GenerationRequest:
         """Raises GeneratorError; see `bot.serving.fitting.fit`."""
         context = await self.fleet.context()
         if context is None:
             return request
-        return await fit(request, context, self._max_tokens + self._tools.tokens, self.fleet.count_tokens)
+        taken = self._max_tokens + self._tools.tokens
+        return await fit(request, context, taken, self.fleet.count_tokens, self._density)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """As many candidates as the server returned; see `bot.generator.Generator`."""
@@ -54,7 +56,16 @@ class VLLMGenerator:
             messages: Sequence[Message], options: dict[str, Any], on_text: OnText | None = None
         ) -> ChatCompletion:
             asked = self._options(request.candidates) | options
-            return await self.fleet.chat(messages, voice=request.voice, on_text=on_text, until=until, **asked)
+            try:
+                answer = await self.fleet.chat(
+                    messages, voice=request.voice, on_text=on_text, until=until, **asked
+                )
+            except TooLong:
+                self._density.forget()
+                raise
+            if answer.usage is not None:
+                self._density.note(messages, answer.usage.prompt_tokens)
+            return answer
 
         talk = await self._tools.consult(build_messages(request, tools=bool(self._tools)), request, ask)
         choices = [talk.choice] if talk.choice is not None and request.candidates == 1 else []

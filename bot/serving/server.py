@@ -99,7 +99,8 @@ class ModelServer:
         asked: dict[str, Any] = {"model": model, "messages": list(messages), **options}
         async with self._translated(self.deadline_s, model):
             if on_text is None:
-                answer = await self._client.chat.completions.create(**asked)
+                # Not `chat.completions.create`: it walks through the request by its types, for 3 ms.
+                answer = await self._client.post("/chat/completions", body=asked, cast_to=ChatCompletion)
             else:
                 asked |= {"stream": True, "stream_options": {"include_usage": True}}
                 stream: Any = await self._client.chat.completions.create(**asked)
@@ -256,7 +257,13 @@ _FIGURES = {
 def read_figures(text: str) -> ServerFigures:
     """The figures in what vLLM's /metrics says, over all its engines. Raises ValueError where it is another form."""
     totals = dict.fromkeys(_FIGURES.values(), 0)
-    for family in text_string_to_metric_families(text):
+    # The parser takes a tenth of a second for all that vLLM tells.
+    told = "".join(
+        f"{line}\n" for line in text.splitlines() if re.split(r"[ {]", line, maxsplit=1)[0] in _FIGURES
+    )
+    if not told:
+        raise ValueError("none of vLLM's figures are there")
+    for family in text_string_to_metric_families(told):
         for sample in family.samples:
             if sample.name in _FIGURES:
                 totals[_FIGURES[sample.name]] += int(sample.value)

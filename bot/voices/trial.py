@@ -92,7 +92,7 @@ def summary(voice: str, sides: Sequence[Side]) -> Summary:
 
 async def _side(work: Work, voice: VoiceRef | None, answerer: Answerer, data_dir: Path) -> Side:
     # That somebody has answered it by now is no reason to skip it here.
-    asked = replace(question(work, data_dir), voice=voice, answered_by_human=False)
+    asked = replace(question(work), voice=voice, answered_by_human=False)
     try:
         return _as_side(await answerer.answer(asked))
     except GeneratorError as error:

@@ -31,11 +31,12 @@ from bot.answer import Answerer
 from bot.metrics import Metrics
 from bot.settings import Language
 from bot.store.ledger import Ledger, LedgerError
+from bot.voices.keeper import VoiceOf
 from bot.web.glance import Glance, Watcher
 from bot.web.guard import same_origin
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, environment, html
-from bot.web.trial import TrialPages, VoiceOf
+from bot.web.trial import TrialPages
 from bot.web.view import page_context
 from bot.web.words import choose_language
 from bot.writer import Writer

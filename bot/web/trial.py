@@ -7,7 +7,7 @@ POST /try   `question`, `title`, `documents`; the page with the answer, or with 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, get_args
 
@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bot import pictures
 from bot.answer import Answerer
-from bot.generator import GeneratorError, OnText, VoiceRef
+from bot.generator import GeneratorError, OnText
 from bot.intents import Intent
 from bot.plain import excerpt, plain
 from bot.policy import ChannelRules
@@ -24,6 +24,7 @@ from bot.question import Answer, Bare, Question
 from bot.reasons import explain
 from bot.settings import Language
 from bot.store.ledger import LedgerError
+from bot.voices.keeper import NO_CHANNEL, VoiceOf
 from bot.web.evidence import aside, evidence_context, writer_line
 from bot.web.guard import Busy, Turns
 from bot.web.reading import text_of
@@ -40,8 +41,6 @@ _LOOK_S: Final = 1.0
 _EVERY_INTENT: Final[frozenset[str]] = frozenset(get_args(Intent))
 
 Made = Answer | Bare
-VoiceOf = Callable[[str], Awaitable[VoiceRef | None]]
-"""Who answers a comment at present; None: the base model, or no model. Raises LedgerError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ class TrialPages:
 
     async def _made(self, asked: Asked, on_text: OnText | None = None) -> Made:
         """Raises GeneratorError, LedgerError, LibraryError."""
-        question = replace(asked.as_question, voice=await self._voice_of(asked.question))
+        question = replace(asked.as_question, voice=await self._voice_of(asked.question, NO_CHANNEL))
         if asked.documents:
             return await self._answerer.answer(question, on_text)
         return await self._answerer.without_documents(question, on_text)

@@ -15,6 +15,7 @@ from bot.generator import (
     GeneratorUnavailable,
     OnText,
     ToolStep,
+    VoiceRef,
 )
 from bot.judge import Judge
 from bot.persona import Persona
@@ -231,3 +232,33 @@ async def test_the_writing_has_what_is_left_of_the_deadline() -> None:
     [request] = generator.requests
     assert request.until is not None
     assert end <= request.until < asyncio.get_running_loop().time() + 20
+
+
+class Voiced(PlainGenerator):
+    """Keeps who was asked to write."""
+
+    def __init__(self) -> None:
+        self.voices: list[VoiceRef | None] = []
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
+        self.voices.append(request.voice)
+        return [Completion("We ship to Canada.", True, (0,), "base", None, "")]
+
+
+async def test_who_writes_is_asked_after_the_search_so_that_a_change_counts_at_once() -> None:
+    parts, generator = Recorded(scored(PROSE)), Voiced()
+    mia = VoiceRef("mia-1", "mia-1-0a", "/voices/mia-1-0a")
+
+    async def live() -> VoiceRef:
+        assert parts.asked, "the search came first"
+        return mia
+
+    answerer = Answerer(
+        retriever=parts,
+        generator=generator,
+        persona=PERSONA,
+        thresholds=Thresholds(0.7),
+        triage_rules=TriageRules(),
+    )
+    await answerer.answer(Question("Do you ship to Canada?", "en", rules=OPEN), voice=live)
+    assert generator.voices == [mia]
