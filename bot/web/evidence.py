@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bot.checks.findings import label, message_in
-from bot.details import explain_look
+from bot.details import explain_detail, explain_look
 from bot.models import Draft
 from bot.plain import excerpt, plain
+from bot.reasons import Reason
 from bot.settings import Language
 from bot.verbatim import MODEL as VERBATIM
 from bot.web.words import WORDS
 
 RESULT_CHARS: Final = 600
+DETAIL_CHARS: Final = 120
 ARGUMENT_CHARS: Final = 200
 ADDRESS_CHARS: Final = 200
 CANDIDATE_CHARS: Final = 300
+
+_TOLD_BY_FINDINGS: Final = frozenset({Reason.CHECKS, Reason.LANGUAGE, Reason.FALSE_PREMISE})
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -50,6 +54,14 @@ def draft_evidence(draft: Draft | None, language: Language) -> dict[str, Any]:
         texts=draft.candidates,
         language=language,
     )
+
+
+def aside(reason: str, detail: str, language: Language, *, findings: bool) -> str:
+    """What follows the reason of a decision; nothing where the findings below it say the same."""
+    if not detail or (findings and reason in _TOLD_BY_FINDINGS):
+        return ""
+    told = excerpt(explain_detail(reason, detail, language), DETAIL_CHARS)
+    return WORDS[language]["aside"].format(text=told)
 
 
 def writer_line(model: str, voice: str | None, language: Language) -> str:

@@ -16,7 +16,6 @@ from aiohttp import web
 
 from bot import pictures
 from bot.answer import Answerer
-from bot.details import explain_detail
 from bot.generator import GeneratorError, OnText
 from bot.intents import Intent
 from bot.plain import excerpt, plain
@@ -26,7 +25,7 @@ from bot.reasons import explain
 from bot.settings import Language
 from bot.store.ledger import LedgerError
 from bot.voices.keeper import NO_CHANNEL, VoiceOf
-from bot.web.evidence import evidence_context, writer_line
+from bot.web.evidence import aside, evidence_context, writer_line
 from bot.web.guard import Busy, Turns
 from bot.web.reading import text_of
 from bot.web.rendering import html
@@ -202,12 +201,11 @@ def trial_context(made: Made, language: Language) -> dict[str, Any]:
 def _answer(answer: Answer, language: Language) -> dict[str, Any]:
     words, decision = WORDS[language], answer.decision
     used = answer.best.citations if answer.best is not None else ()
-    detail = explain_detail(decision.reason, decision.detail, language)
     return {
         "action": decision.action,
         "action_word": words[decision.action],
         "reason": explain(decision.reason.value, language),
-        "detail": excerpt(detail, NOTICE_CHARS),
+        "aside": aside(decision.reason, decision.detail, language, findings=bool(answer.findings)),
         "checks_word": words["checks"],
         "passages": [
             _passage(number, scored, number - 1 in used, words)
@@ -222,7 +220,7 @@ def _bare(language: Language) -> dict[str, Any]:
         "action": "bare",
         "action_word": words["bare"],
         "reason": words["bare_why"],
-        "detail": "",
+        "aside": "",
         "checks_word": words["bare_checks"],
         "passages": None,
     }

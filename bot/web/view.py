@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.details import explain_detail
 from bot.models import Channel, State
 from bot.plain import excerpt
 from bot.reasons import explain
@@ -12,7 +11,7 @@ from bot.settings import Language
 from bot.store.review import Item
 from bot.translate import needs_translation
 from bot.voices.canary import Tally
-from bot.web.evidence import draft_evidence, writer_line
+from bot.web.evidence import aside, draft_evidence, writer_line
 from bot.web.glance import Glance
 from bot.web.words import STATES, WORDS, state_word
 
@@ -190,7 +189,7 @@ def _decision(
         "state": state.value,
         "state_word": state_word(state, language),
         "reason": explain(comment.reason, language),
-        "detail": excerpt(explain_detail(comment.reason, comment.detail, language), 120),
+        "aside": aside(comment.reason, comment.detail, language, findings=bool(draft and draft.findings)),
         "channel": item.channel.name,
         "author": excerpt(comment.author_name, 60),
         "post": excerpt(item.post.title, 80),
