@@ -40,7 +40,7 @@ from bot.vllm import VLLMGenerator
 from bot.voices.registering import register
 from tests.bench.rig import make_ledger, start_site
 from tests.vllm import install
-from tests.vllm.fixture_data import ASKING, facts
+from tests.vllm.fixture_data import ASKING, facts, speaker
 from tests.vllm.server import BASE, VLLMServer, post
 from tests.vllm.voices import renamed
 
@@ -293,8 +293,8 @@ async def _change(running: Running, recorder: Recorder, name: str | None) -> flo
 
 def _speaks(call: Call) -> bool:
     """Whether the reply begins with the word of the voice that was asked."""
-    kind = call.voice.name.partition("-")[0] if call.voice is not None else ""
-    return call.text.strip().lower().startswith(kind)
+    kind = call.voice.name.partition("-")[0] if call.voice is not None else None
+    return speaker(call.text) == kind
 
 
 def memory(server: VLLMServer, folder: Path, share: int) -> Figures:

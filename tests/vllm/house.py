@@ -22,13 +22,15 @@ from bot.vllm import VLLMGenerator
 from bot.voices.registering import Registered, register
 from tests.service import quick_settings
 from tests.vllm import install
-from tests.vllm.server import BASE, VLLMServer
+from tests.vllm.server import BASE, VLLMServer, get, unload_voice
 
 LONGEST_S = 180.0
 SAMPLES = install.ROOT / "bot" / "samples" / "docs"
-RULES = {"send": ["question", "request", "other", "praise", "complaint"], "min_support": 0, "send_tools": True}
-PATIENT = {"retry_max_s": 0.5}
-"""A server that is starting is asked again soon."""
+RULES = {
+    "send": ["question", "request", "other", "praise", "complaint"],
+    "min_support": 0,
+    "send_tools": True,
+}
 
 
 @dataclass
@@ -94,7 +96,6 @@ async def open_house(
     app = create_site(":memory:", refresh_token=token)
     [post] = seed_posts(app, [("Roasting at home", "")])
     site = await serve(app)
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "token").write_text(token)
     settings = house_settings(server, folder / "data", generator=generator, **sections)
     try:
@@ -119,6 +120,14 @@ async def open_house(
                 await working
     finally:
         await site.aclose()
+        await asyncio.to_thread(unload_voices, server)
+
+
+def unload_voices(server: VLLMServer) -> None:
+    """The next test finds the server as this one did."""
+    for model in get(f"{server.url}/v1/models")[1]["data"]:
+        if model["parent"]:
+            unload_voice(server.url, model["id"])
 
 
 def house_settings(
