@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 HIDDEN, MAX_RANK = 256, 16
+WEIGHTS = "adapter_model.safetensors"
 
 
 def write_weights(folder: Path, *, rank: int = 8, hidden: int = HIDDEN, base: str = "base") -> Path:
@@ -20,7 +21,7 @@ def write_weights(folder: Path, *, rank: int = 8, hidden: int = HIDDEN, base: st
     (folder / "adapter_config.json").write_text(json.dumps(config))
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     shapes = {f"{layer}.lora_A.weight": [rank, hidden], f"{layer}.lora_B.weight": [hidden, rank]}
-    (folder / "adapter_model.safetensors").write_bytes(_safetensors(shapes))
+    (folder / WEIGHTS).write_bytes(_safetensors(shapes))
     return folder
 
 
@@ -34,7 +35,7 @@ def refusal(path: str, *, hidden: int = HIDDEN, max_rank: int = MAX_RANK) -> tup
         return 404, "No adapter found for <path>"
     try:
         config = json.loads((folder / "adapter_config.json").read_text())
-        shapes = _shapes((folder / "adapter_model.safetensors").read_bytes())
+        shapes = _shapes((folder / WEIGHTS).read_bytes())
     except (ValueError, OSError) as error:
         return 500, _worker_failed(str(error))
     if config["r"] > max_rank:
