@@ -21,7 +21,8 @@ TOOL_S = 10.0
 """Longest that one call of a tool may take; all of them together take half of the deadline at most."""
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_CITATION = re.compile(r"[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
+# Looks back, so that a long run of spaces is read once.
+_CITATION = re.compile(r"(?<![ \t])[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
 
 
 class VLLMGenerator:

@@ -12,6 +12,7 @@ from bot.generator import (
     GeneratorError,
     GeneratorHealth,
     GeneratorMisconfigured,
+    GeneratorUnavailable,
     ModelMissing,
     OnText,
     RequestRefused,
@@ -20,6 +21,7 @@ from bot.generator import (
 from bot.prompt import Message, without_system
 from bot.serving.asking import Heard, Told, by, or_none, refuse_other_voice, worse
 from bot.serving.breaker import next_limit
+from bot.serving.http import LASTS
 from bot.serving.member import Clock, Member, path_there
 from bot.serving.server import ModelServer, ServedModel
 
@@ -100,7 +102,12 @@ class Fleet:
         end = self.until() if until is None else until
         heard = None if on_text is None else Heard(on_text)
 
+        def over() -> bool:
+            return (heard is not None and heard.any) or asyncio.get_running_loop().time() >= end
+
         async def ask(member: Member) -> ChatCompletion:
+            if over():
+                raise GeneratorUnavailable(f"no time was left to ask {member.url}; {LASTS}")
             name = self.model if voice is None else voice.served_as
             with member.asked(name):
                 async with by(end, member.url):
@@ -109,15 +116,16 @@ class Fleet:
             self._count(member, answer)
             return answer
 
-        return await self._first_that_works(ask, voice, lambda: heard is not None and heard.any)
+        return await self._first_that_works(ask, voice, over)
 
     async def count_tokens(self, messages: Sequence[Message], voice: VoiceRef | None = None) -> int | None:
         """Tokens of the prompt, by a server's own tokenizer; None where it cannot count. Raises GeneratorError."""
 
         async def ask(member: Member) -> int | None:
-            traits = await member.learn()
-            shown = messages if traits.system_role else without_system(messages)
-            return await member.server.count_tokens(shown, self.model)
+            with member.asked(self.model):
+                traits = await member.learn()
+                shown = messages if traits.system_role else without_system(messages)
+                return await member.server.count_tokens(shown, self.model)
 
         return await self._first_that_works(ask, voice)
 
@@ -126,8 +134,13 @@ class Fleet:
 
         Raises GeneratorError when no server answers.
         """
+
+        async def ask(member: Member) -> None:
+            with member.asked(self.model):
+                await member.learn()
+
         if all(member.traits is None for member in self._members):
-            await self._first_that_works(Member.learn, None)
+            await self._first_that_works(ask, None)
         told = (member.traits.context for member in self._members if member.traits is not None)
         return min((length for length in told if length is not None), default=None)
 
@@ -204,9 +217,9 @@ class Fleet:
         self,
         ask: Callable[[Member], Awaitable[Told]],
         voice: VoiceRef | None,
-        begun: Callable[[], bool] = lambda: False,
+        over: Callable[[], bool] = lambda: False,
     ) -> Told:
-        """What the first server says that does not fail; `begun` tells that it is too late for another."""
+        """What the first server says that does not fail; `over` tells that it is too late for another."""
         failed: GeneratorError | None = None
         for member in self._in_turn(voice):
             try:
@@ -215,7 +228,7 @@ class Fleet:
                 raise
             except GeneratorError as error:
                 failed = worse(failed, error)
-                if begun():
+                if over():
                     break
         raise (
             failed

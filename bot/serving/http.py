@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import openai
 
+from adapters.text import clean
 from bot.generator import (
     GeneratorError,
     GeneratorMisconfigured,
@@ -31,20 +32,30 @@ class Unending(httpx2.ReadError):
     """More came than any answer needs."""
 
 
+class Packed(httpx2.ReadError):
+    """The answer is compressed."""
+
+
 class Unreadable(ValueError):
     """The answer came and is none; the message says how."""
 
 
 def bounded_client() -> httpx2.AsyncClient:
-    """Follows no redirect, since the next address would get the key and the prompt, and reads `MAX_BYTES` at most."""
+    """Follows no redirect, since the next address would get the key and the prompt, and reads `MAX_BYTES` at most.
+
+    Nothing is unpacked: 16 MB of gzip can be 16 GB of text.
+    """
     return openai.DefaultAioHttpClient(
         follow_redirects=False,
+        headers={"Accept-Encoding": "identity"},
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         event_hooks={"response": [_bound]},
     )
 
 
 async def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Packed("packed, which was not asked for")
     response.stream = _Bounded(response.stream)
 
 
@@ -80,6 +91,8 @@ def refused(url: str, error: Exception, model: str, secret: str = "") -> Generat
         cause = error.__cause__ if error.__cause__ is not None else error
         if isinstance(cause, Unending):
             return GeneratorUnavailable(f"{url} sent an answer without end ({cause}); {LASTS}")
+        if isinstance(cause, Packed):
+            return GeneratorUnavailable(f"{url} sent an answer that is {cause}; is there a proxy in between?")
         if isinstance(cause, httpx2.ReadError):
             return GeneratorUnavailable(f"{url} broke off in the middle of its answer; {LASTS}")
         return GeneratorUnavailable(f"{url} cannot be reached ({_line(str(cause))}); is the server running?")
@@ -118,4 +131,4 @@ def _said(error: openai.APIStatusError, secret: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:MAX_SAID]
+    return " ".join(clean(text).split())[:MAX_SAID]
