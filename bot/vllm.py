@@ -8,6 +8,7 @@ from typing import Any
 from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
+from adapters.text import clean
 from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText, TooLong
 from bot.persona import cut, join, room, wrap
 from bot.prompt import FENCE_OPEN, UNKNOWN, Message, build_messages, prompt_hash
@@ -15,14 +16,18 @@ from bot.serving.fitting import Density, fit
 from bot.serving.fleet import Fleet
 from bot.tools.base import Tool
 from bot.tools.loop import MAX_STEPS, Toolbox
+from bot.triage import visible
 from knowledge.splitter import sentences
 
 TOOL_S = 10.0
 """Longest that one call of a tool may take; all of them together take half of the deadline at most."""
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_UNKNOWN = re.compile(rf"[\[［【]\s*{UNKNOWN.strip('[]')}\s*[\]］】]", re.IGNORECASE)
+_JOINER = re.compile(r"(?<![\w\s])\u200d(?![\w\s])")
+"""Makes one emoji of two."""
 # Looks back, so that a long run of spaces is read once.
-_CITATION = re.compile(r"(?<![ \t])[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
+_CITATION = re.compile(r"(?<![ \t])[ \t]*[\[［【](\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)[\]］】]")
 
 
 class VLLMGenerator:
@@ -133,10 +138,13 @@ class VLLMGenerator:
 
 
 def read_reply(content: str | None) -> tuple[str, bool]:
-    """The reply without thoughts and without the mark for "I don't know"; False when that mark was there."""
-    text = _THOUGHTS.sub("", content if content is not None else "").strip()
-    known = UNKNOWN not in text.lower()
-    return re.sub(re.escape(UNKNOWN), "", text, flags=re.IGNORECASE).strip(" :：\n"), known
+    """The reply without thoughts and without the mark for "I don't know"; False when that mark was there.
+
+    Nothing invisible is in it: the checks would not know an address with a zero-width space again.
+    """
+    said = "\u200d".join(map(visible, _JOINER.split(clean(content if content is not None else ""))))
+    text, marks = _UNKNOWN.subn("", _THOUGHTS.sub("", said))
+    return text.strip(" :：\n"), not marks
 
 
 def whole_sentences(text: str) -> str:
