@@ -4,29 +4,29 @@ The one path that both the service and `rejoinder ask` take.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from time import perf_counter
-from typing import Any, Literal
 
-from bot.checks import CheckFacts, Finding, check
+from bot.checks import CheckFacts, check
 from bot.choosing import Candidate, rank
 from bot.generator import (
     Completion,
     GenerationRequest,
     Generator,
     GeneratorError,
+    GeneratorUnavailable,
     OnText,
     RequestRefused,
-    ThreadTurn,
     VoiceRef,
 )
-from bot.intents import Intent, classify
+from bot.intents import classify
 from bot.judge import Judge
+from bot.looking import Looking, others
 from bot.persona import Persona
-from bot.pictures import Look, Named, Pictures, named, overlooked
+from bot.pictures import Look, overlooked
 from bot.policy import (
-    ChannelRules,
     CommentFacts,
     Decision,
     DraftFacts,
@@ -37,71 +37,15 @@ from bot.policy import (
     least_support,
     triage,
 )
-from bot.prompt import MAX_POST_CHARS, TOOL_RULES, rules_text
+from bot.prompt import TOOL_RULES, rules_text
+from bot.question import Answer, Bare, Question
 from bot.reasons import Reason
 from bot.verbatim import MODEL as VERBATIM
 from bot.verbatim import verbatim
 from knowledge.base import Retriever, ScoredPassage
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A comment, with what the answer may depend on."""
-
-    text: str
-    language: str
-    post_title: str = ""
-    post_text: str = ""
-    thread: tuple[ThreadTurn, ...] = ()
-    is_own: bool = False
-    answered_by_human: bool = False
-    max_chars: int = 1000
-    """Longest reply the platform takes."""
-    rules: ChannelRules = field(default_factory=ChannelRules)
-    persona: str = ""
-    """Name of the persona that answers; empty, or a name that nobody has: the default one."""
-    voice: VoiceRef | None = None
-    """Who writes; None: the base model."""
-    pictures: tuple[str, ...] = ()
-    """Addresses of the comment's images."""
-    post_pictures: tuple[str, ...] = ()
-    """Addresses of the post's images."""
-    scope: frozenset[str] | None = None
-    """Tags that the documents must carry one of; None: every document may answer."""
-
-    @property
-    def context(self) -> str:
-        """What a short comment may refer to."""
-        return "\n".join(part for part in (self.post_title, self.post_text[:MAX_POST_CHARS]) if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was decided, and everything it was decided from."""
-
-    decision: Decision
-    language: str
-    intent: Intent | None = None
-    """None when triage decided before anything was written."""
-    candidates: tuple[Completion, ...] = ()
-    """Best first."""
-    ranking: tuple[dict[str, Any], ...] = ()
-    """Why they stand in that order, one entry for each; see `bot.choosing`."""
-    passages: tuple[ScoredPassage, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    """Of the best candidate."""
-    support: float = 0.0
-    seconds: float = 0.0
-    pictures: tuple[Look, ...] = ()
-    """What became of the images of comment and post."""
-
-    @property
-    def best(self) -> Completion | None:
-        return self.candidates[0] if self.candidates else None
-
-    @property
-    def text(self) -> str:
-        return self.candidates[0].text if self.candidates else ""
+ChooseVoice = Callable[[], Awaitable[VoiceRef | None]]
+"""Tells who writes; None: the base model."""
 
 
 class Answerer:
@@ -120,9 +64,10 @@ class Answerer:
         banned: Sequence[str] = (),
         top_k: int = 4,
         candidates: int = 1,
-        pictures: Pictures | None = None,
-        post_pictures: Literal["review", "ignore"] = "review",
+        looking: Looking | None = None,
+        deadline_s: float = 30.0,
     ) -> None:
+        """`deadline_s` is for search, pictures and writing together; a judge has a deadline of its own."""
         self._retriever = retriever
         self._generator = generator
         self._persona = persona
@@ -133,38 +78,43 @@ class Answerer:
         self._banned = tuple(banned)
         self._top_k = top_k
         self._candidates = candidates
-        self._pictures = pictures if pictures is not None else Pictures()
-        self._post_pictures = post_pictures
+        self._looking = looking if looking is not None else Looking(generator)
+        self._deadline_s = deadline_s
 
     @property
     def capacity(self) -> int | None:
         """How many answers the generator writes at once; None: any number."""
         return self._generator.capacity
 
-    async def answer(self, question: Question, on_text: OnText | None = None) -> Answer:
-        """`on_text` gets the reply as a generator writes it. Raises GeneratorError; nothing else, whatever the
-        comment holds.
+    async def answer(
+        self, question: Question, on_text: OnText | None = None, voice: ChooseVoice | None = None
+    ) -> Answer:
+        """`on_text` gets the reply as a generator writes it. `voice` takes the place of the question's own; it is
+        asked just before the writing, so that a change of voices counts at once for comments under way.
+
+        Raises GeneratorError, and what `voice` raises; nothing else, whatever the comment holds.
         """
         early = triage(_comment_facts(question), self._triage_rules)
         if early is not None:
             return Answer(early, question.language)
-        started = perf_counter()
-        passages = await asyncio.to_thread(
-            self._retriever.retrieve, question.text, self._top_k, question.scope, question.context
-        )
-        request = self._request(question, tuple(passages))
-        given = verbatim(request, least_support(self._thresholds, question.rules))
-        wanted = self._wanted(question, given)
-        looks = await self._look(wanted, given)
-        request = replace(request, pictures=tuple(look.picture for look in looks if look.picture is not None))
-        if given is None:
-            request = await self._generator.fit(request)
+        started, until = perf_counter(), self._until()
+        async with _by(until):
+            request = await self._informed(question, until)
+            given = verbatim(request, least_support(self._thresholds, question.rules))
+            wanted = self._looking.wanted(question, given)
+            looks = await self._looking.look(wanted, given)
+            seen = tuple(look.picture for look in looks if look.picture is not None)
+            request = replace(request, pictures=seen)
+            if given is None:
+                request = await self._generator.fit(request)
         if given is not None:
             completions = [given]
         else:
+            if voice is not None:
+                request = replace(request, voice=await voice())
             request, looks, completions = await self._written(request, looks, on_text)
         answer = await self._decided(question, request, completions, started, looks)
-        return replace(answer, pictures=(*looks, *overlooked(_others(question, wanted), "not asked for")))
+        return replace(answer, pictures=(*looks, *others(question, wanted)))
 
     async def _written(
         self, request: GenerationRequest, looks: list[Look], on_text: OnText | None
@@ -180,45 +130,40 @@ class Answerer:
         request = replace(request, pictures=())
         return request, unseen, await self._generator.generate(request, on_text)
 
-    def _wanted(self, question: Question, given: Completion | None) -> list[Named]:
-        """The images that count: not the post's where the owner said so, or wrote the answer word for word."""
-        of_post = () if self._post_pictures == "ignore" or given is not None else question.post_pictures
-        return named(question.pictures, of_post)
+    async def without_documents(self, question: Question, on_text: OnText | None = None) -> Bare:
+        """What the model writes to the same question without its passages. `on_text` as in `answer`.
 
-    async def _look(self, wanted: Sequence[Named], given: Completion | None) -> list[Look]:
-        if not wanted:
-            return []
-        if given is not None:
-            return overlooked(wanted, "the answer was written beforehand")
-        if not await self._generator.sees_pictures():
-            return overlooked(wanted, "the model cannot see")
-        return await self._pictures.look(wanted)
-
-    async def without_documents(self, question: Question) -> tuple[Completion, tuple[Finding, ...]]:
-        """What the model writes from nothing but what it knows, and what the documents don't bear out of it.
-
-        For comparison only; nobody is ever sent it. Raises GeneratorError.
+        Raises GeneratorError.
         """
+        started, until = perf_counter(), self._until()
+        async with _by(until):
+            informed = await self._informed(question, until)
+            persona = replace(informed.persona, grounded=False)
+            bare = await self._generator.fit(replace(informed, passages=(), persona=persona, candidates=1))
+        [completion, *_] = await self._generator.generate(bare, on_text)
+        findings = check(completion.text, check_facts(informed, completion, self._banned))
+        return Bare(completion, findings, perf_counter() - started)
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._deadline_s
+
+    async def _informed(self, question: Question, until: float) -> GenerationRequest:
+        """What is asked of the generator, with the passages that were found."""
         passages = await asyncio.to_thread(
             self._retriever.retrieve, question.text, self._top_k, question.scope, question.context
         )
-        informed = self._request(question, tuple(passages))
-        bare = replace(informed, passages=(), persona=replace(informed.persona, grounded=False), candidates=1)
-        [completion, *_] = await self._generator.generate(await self._generator.fit(bare))
-        return completion, check(completion.text, check_facts(informed, completion, self._banned))
-
-    def _request(self, question: Question, passages: tuple[ScoredPassage, ...]) -> GenerationRequest:
         return GenerationRequest(
             comment=question.text,
             language=question.language,
             post_title=question.post_title,
             post_text=question.post_text,
             thread=question.thread,
-            passages=passages,
+            passages=tuple(passages),
             persona=self._personas.get(question.persona, self._persona),
             max_chars=question.max_chars,
             candidates=self._candidates,
             voice=question.voice,
+            until=until,
         )
 
     async def _decided(
@@ -316,15 +261,14 @@ def _comment_facts(question: Question) -> CommentFacts:
     )
 
 
-def _others(question: Question, wanted: Sequence[Named]) -> list[Named]:
-    return [one for one in named(question.pictures, question.post_pictures) if one not in wanted]
-
-
-def evidence(passages: Sequence[ScoredPassage]) -> list[dict[str, Any]]:
-    """The passages as JSON, to be kept with the draft."""
-    return [
-        asdict(scored.passage)
-        | {"tags": sorted(scored.passage.tags), "matched": list(scored.matched)}
-        | {"score": round(scored.score, 4), "support": round(scored.support, 4), "quote": scored.quote}
-        for scored in passages
-    ]
+@asynccontextmanager
+async def _by(until: float) -> AsyncIterator[None]:
+    """Gives the block until `until`, by the event loop's clock. Raises GeneratorUnavailable then."""
+    try:
+        async with asyncio.timeout_at(until):
+            yield
+    except TimeoutError as error:
+        raise GeneratorUnavailable(
+            "passages, pictures and prompt were not ready within generator.deadline_s; "
+            "if this lasts, look at what is slow: rejoinder doctor"
+        ) from error

@@ -2,26 +2,28 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from uuid import uuid4
 
 import aiohttp
 
 from adapters.base import Clock
 from bot.answer import Answerer
+from bot.building.model import fleet_of, make_generator, make_judge, make_keeper, make_writer
+from bot.building.persona import make_persona, make_personas
 from bot.connections import Connections
 from bot.context import Context
-from bot.extractive import ExtractiveGenerator
 from bot.generator import Generator
-from bot.judge import Judge, LLMJudge
+from bot.judge import Judge
+from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
-from bot.persona import PRESETS, Example, Persona
 from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
@@ -30,20 +32,13 @@ from bot.retrieval import make_dense, make_embedder, make_reranker
 from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
-from bot.settings import GeneratorSettings, Language, PersonaSettings, Settings, resolve
+from bot.settings import Settings
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
-from bot.tools.build import make_tools
-from bot.voices.canary import CanaryRules
-from bot.voices.keeper import Keeper, VoiceServers
+from bot.voices.keeper import VoiceOf, no_voice, voice_of
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
-from bot.writer import ModelWriter, Writer
 from knowledge.ingest import Library
-
-if TYPE_CHECKING:
-    from bot.serving.fleet import Fleet
-    from bot.serving.server import ModelServer
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -95,112 +90,6 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def make_generator(settings: Settings) -> Generator:
-    """Raises GeneratorMisconfigured, SettingsError."""
-    given = settings.generator
-    if given.kind == "extractive":
-        return ExtractiveGenerator()
-    from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
-
-    return VLLMGenerator(
-        make_fleet(settings),
-        max_tokens=given.max_tokens,
-        temperature=given.temperature,
-        tools=make_tools(settings.tools, utc_now),
-    )
-
-
-def make_servers(given: GeneratorSettings) -> "list[ModelServer]":
-    """Raises GeneratorMisconfigured, SettingsError."""
-    from bot.serving.server import ModelServer  # noqa: PLC0415  (its client takes a second to import)
-
-    key = resolve(given.api_key)
-    return [ModelServer(base_url=url, api_key=key, deadline_s=given.deadline_s) for url in given.servers]
-
-
-def make_fleet(settings: Settings) -> "Fleet":
-    """Raises GeneratorMisconfigured, SettingsError."""
-    from bot.serving.fleet import Fleet  # noqa: PLC0415  (its client takes a second to import)
-
-    given = settings.generator
-    return Fleet(
-        make_servers(given),
-        model=given.model,
-        concurrency=given.concurrency,
-        deadline_s=given.deadline_s,
-        voices_here=str(settings.data_dir.absolute() / "voices"),
-        voices_there=given.voices_dir,
-    )
-
-
-def make_judge(settings: Settings, fleet: "Fleet | None" = None) -> Judge | None:
-    """None where the settings ask for none; asks `fleet`, or one of its own. Raises GeneratorMisconfigured,
-    SettingsError.
-    """
-    if not settings.knowledge.judge:
-        return None
-    return LLMJudge(fleet if fleet is not None else make_fleet(settings))
-
-
-def make_keeper(settings: Settings, ledger: Ledger, servers: VoiceServers, clock: Clock) -> Keeper:
-    return Keeper(
-        ledger=ledger,
-        servers=servers,
-        data_dir=settings.data_dir,
-        rules=CanaryRules(settings.voices.canary_sure, settings.voices.canary_least),
-        clock=clock,
-        lease=timedelta(seconds=settings.service.lease_s),
-    )
-
-
-def fleet_of(settings: Settings, generator: Generator) -> "Fleet | None":
-    """The model servers that `generator` asks; None where it asks none."""
-    if settings.generator.kind != "vllm":
-        return None
-    from bot.vllm import VLLMGenerator  # noqa: PLC0415  (its client takes a second to import)
-
-    return generator.fleet if isinstance(generator, VLLMGenerator) else None
-
-
-def make_writer(settings: Settings, fleet: "Fleet | None" = None) -> Writer | None:
-    """None where no model is set up; asks `fleet`, or one of its own. Raises GeneratorMisconfigured, SettingsError."""
-    if settings.generator.kind == "extractive":
-        return None
-    return ModelWriter(fleet if fleet is not None else make_fleet(settings))
-
-
-def make_persona(settings: PersonaSettings, base: Persona | None = None) -> Persona:
-    """`base` (default: the default persona), or the preset that is named, with what the owner changed."""
-    base = base if base is not None else Persona()
-    start = replace(PRESETS[settings.preset], name=base.name) if settings.preset else base
-    single = ("name", "tone", "max_sentences", "match_length")
-    given = {name: value for name in single if (value := getattr(settings, name)) is not None}
-    return replace(
-        start,
-        **given,
-        rules=start.rules if settings.rules is None else tuple(settings.rules),
-        do=(*start.do, *settings.do),
-        dont=(*start.dont, *settings.dont),
-        greetings=dict(start.greetings) | _texts(settings.greetings),
-        closings=dict(start.closings) | _texts(settings.closings),
-        signatures=dict(start.signatures) | _texts(settings.signatures),
-        cannot_answer=dict(start.cannot_answer) | _texts(settings.cannot_answer),
-        examples=tuple(Example(one.comment, one.reply) for one in settings.examples) or start.examples,
-    )
-
-
-def _texts(given: Mapping[Language, str]) -> dict[str, str]:
-    return {str(language): text for language, text in given.items()}
-
-
-def make_personas(settings: Settings) -> dict[str, Persona]:
-    """Every persona that a channel can ask for by name: the presets, and the owner's own, which go before them."""
-    default = make_persona(settings.persona)
-    presets = {name: replace(preset, name=default.name) for name, preset in PRESETS.items()}
-    own = {name: make_persona(given, default) for name, given in settings.personas.items()}
-    return presets | own
-
-
 def make_answerer(
     settings: Settings, library: Library, generator: Generator, judge: Judge | None = None
 ) -> Answerer:
@@ -215,8 +104,8 @@ def make_answerer(
         banned=settings.policy.banned_words,
         top_k=settings.knowledge.top_k,
         candidates=settings.generator.candidates,
-        pictures=Pictures(settings.policy.picture_hosts),
-        post_pictures=settings.policy.post_pictures,
+        looking=Looking(generator, Pictures(settings.policy.picture_hosts), settings.policy.post_pictures),
+        deadline_s=settings.generator.deadline_s,
     )
 
 
@@ -271,12 +160,13 @@ async def assemble(
 
         context = Context(ledger, connections, clock, owner, settings.service, metrics)
         poller = Poller(context, on_new=lambda: waker("responder"))
+        who: VoiceOf = no_voice if fleet is None else partial(voice_of, ledger, settings.data_dir)
         responder = Responder(
             context,
             answerer=make_answerer(settings, library, writer, judge),
             generator_name=settings.generator.kind,
             on_ready=lambda: waker("sender"),
-            data_dir=settings.data_dir,
+            voice_of=who,
         )
         sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
@@ -311,11 +201,18 @@ async def assemble(
                 generator=writer,
                 generator_kind=settings.generator.kind,
                 service=service,
+                servers=fleet.uses if fleet is not None else tuple,
             )
             prose = make_writer(settings, fleet)
             pages = serve_pages(
                 PageParts(
-                    watcher, metrics, ledger, make_answerer(settings, library, writer, judge), prose, clock
+                    watcher=watcher,
+                    metrics=metrics,
+                    ledger=ledger,
+                    answerer=make_answerer(settings, library, writer, judge),
+                    voice_of=who,
+                    writer=prose,
+                    clock=clock,
                 ),
                 host=settings.web.host,
                 port=settings.web.port,

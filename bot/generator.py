@@ -23,7 +23,7 @@ class GeneratorError(Exception):
 
 
 class GeneratorUnavailable(GeneratorError):
-    """The same request may succeed later; the comment waits."""
+    """The same request may succeed later."""
 
 
 class GeneratorMisconfigured(GeneratorError):
@@ -116,6 +116,8 @@ class GenerationRequest:
     voice: VoiceRef | None = None
     """None: the base model."""
     pictures: tuple[Picture, ...] = ()
+    until: float | None = field(default=None, compare=False)
+    """When the reply must be there, by the event loop's clock; None: a generator's own deadline from its beginning."""
 
 
 OnText = Callable[[str], None]

@@ -25,13 +25,19 @@ UNKNOWN = "[unknown]"
 FENCE_OPEN, FENCE_CLOSE = "<<<", ">>>"
 MAX_PASSAGE_CHARS, MAX_POST_CHARS, MAX_TURN_CHARS, MAX_TURNS = 2000, 1500, 600, 8
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]")
+# Tag characters and the rarer variation selectors among them: models read letters that are hidden in those. The two
+# selectors that emoji are written with stay.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 _FENCES = re.compile(r"[<＜﹤]{3,}|[>＞﹥]{3,}")
 # Tokenizers read these as control tokens even inside a message, so that a comment could end its own turn: what Qwen,
-# Llama, Mistral, Gemma, DeepSeek and their kin use, and any tag with an underscore, which HTML has none of.
+# Llama, Mistral, Gemma, DeepSeek, ChatGLM and their kin use, and any tag with a mark in its name, which HTML has not.
 _TAGS = (
     r"s|bos|eos|pad|unk|mask|cls|sep|think(?:ing)?|reasoning|tools?|tool\w+|function\w*|turn|end|eot|img|image|audio|video|"
-    r"user|assistant|system|human|model|unused\d+|0x[0-9a-f]{2}|[a-z0-9]*_[a-z0-9_]*"
+    r"user|assistant|system|human|model|bot|role|sop|eop|eod|answer|(?:unused|ctrl|dummy)\d+|0x[0-9a-f]{2}|"
+    r"[a-z0-9]*[_▁:-][a-z0-9_▁:-]*"
 )
 _BRACKETS = (
     r"INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w+|IMG(?:_\w+)?|ARGS|CALL_ID|THINK|MODEL_SETTINGS|PREFIX|SUFFIX|MIDDLE|"
@@ -123,7 +129,11 @@ def with_pictures(text: str, pictures: Sequence[Picture]) -> str | list[dict[str
 def tool_turn(calls: Sequence[tuple[str, str, str]], results: Sequence[str]) -> list[Message]:
     """The model's `calls` (id, tool, arguments as a JSON object), and what came of each, as data."""
     called = [
-        {"id": key, "type": "function", "function": {"name": tool, "arguments": neutral(arguments)}}
+        {
+            "id": key,
+            "type": "function",
+            "function": {"name": _one_line(tool), "arguments": neutral(arguments)},
+        }
         for key, tool, arguments in calls
     ]
     answers = [
@@ -191,7 +201,7 @@ def _passages(request: GenerationRequest) -> list[str]:
 
 
 def _label(title: str, heading: str) -> str:
-    return neutral(" › ".join(part for part in (title, heading) if part)).replace("\n", " ")[:200]
+    return " › ".join(part for part in (title, heading) if part)[:200]
 
 
 def _surroundings(request: GenerationRequest) -> list[str]:
@@ -214,9 +224,14 @@ def _pictures(request: GenerationRequest) -> list[str]:
 
 
 def fence(label: str, text: str) -> str:
-    """`text` as data under `label`; nothing in it can end the fence. A passage is cut to `MAX_PASSAGE_CHARS`."""
+    """`text` as data under `label`; nothing in either can end the fence. A passage is cut to `MAX_PASSAGE_CHARS`."""
     body = neutral(text[:MAX_PASSAGE_CHARS] if label.startswith("passage") else text)
-    return f"{FENCE_OPEN} {label}\n{body}\n{FENCE_CLOSE}"
+    return f"{FENCE_OPEN} {_one_line(label)}\n{body}\n{FENCE_CLOSE}"
+
+
+def _one_line(name: str) -> str:
+    """Also what the model itself wrote: a commenter may have told it to."""
+    return " ".join(neutral(name).split())
 
 
 def _task(request: GenerationRequest) -> str:

@@ -4,24 +4,25 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 import structlog
 
 from adapters.text import clean
 from bot import pictures
-from bot.answer import Answer, Answerer, Question, evidence
+from bot.answer import Answerer
 from bot.context import Context
 from bot.generator import GeneratorError, ThreadTurn
 from bot.loop import backoff
 from bot.models import Comment, Draft, State
 from bot.policy import ChannelRules
+from bot.question import Answer, Question, evidence
 from bot.reasons import Reason
 from bot.settings import ChannelRulesSettings
 from bot.store import drafting
 from bot.store.drafting import Outcome, Work
 from bot.store.ledger import LedgerError
-from bot.voices.keeper import voice_ref
+from bot.voices.keeper import VoiceOf, no_voice
 
 log = structlog.get_logger()
 
@@ -49,10 +50,10 @@ class Responder:
         answerer: Answerer,
         generator_name: str,
         on_ready: Callable[[], None],
-        data_dir: Path = Path(),
+        voice_of: VoiceOf = no_voice,
     ) -> None:
         self._context = context
-        self._data_dir = data_dir
+        self._voice_of = voice_of
         self._answerer = answerer
         self._generator_name = generator_name
         self._on_ready = on_ready
@@ -80,7 +81,10 @@ class Responder:
                         running[asyncio.create_task(self._draft(work))] = work
                 if not running:
                     return
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                # Comments that arrive while a model takes its time are not to wait for it.
+                done, _ = await asyncio.wait(
+                    running, timeout=self._context.settings.beat_s, return_when=asyncio.FIRST_COMPLETED
+                )
                 await self._save([(task, running.pop(task)) for task in done])
         finally:
             for task in running:
@@ -111,7 +115,9 @@ class Responder:
         )
 
     async def _draft(self, work: Work) -> Outcome:
-        answer = await self._answerer.answer(question(work, self._data_dir))
+        comment = work.comment
+        voice = partial(self._voice_of, comment.platform_id, comment.channel_id)
+        answer = await self._answerer.answer(question(work), voice=voice)
         decision = answer.decision
         self._context.metrics.decisions.labels(decision.action, decision.reason.value).inc()
         self._context.metrics.draft_seconds.observe(answer.seconds)
@@ -240,8 +246,8 @@ class Responder:
         return backoff(failures, self._context.settings.retry_s, self._context.settings.retry_max_s)
 
 
-def question(work: Work, data_dir: Path) -> Question:
-    """The claimed comment as the answerer takes it; the voices' folders are below `data_dir`."""
+def question(work: Work) -> Question:
+    """The claimed comment as the answerer takes it."""
     rules = ChannelRulesSettings.model_validate(work.channel.rules)
     longest = work.channel.max_reply_chars
     return Question(
@@ -254,7 +260,6 @@ def question(work: Work, data_dir: Path) -> Question:
         answered_by_human=work.answered,
         max_chars=CAUTIOUS_CHARS if longest is None else longest,
         rules=ChannelRules(frozenset(rules.send), rules.min_support, rules.send_tools),
-        voice=voice_ref(work.voice, data_dir) if work.voice is not None else None,
         persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),

@@ -60,12 +60,16 @@ class GeneratorSettings(_Section):
     more_servers: list[str] = []
     """Addresses of more servers that serve the same model; requests go to the one with the least to do."""
     model: str = ""
+    """The base model's name there: vLLM's --served-model-name."""
     api_key: SecretReference = ""
     deadline_s: float = Field(default=30.0, gt=0)
-    """Seconds for one comment, with every candidate, tool and second try."""
+    """Seconds for one comment: search, pictures, every candidate, tool and second try."""
     max_tokens: int = Field(default=400, gt=0)
+    """Longest reply; what is cut off ends with its last whole sentence."""
     temperature: float = Field(default=0.3, ge=0, le=2)
+    """How freely the model writes. At 0 there is one candidate, whatever `candidates` says."""
     candidates: int = Field(default=1, ge=1, le=8)
+    """Replies written for each comment, of which the best is taken."""
     concurrency: int = Field(default=16, ge=1, le=1024)
     """Most requests that one server works on at once: vLLM's --max-num-seqs. Fewer while it has a queue."""
     voices_dir: str = ""
@@ -254,7 +258,7 @@ class Settings(BaseSettings):
     voices: VoicesSettings = VoicesSettings()
     service: ServiceSettings = ServiceSettings()
     tools: list[ToolSettings] = []
-    """What the model may call: one `[[tools]]` for each; see `bot.tools.settings`."""
+    """What the model may call: one `[[tools]]` for each; docs/serving.md has an example of every kind."""
 
     @classmethod
     def settings_customise_sources(

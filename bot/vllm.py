@@ -8,20 +8,26 @@ from typing import Any
 from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
-from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText
+from adapters.text import clean
+from bot.generator import Completion, GenerationRequest, GeneratorError, GeneratorHealth, OnText, TooLong
 from bot.persona import cut, join, room, wrap
 from bot.prompt import FENCE_OPEN, UNKNOWN, Message, build_messages, prompt_hash
-from bot.serving.fitting import fit
+from bot.serving.fitting import Density, fit
 from bot.serving.fleet import Fleet
 from bot.tools.base import Tool
 from bot.tools.loop import MAX_STEPS, Toolbox
+from bot.triage import visible
 from knowledge.splitter import sentences
 
 TOOL_S = 10.0
 """Longest that one call of a tool may take; all of them together take half of the deadline at most."""
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_CITATION = re.compile(r"[ \t]*\[(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\]")
+_UNKNOWN = re.compile(rf"[\[［【]\s*{UNKNOWN.strip('[]')}\s*[\]］】]", re.IGNORECASE)
+_JOINER = re.compile(r"(?<![\w\s])\u200d(?![\w\s])")
+"""Makes one emoji of two."""
+# Looks back, so that a long run of spaces is read once.
+_CITATION = re.compile(r"(?<![ \t])[ \t]*[\[［【](\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)[\]］】]")
 
 
 class VLLMGenerator:
@@ -38,23 +44,34 @@ class VLLMGenerator:
         self.fleet = fleet
         self._tools = Toolbox(tools, timeout_s=min(TOOL_S, fleet.deadline_s / (2 * MAX_STEPS)))
         self._max_tokens, self._temperature = max_tokens, temperature
+        self._density = Density()
 
     async def fit(self, request: GenerationRequest) -> GenerationRequest:
         """Raises GeneratorError; see `bot.serving.fitting.fit`."""
         context = await self.fleet.context()
         if context is None:
             return request
-        return await fit(request, context, self._max_tokens + self._tools.tokens, self.fleet.count_tokens)
+        taken = self._max_tokens + self._tools.tokens
+        return await fit(request, context, taken, self.fleet.count_tokens, self._density)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
         """As many candidates as the server returned; see `bot.generator.Generator`."""
-        until = self.fleet.until()
+        until = self.fleet.until() if request.until is None else request.until
 
         async def ask(
             messages: Sequence[Message], options: dict[str, Any], on_text: OnText | None = None
         ) -> ChatCompletion:
             asked = self._options(request.candidates) | options
-            return await self.fleet.chat(messages, voice=request.voice, on_text=on_text, until=until, **asked)
+            try:
+                answer = await self.fleet.chat(
+                    messages, voice=request.voice, on_text=on_text, until=until, **asked
+                )
+            except TooLong:
+                self._density.forget()
+                raise
+            if answer.usage is not None:
+                self._density.note(messages, answer.usage.prompt_tokens)
+            return answer
 
         talk = await self._tools.consult(build_messages(request, tools=bool(self._tools)), request, ask)
         choices = [talk.choice] if talk.choice is not None and request.candidates == 1 else []
@@ -121,10 +138,13 @@ class VLLMGenerator:
 
 
 def read_reply(content: str | None) -> tuple[str, bool]:
-    """The reply without thoughts and without the mark for "I don't know"; False when that mark was there."""
-    text = _THOUGHTS.sub("", content if content is not None else "").strip()
-    known = UNKNOWN not in text.lower()
-    return re.sub(re.escape(UNKNOWN), "", text, flags=re.IGNORECASE).strip(" :：\n"), known
+    """The reply without thoughts and without the mark for "I don't know"; False when that mark was there.
+
+    Nothing invisible is in it: the checks would not know an address with a zero-width space again.
+    """
+    said = "\u200d".join(map(visible, _JOINER.split(clean(content if content is not None else ""))))
+    text, marks = _UNKNOWN.subn("", _THOUGHTS.sub("", said))
+    return text.strip(" :：\n"), not marks
 
 
 def whole_sentences(text: str) -> str:

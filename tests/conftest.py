@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
 from tests import postgres
+
+# How long an example takes is the machine's business: a loaded one would fail good code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def require(ok: bool, reason: str) -> None:

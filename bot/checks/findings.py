@@ -1,9 +1,10 @@
 """What a check can find, and what it looks at."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from bot.persona import reply_language
 
@@ -66,6 +67,14 @@ _MESSAGES = {
     Code.REPEATED: ("the reply says the same thing twice: {text}", "回复内容重复：{text}"),
 }  # fmt: skip
 
+_CHINESE_LABELS = {
+    Code.EMPTY: "空回复", Code.TOO_LONG: "过长", Code.SENTENCES: "句数", Code.LANGUAGE: "语言", Code.NUMBER: "数字",
+    Code.PRICE: "价格", Code.UNIT: "单位", Code.DATE: "日期", Code.LINK: "链接", Code.EMAIL: "邮箱",
+    Code.MENTION: "账号", Code.ADDRESS: "地址", Code.NAME: "名称", Code.UNSUPPORTED: "无依据", Code.NEGATED: "相反",
+    Code.FALSE_PREMISE: "错误前提", Code.LEAK: "泄露提示词", Code.REFUSAL: "拒答", Code.PROMISE: "承诺",
+    Code.ECHO: "照抄", Code.BANNED: "禁用词", Code.REPEATED: "重复",
+}  # fmt: skip
+
 MAX_TEXT = 80
 
 
@@ -92,6 +101,18 @@ class Finding:
             "span": list(self.span),
             "text": self.text,
         }
+
+
+def label(code: str, language: str = "en") -> str:
+    """A `Code` in a word or two; one of another version is shown as it is."""
+    if code not in set(Code):
+        return code
+    return _CHINESE_LABELS[Code(code)] if reply_language(language) == "zh" else code.replace("_", " ")
+
+
+def message_in(entry: Mapping[str, Any], language: str) -> str:
+    """Of what the ledger keeps of a finding. Rows of an older version have English only."""
+    return str(entry.get("message_zh" if language == "zh" else "message") or entry["message"])
 
 
 @dataclass(frozen=True, slots=True)

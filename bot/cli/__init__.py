@@ -23,7 +23,7 @@ COMMANDS = {
     "review": ("bot.cli.review", "Decide about the comments that wait for a person."),
     "digest": (
         "bot.cli.digest",
-        "What people asked: topics with counts and links, what the documents don't hold, the busiest posts.",
+        "What people asked: topics, counts, links, and what the documents don't hold.",
     ),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
     "voices": ("bot.cli.voices", "Load, try and promote the LoRA weights that answer the comments."),

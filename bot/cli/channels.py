@@ -11,7 +11,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from adapters.base import Account, Capabilities
 from adapters.registry import available
 from bot.backfill import backfill as read_back
-from bot.bootstrap import make_personas, open_http, open_ledger, utc_now
+from bot.bootstrap import open_http, open_ledger, utc_now
+from bot.building.persona import make_personas
 from bot.cli.channel_options import checked_rules, options_of, parse_options
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, parse_since, print_json, shell_of

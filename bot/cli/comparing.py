@@ -4,27 +4,20 @@ from typing import Any
 
 import typer
 
-from bot.answer import Answer
-from bot.checks import Finding
 from bot.cli.shell import Shell
-from bot.generator import Completion
 from bot.plain import plain
-
-Bare = tuple[Completion, tuple[Finding, ...]]
-"""A reply without documents, and what they don't bear out of it."""
+from bot.question import Answer, Bare
 
 
 def bare_json(bare: Bare) -> dict[str, Any]:
-    completion, findings = bare
     return {
-        "reply": completion.text,
-        "findings": [{"code": finding.code.value, "text": finding.text} for finding in findings],
+        "reply": bare.completion.text,
+        "findings": [{"code": finding.code.value, "text": finding.text} for finding in bare.findings],
     }
 
 
 def print_comparison(shell: Shell, answer: Answer, bare: Bare) -> None:
-    completion, findings = bare
-    shell.table(("with_documents", "without_documents"), [(plain(answer.text), plain(completion.text))])
-    for finding in findings:
+    shell.table(("with_documents", "without_documents"), [(plain(answer.text), plain(bare.completion.text))])
+    for finding in bare.findings:
         shell.tell("ask_without", message=plain(finding.message(shell.language)))
     typer.echo()

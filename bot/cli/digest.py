@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.bootstrap import make_writer, open_ledger, utc_now
+from bot.bootstrap import open_ledger, utc_now
+from bot.building.model import make_writer
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, parse_since, print_json, shell_of
 from bot.digest import Digest, Subject, digest, link

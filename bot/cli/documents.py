@@ -11,21 +11,24 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from bot.answer import Answer, Question
-from bot.bootstrap import fleet_of, make_answerer, make_generator, make_judge, make_personas, open_library
+from bot.bootstrap import make_answerer, open_library
+from bot.building.model import fleet_of, make_generator, make_judge
+from bot.building.persona import make_personas
 from bot.cli.channel_options import refuse_unknown_persona
-from bot.cli.comparing import Bare, bare_json, print_comparison
+from bot.cli.comparing import bare_json, print_comparison
 from bot.cli.errors import Failure, Misuse
 from bot.cli.evidence import print_steps
 from bot.cli.passages import print_found
 from bot.cli.progress import Bars, bars_of
 from bot.cli.shell import Shell, print_json, shell_of
 from bot.cli.trial import chosen_voice
+from bot.details import explain_detail
 from bot.generator import ToolStep
 from bot.intents import Intent
 from bot.persona import PRESETS
 from bot.plain import plain
 from bot.policy import ChannelRules
+from bot.question import Answer, Bare, Question
 from bot.reasons import explain
 from bot.settings import Settings
 from knowledge.base import ScoredPassage
@@ -296,7 +299,8 @@ def _print_answer(shell: Shell, answer: Answer, *, whole: bool, reply: bool = Tr
     decision = answer.decision
     if answer.text and reply:
         typer.echo(plain(answer.text) + "\n")
-    detail = f" ({decision.detail})" if decision.detail else ""
+    told = explain_detail(decision.reason, decision.detail, shell.language)
+    detail = f" ({told})" if told else ""
     explained = explain(decision.reason.value, shell.language)
     shell.tell(f"ask_{decision.action}", reason=explained, detail=detail)
     print_steps(shell, [asdict(step) for step in steps_of(answer)])

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from bot.cli.shell import Shell
+from bot.details import explain_look
 from bot.plain import excerpt, plain
 
 RESULT_CHARS = 600
@@ -24,5 +25,6 @@ def print_pictures(shell: Shell, pictures: Sequence[Mapping[str, Any]]) -> None:
     """Which images belong to a draft's comment and post, and whether the model saw them."""
     for picture in pictures:
         key = "picture_seen" if picture["seen"] else "picture_unseen"
-        line = shell.say(key, of=shell.say(picture["of"]), address=picture["address"], why=picture["why"])
+        why = explain_look(str(picture["why"]), shell.language)
+        line = shell.say(key, of=shell.say(picture["of"]), address=picture["address"], why=why)
         typer.echo(plain(line, one_line=True))

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from bot.bootstrap import open_ledger, utc_now
+from bot.checks.findings import message_in
 from bot.cli.errors import Misuse
 from bot.cli.evidence import print_pictures, print_steps
 from bot.cli.shell import Shell, login, print_json, shell_of
 from bot.cli.translation import translate_all, translation_language
+from bot.details import explain_detail
 from bot.models import Comment, Draft, State
 from bot.plain import excerpt, plain
 from bot.reasons import explain
@@ -241,7 +243,8 @@ def _row(item: Item, shell: Shell, language: Language | None) -> tuple[object, .
 def _print_case(shell: Shell, case: Case, language: Language | None) -> None:
     item, comment = case.item, case.item.comment
     word = state_word(State(comment.state), shell.language)
-    detail = f" ({comment.detail})" if comment.detail else ""
+    told = explain_detail(comment.reason, comment.detail, shell.language)
+    detail = f" ({told})" if told else ""
     typer.echo(plain(f"#{comment.id} {item.channel.name} · {item.post.title} · {comment.url}"))
     typer.echo(plain(f"{word}: {explain(comment.reason, shell.language)}{detail}\n"))
     for turn in case.thread:
@@ -265,7 +268,7 @@ def _print_case(shell: Shell, case: Case, language: Language | None) -> None:
 def _print_draft(shell: Shell, draft: Draft) -> None:
     typer.echo(f"\n{shell.say('draft')} ({plain(draft.model)})\n{_indented(draft.text)}")
     for finding in draft.findings:
-        typer.echo(plain(f"! {finding['message']}", one_line=True))
+        typer.echo(plain(f"! {message_in(finding, shell.language)}", one_line=True))
     print_steps(shell, draft.steps)
     print_pictures(shell, draft.pictures)
     for number, passage in enumerate(draft.passages):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bot.bootstrap import make_writer
+from bot.building.model import make_writer
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell
 from bot.generator import GeneratorError

@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from bot.bootstrap import fleet_of, make_answerer, make_generator, make_judge, open_ledger, open_library
+from bot.bootstrap import make_answerer, open_ledger, open_library
+from bot.building.model import fleet_of, make_generator, make_judge
 from bot.cli.errors import Failure, Misuse
 from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, print_json

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from bot.bootstrap import fleet_of, make_generator, open_ledger, utc_now
+from bot.bootstrap import open_ledger, utc_now
+from bot.building.model import fleet_of, make_generator
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, login, print_json, shell_of
 from bot.cli.trial import run_trial

@@ -1,7 +1,8 @@
 """Makes a prompt small enough for the model's context, by the server's own tokenizer."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import ceil
 
 from bot.generator import GenerationRequest, GeneratorMisconfigured
 from bot.persona import shorten
@@ -14,8 +15,50 @@ PICTURE_TOKENS = 1280
 LEAST_COMMENT_CHARS = 40
 MOST_COUNTS = 4
 
+LEAST_SEEN, MARGIN = 20, 1.25
+"""Prompts that a density is told from, and how much denser than all of them the next one may be."""
+
 Count = Callable[[Sequence[Message]], Awaitable[int | None]]
 """Tokens of messages; None where nobody can tell."""
+
+
+@dataclass(slots=True)
+class Density:
+    """How many tokens a prompt has at most, by what its server told of others: most prompts need no counting.
+
+    English is dense to the same degree everywhere, so that a prompt's ASCII is reckoned by the densest one that was
+    seen. Of other writing nothing is assumed: a byte of it may be a token.
+    """
+
+    most: float = 0.0
+    """Tokens a byte."""
+    seen: int = 0
+
+    def note(self, messages: Sequence[Message], tokens: int) -> None:
+        """A prompt that had `tokens`, all told."""
+        ascii_bytes, others = _bytes(messages)
+        if ascii_bytes and others * 10 <= ascii_bytes:
+            self.most, self.seen = max(self.most, tokens / ascii_bytes), self.seen + 1
+
+    def forget(self) -> None:
+        """Count again: a prompt was longer than reckoned."""
+        self.most, self.seen = 0.0, 0
+
+    def bound(self, messages: Sequence[Message]) -> int:
+        """Tokens, at most."""
+        ascii_bytes, others = _bytes(messages)
+        share = min(1.0, self.most * MARGIN) if self.seen >= LEAST_SEEN else 1.0
+        return ceil(ascii_bytes * share) + others
+
+
+def _bytes(messages: Sequence[Message]) -> tuple[int, int]:
+    """(of ASCII, of all else) in the texts of messages."""
+    parts = [message["content"] for message in messages if isinstance(message["content"], str)]
+    whole = sum(len(text.encode("utf-8", "replace")) for text in parts)
+    others = sum(
+        len(char.encode("utf-8", "replace")) for text in parts for char in text if not char.isascii()
+    )
+    return whole - others, others
 
 
 def smaller(request: GenerationRequest) -> GenerationRequest | None:
@@ -50,17 +93,23 @@ def within(request: GenerationRequest, most: int) -> GenerationRequest | None:
     return made
 
 
-async def fit(request: GenerationRequest, context: int, max_tokens: int, count: Count) -> GenerationRequest:
+async def fit(
+    request: GenerationRequest, context: int, max_tokens: int, count: Count, density: Density
+) -> GenerationRequest:
     """`request` with only as much as leaves `max_tokens` of `context` for the reply. Most requests need no count.
 
     Raises GeneratorMisconfigured when not even the shortest prompt fits, and what `count` raises.
     """
     room = context - max_tokens - TEMPLATE_TOKENS - PICTURE_TOKENS * len(request.pictures)
     for _ in range(MOST_COUNTS):
-        if size(request) <= room:
+        texts = _texts(request)
+        if density.bound(texts) <= room:
             return request
-        tokens = await count(_texts(request))
-        if tokens is None or tokens <= room:
+        tokens = await count(texts)
+        if tokens is None:
+            return request
+        density.note(texts, tokens)
+        if tokens <= room:
             return request
         # As many bytes a token as there were now, and a little less, since the next part may be denser.
         shorter = within(request, int(size(request) * room / tokens * 0.97))

@@ -1,11 +1,10 @@
 """Several servers of one model: the one with the least to do is asked, and another when it fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from openai.types.chat import ChatCompletion
 
@@ -20,14 +19,14 @@ from bot.generator import (
     VoiceRef,
 )
 from bot.prompt import Message, without_system
+from bot.serving.asking import Heard, Told, by, or_none, refuse_other_voice, worse
 from bot.serving.breaker import next_limit
+from bot.serving.http import LASTS
 from bot.serving.member import Clock, Member, path_there
 from bot.serving.server import ModelServer, ServedModel
 
 LOOK_S = 1.0
 """Least time between two looks at a server's queue."""
-
-Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +100,32 @@ class Fleet:
         deadline from now). Raises GeneratorError.
         """
         end = self.until() if until is None else until
-        heard = None if on_text is None else _Heard(on_text)
+        heard = None if on_text is None else Heard(on_text)
+
+        def over() -> bool:
+            return (heard is not None and heard.any) or asyncio.get_running_loop().time() >= end
 
         async def ask(member: Member) -> ChatCompletion:
+            if over():
+                raise GeneratorUnavailable(f"no time was left to ask {member.url}; {LASTS}")
             name = self.model if voice is None else voice.served_as
             with member.asked(name):
-                async with _by(end, member):
+                async with by(end, member.url):
                     answer = await self._chat(member, messages, voice, on_text=heard, **options)
-                _refuse_other_voice(answer, member, voice)
+                refuse_other_voice(answer, member.url, voice)
             self._count(member, answer)
             return answer
 
-        return await self._first_that_works(ask, voice, lambda: heard is not None and heard.any)
+        return await self._first_that_works(ask, voice, over)
 
     async def count_tokens(self, messages: Sequence[Message], voice: VoiceRef | None = None) -> int | None:
         """Tokens of the prompt, by a server's own tokenizer; None where it cannot count. Raises GeneratorError."""
 
         async def ask(member: Member) -> int | None:
-            traits = await member.learn()
-            shown = messages if traits.system_role else without_system(messages)
-            return await member.server.count_tokens(shown, self.model)
+            with member.asked(self.model):
+                traits = await member.learn()
+                shown = messages if traits.system_role else without_system(messages)
+                return await member.server.count_tokens(shown, self.model)
 
         return await self._first_that_works(ask, voice)
 
@@ -129,15 +134,20 @@ class Fleet:
 
         Raises GeneratorError when no server answers.
         """
+
+        async def ask(member: Member) -> None:
+            with member.asked(self.model):
+                await member.learn()
+
         if all(member.traits is None for member in self._members):
-            await self._first_that_works(Member.learn, None)
+            await self._first_that_works(ask, None)
         told = (member.traits.context for member in self._members if member.traits is not None)
         return min((length for length in told if length is not None), default=None)
 
     async def sees_pictures(self) -> bool:
         """Whether every server that answers looks at pictures; False also when none does."""
         asked = [member for member in self._members if self._well(member)]
-        seen = await asyncio.gather(*(_or_none(member.looks()) for member in asked))
+        seen = await asyncio.gather(*(or_none(member.looks()) for member in asked))
         known = [sees for sees in seen if sees is not None]
         return bool(known) and all(known)
 
@@ -207,9 +217,9 @@ class Fleet:
         self,
         ask: Callable[[Member], Awaitable[Told]],
         voice: VoiceRef | None,
-        begun: Callable[[], bool] = lambda: False,
+        over: Callable[[], bool] = lambda: False,
     ) -> Told:
-        """What the first server says that does not fail; `begun` tells that it is too late for another."""
+        """What the first server says that does not fail; `over` tells that it is too late for another."""
         failed: GeneratorError | None = None
         for member in self._in_turn(voice):
             try:
@@ -218,7 +228,7 @@ class Fleet:
                 raise
             except GeneratorError as error:
                 failed = worse(failed, error)
-                if begun():
+                if over():
                     break
         raise (
             failed
@@ -257,7 +267,7 @@ class Fleet:
 
     async def _look(self, member: Member) -> None:
         """At the server's queue, which others may fill too."""
-        figures = await _or_none(member.server.figures())
+        figures = await or_none(member.server.figures())
         waiting = 0 if figures is None else figures.waiting
         member.limit = next_limit(member.limit, self._most, waiting)
 
@@ -273,47 +283,3 @@ class Fleet:
 
         outcomes = await asyncio.gather(*(outcome(member) for member in self._members))
         return list(zip((member.url for member in self._members), outcomes, strict=True))
-
-
-class _Heard:
-    """Hands text on, and knows whether any came."""
-
-    def __init__(self, on_text: OnText) -> None:
-        self._on_text, self.any = on_text, False
-
-    def __call__(self, text: str) -> None:
-        self.any = True
-        self._on_text(text)
-
-
-@asynccontextmanager
-async def _by(end: float, member: Member) -> AsyncIterator[None]:
-    """Gives the block until `end`. Raises GeneratorUnavailable then."""
-    try:
-        async with asyncio.timeout_at(end):
-            yield
-    except TimeoutError as error:
-        raise GeneratorUnavailable(
-            f"{member.url} did not answer within generator.deadline_s; the comment waits"
-        ) from error
-
-
-def worse(one: GeneratorError | None, other: GeneratorError) -> GeneratorError:
-    """Which of two servers' errors to tell: while one may work again, the comment waits for it."""
-    return one if isinstance(one, GeneratorUnavailable) else other
-
-
-def _refuse_other_voice(answer: ChatCompletion, member: Member, voice: VoiceRef | None) -> None:
-    """Raises GeneratorMisconfigured. The base model may be called otherwise: some servers tell its full name."""
-    if voice is not None and answer.model != voice.served_as:
-        raise GeneratorMisconfigured(
-            f"{member.url} answered as {str(answer.model)[:80]!r} where voice {voice.served_as!r} was asked; "
-            "is there a proxy in between that changes names?"
-        )
-
-
-async def _or_none(asked: Awaitable[Told]) -> Told | None:
-    try:
-        return await asked
-    except GeneratorError:
-        return None

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import openai
 
+from adapters.text import clean
 from bot.generator import (
     GeneratorError,
     GeneratorMisconfigured,
@@ -21,6 +22,8 @@ MAX_BYTES = 16 * 1024**2
 MAX_SAID = 200
 """Characters of a server's own words in a message of ours."""
 CONNECT_S = 5.0
+LASTS = "if this lasts, look at the server's log"
+"""What to do about a server that may work again by itself."""
 
 _TOO_LONG = re.compile(r"maximum context length|context_length_exceeded|max_model_len", re.IGNORECASE)
 
@@ -29,20 +32,30 @@ class Unending(httpx2.ReadError):
     """More came than any answer needs."""
 
 
+class Packed(httpx2.ReadError):
+    """The answer is compressed."""
+
+
 class Unreadable(ValueError):
     """The answer came and is none; the message says how."""
 
 
 def bounded_client() -> httpx2.AsyncClient:
-    """Follows no redirect, since the next address would get the key and the prompt, and reads `MAX_BYTES` at most."""
+    """Follows no redirect, since the next address would get the key and the prompt, and reads `MAX_BYTES` at most.
+
+    Nothing is unpacked: 16 MB of gzip can be 16 GB of text.
+    """
     return openai.DefaultAioHttpClient(
         follow_redirects=False,
+        headers={"Accept-Encoding": "identity"},
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         event_hooks={"response": [_bound]},
     )
 
 
 async def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Packed("packed, which was not asked for")
     response.stream = _Bounded(response.stream)
 
 
@@ -72,24 +85,24 @@ def refused(url: str, error: Exception, model: str, secret: str = "") -> Generat
     if isinstance(error, openai.APIStatusError):
         return _from_status(url, error.status_code, _said(error, secret), model)
     if isinstance(error, Unreadable):
-        return GeneratorUnavailable(f"{url} {error}; the comment waits")
+        return GeneratorUnavailable(f"{url} {error}; {LASTS}")
     if isinstance(error, openai.APIConnectionError):
         # The aiohttp transport calls a refused connection a timeout; only the cause tells.
         cause = error.__cause__ if error.__cause__ is not None else error
         if isinstance(cause, Unending):
-            return GeneratorUnavailable(f"{url} sent an answer without end ({cause}); the comment waits")
+            return GeneratorUnavailable(f"{url} sent an answer without end ({cause}); {LASTS}")
+        if isinstance(cause, Packed):
+            return GeneratorUnavailable(f"{url} sent an answer that is {cause}; is there a proxy in between?")
         if isinstance(cause, httpx2.ReadError):
-            return GeneratorUnavailable(f"{url} broke off in the middle of its answer; the comment waits")
+            return GeneratorUnavailable(f"{url} broke off in the middle of its answer; {LASTS}")
         return GeneratorUnavailable(f"{url} cannot be reached ({_line(str(cause))}); is the server running?")
-    return GeneratorUnavailable(
-        f"{url} sent an answer that cannot be read ({type(error).__name__}); the comment waits"
-    )
+    return GeneratorUnavailable(f"{url} sent an answer that cannot be read ({type(error).__name__}); {LASTS}")
 
 
 def _from_status(url: str, status: int, said: str, model: str) -> GeneratorError:
     heading = f"{url} answered {status}" + (f" ({said})" if said else "")
     if status in (408, 409, 425, 429) or status >= 500:
-        return GeneratorUnavailable(f"{heading}; the comment waits")
+        return GeneratorUnavailable(f"{heading}; {LASTS}")
     if 300 <= status < 400:
         return GeneratorMisconfigured(
             f"{url} answered with a redirect ({status}), which is not followed; "
@@ -118,4 +131,4 @@ def _said(error: openai.APIStatusError, secret: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:MAX_SAID]
+    return " ".join(clean(text).split())[:MAX_SAID]

@@ -49,7 +49,9 @@ class Member:
     cached_tokens: int = 0
     looked_at: float | None = None
     """When its queue was last looked at."""
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _learning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Another, since weights may take a minute to load, and who asks other voices is not to wait for them."""
 
     @property
     def url(self) -> str:
@@ -88,7 +90,7 @@ class Member:
 
     async def learn(self) -> Traits:
         """Raises GeneratorError."""
-        async with self._lock:
+        async with self._learning:
             if self.traits is None:
                 lengths = {entry.name: entry.max_model_len for entry in await self.server.models()}
                 self.traits = Traits(lengths.get(self.model), await self._takes_system())
@@ -109,7 +111,7 @@ class Member:
         """
         if voice.served_as in self.loaded:
             return
-        async with self._lock:
+        async with self._loading:
             if voice.served_as in self.loaded:
                 return
             try:

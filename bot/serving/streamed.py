@@ -10,6 +10,7 @@ from openai.types.chat.chat_completion_chunk import Choice, ChoiceDeltaToolCall
 
 from bot.generator import OnText
 from bot.serving.http import Unreadable
+from bot.serving.shape import as_chunk
 
 MOST_CHARS_A_TOKEN = 64
 """A long run of spaces or dashes is one token; more than this on average is no text."""
@@ -21,6 +22,8 @@ class _Written:
     """One choice so far."""
 
     content: list[str] = field(default_factory=list)
+    chars: int = 0
+    """Of its text and of the arguments of its calls."""
     tokens: list[Any] = field(default_factory=list)
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     ended: str | None = None
@@ -44,17 +47,23 @@ async def collect(
                 text = _add(written, choice)
                 if text and choice.index == 0:
                     on_text(text)
-            if most is not None and sum(map(_length, written.values())) > most * max(1, len(written)):
+            if most is not None and sum(one.chars for one in written.values()) > most * max(1, len(written)):
                 raise Unreadable("wrote on beyond max_tokens")
     if first is None or not written or any(one.ended is None for one in written.values()):
         raise Unreadable("broke off in the middle of its answer")
     return _completion(first, written, usage)
 
 
+def runs_on(answer: ChatCompletion, max_tokens: int | None) -> bool:
+    """Whether a choice is longer than `max_tokens` can be."""
+    longest = max(len(choice.message.content or "") if choice.message else 0 for choice in answer.choices)
+    return max_tokens is not None and longest > max_tokens * MOST_CHARS_A_TOKEN
+
+
 async def _chunks(stream: openai.AsyncStream[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
-    async for chunk in stream:
-        # Other JSON, or an error in the stream, is handed through unchecked.
-        if not isinstance(chunk, ChatCompletionChunk):
+    async for piece in stream:
+        chunk = as_chunk(piece)
+        if chunk is None:
             raise Unreadable("streamed something else than a chat completion")
         yield chunk
 
@@ -65,9 +74,10 @@ def _add(written: dict[int, _Written], choice: Choice) -> str:
         raise Unreadable("streamed something else than a chat completion")
     one = written.setdefault(choice.index, _Written())
     text = choice.delta.content if choice.delta and choice.delta.content else ""
-    one.content.append(text)
+    one.content += [text] if text else []
+    one.chars += len(text)
     if choice.logprobs and choice.logprobs.content:
-        one.tokens += [token.model_dump() for token in choice.logprobs.content]
+        one.tokens += [token.model_dump(warnings=False) for token in choice.logprobs.content]
     for piece in (choice.delta.tool_calls if choice.delta else None) or ():
         _add_call(one, piece)
     one.ended = choice.finish_reason or one.ended
@@ -82,11 +92,7 @@ def _add_call(one: _Written, piece: ChoiceDeltaToolCall) -> None:
     if piece.function:
         call["function"]["name"] += piece.function.name or ""
         call["function"]["arguments"] += piece.function.arguments or ""
-
-
-def _length(one: _Written) -> int:
-    arguments = sum(len(call["function"]["arguments"]) for call in one.calls.values())
-    return sum(map(len, one.content)) + arguments
+        one.chars += len(piece.function.arguments or "")
 
 
 def _completion(first: ChatCompletionChunk, written: dict[int, _Written], usage: Any) -> ChatCompletion:
@@ -97,7 +103,7 @@ def _completion(first: ChatCompletionChunk, written: dict[int, _Written], usage:
             "model": first.model,
             "object": "chat.completion",
             "choices": [_choice(index, one) for index, one in sorted(written.items())],
-            "usage": None if usage is None else usage.model_dump(),
+            "usage": None if usage is None else usage.model_dump(warnings=False),
         }
     )
 

@@ -9,10 +9,8 @@ from typing import TypeVar
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Comment, Draft, Post, Reply, State, Voice
+from bot.models import Channel, Comment, Draft, Post, Reply, State
 from bot.store.states import Move, move
-from bot.store.voices import answering
-from bot.voices.routing import voice_for
 
 Row = TypeVar("Row", Post, Channel)
 
@@ -33,8 +31,6 @@ class Work:
     """The thread before the comment, oldest first."""
     answered: bool
     """Our account has already answered it by hand."""
-    voice: Voice | None = None
-    """Who answers it, as of this claim; None: the base model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +186,6 @@ def _works(session: Session, comments: list[Comment]) -> list[Work]:
     posts = _by_id(session, Post, {comment.post_id for comment in comments})
     channels = _by_id(session, Channel, {comment.channel_id for comment in comments})
     answered = _answered(session, comments) if comments else set()
-    voices = answering(session) if comments else []
     return [
         Work(
             comment,
@@ -200,7 +195,6 @@ def _works(session: Session, comments: list[Comment]) -> list[Work]:
             # In a flat thread the answer may have been meant for another comment.
             not channels[comment.channel_id].flat_threads
             and (comment.channel_id, comment.platform_id) in answered,
-            voice_for(comment.platform_id, comment.channel_id, voices),
         )
         for comment in comments
     ]

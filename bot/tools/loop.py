@@ -12,16 +12,22 @@ from openai.types.chat.chat_completion import Choice
 from adapters.text import clean
 from bot.generator import GenerationRequest, GeneratorMisconfigured, RequestRefused, ToolStep
 from bot.numerals import amounts
-from bot.prompt import Message, tool_turn
+from bot.prompt import TOOL_RULES, Message, tool_turn
 from bot.schema import problem
 from bot.tools.base import BadArguments, Tool, ToolError, shortened
 
 MAX_STEPS = 3
 MAX_FAILURES = 2
 """The model is told what was wrong with a call, and may mend it once."""
-MAX_RESULT_CHARS, MAX_ARGUMENT_CHARS, MAX_NAME_CHARS = 1200, 2000, 40
-RESULT_TOKENS = 600
-"""Room of the prompt that is kept free for what tools say."""
+MAX_RESULT_CHARS, MAX_ERROR_CHARS, MAX_ARGUMENT_CHARS, MAX_NAME_CHARS = 1200, 300, 2000, 40
+RESULT_TOKENS = 800
+"""Room of the prompt that is kept free for the calls and what tools say, all of them together."""
+BYTES_A_TOKEN = 3
+"""About: a Chinese character, or most of an English word; numbers and names take fewer."""
+FORM_TOKENS = 200
+"""What a chat template says about how tools are called."""
+LEAST_RESULT = 60
+"""Bytes of room under which no call is worth making."""
 FREE_NUMBERS = frozenset({"0", "1", "100"})
 """May be reckoned with although they stand nowhere."""
 
@@ -63,7 +69,10 @@ class Toolbox:
     @property
     def tokens(self) -> int:
         """What the tools take of a prompt, about."""
-        return RESULT_TOKENS + len(json.dumps(self.options(may_call=True))) // 3 if self else 0
+        if not self:
+            return 0
+        said = json.dumps(self.options(may_call=True), ensure_ascii=False) + TOOL_RULES
+        return RESULT_TOKENS + FORM_TOKENS + _bytes(said) // BYTES_A_TOKEN
 
     def options(self, *, may_call: bool) -> dict[str, Any]:
         """For a request; the tools stand in it also when none may be called, so that the prompt begins the same."""
@@ -81,7 +90,12 @@ class Toolbox:
         if not self:
             return Consulted(list(messages))
         talk, steps, known = list(messages), list[ToolStep](), _known_numbers(request)
-        while len(steps) < MAX_STEPS and sum(step.failed for step in steps) < MAX_FAILURES:
+        left = RESULT_TOKENS * BYTES_A_TOKEN
+        while (
+            len(steps) < MAX_STEPS
+            and sum(step.failed for step in steps) < MAX_FAILURES
+            and left > LEAST_RESULT
+        ):
             choice = (await _asked(ask, talk, {"n": 1, **self.options(may_call=True)})).choices[0]
             if broken := broken_off(choice):
                 return Consulted(talk, (*steps, broken))
@@ -90,8 +104,11 @@ class Toolbox:
                 return Consulted(talk, tuple(steps), choice)
             done = []
             for call in calls:
-                done.append(await self._step(call, known))
-                known |= set(amounts(done[-1][0].result))
+                left -= _bytes("".join(_written(call)))
+                step, said = await self._step(call, known, left)
+                done.append((step, said))
+                known |= set(amounts(step.result))
+                left -= _bytes(said)
             talk += tool_turn([_written(call) for call in calls], [said for _, said in done])
             steps += [step for step, _ in done]
         return Consulted(talk, tuple(steps))
@@ -108,13 +125,13 @@ class Toolbox:
         )
         self._tried = True
 
-    async def _step(self, call: Call, known: set[str]) -> tuple[ToolStep, str]:
-        """What is recorded, and what the model is told."""
+    async def _step(self, call: Call, known: set[str], room: int) -> tuple[ToolStep, str]:
+        """What is recorded, and what the model is told: a result has at most `room` bytes."""
         name, written = clean(call.tool)[:MAX_NAME_CHARS], clean(call.arguments)[:MAX_ARGUMENT_CHARS]
         try:
-            result = await self._result(call, known)
+            result = await self._result(call, known, room)
         except BadArguments as error:
-            said = clean(str(error))[:MAX_RESULT_CHARS]
+            said = clean(str(error))[:MAX_ERROR_CHARS]
             return ToolStep(name, written, said, failed=True), f"error: {said}"
         except ToolError as error:
             # The model is not told more: the line may hold an address of the owner's.
@@ -124,20 +141,32 @@ class Toolbox:
         grounds = bool(result) and self._tools[call.tool].grounds
         return ToolStep(name, written, result, grounds=grounds), result or "nothing was found"
 
-    async def _result(self, call: Call, known: set[str]) -> str:
+    async def _result(self, call: Call, known: set[str], room: int) -> str:
         tool = self._tools.get(call.tool)
         if tool is None:
             raise BadArguments(f"there is no tool {call.tool[:40]!r}; there are: {', '.join(self._tools)}")
         arguments = read_arguments(call.arguments)
         if found := problem(arguments, tool.schema):
             raise BadArguments(found)
+        if room < LEAST_RESULT:
+            raise BadArguments("there is no room left for another result")
         if not tool.grounds:
             _refuse_invented(call.arguments, known)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return shortened(clean(await tool.call(arguments)).strip(), MAX_RESULT_CHARS)
+                return _within(room, clean(await tool.call(arguments)).strip())
         except TimeoutError as error:
             raise ToolError(f"{call.tool} did not answer within {self._timeout_s:g} s") from error
+
+
+def _within(room: int, text: str) -> str:
+    """`text` in at most `room` bytes."""
+    fits = len(text.encode()[:room].decode(errors="ignore"))
+    return shortened(text, min(MAX_RESULT_CHARS, fits))
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 async def _asked(ask: Ask, messages: Sequence[Message], options: dict[str, Any]) -> ChatCompletion:

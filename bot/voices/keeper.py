@@ -1,7 +1,7 @@
 """Keeps the model servers in step with the registry of voices."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,9 +16,15 @@ from bot.store.ledger import Ledger
 from bot.store.voices import KEEPER, Registry
 from bot.voices.canary import CanaryRules, canary_verdict
 from bot.voices.files import intact, served_as
+from bot.voices.routing import voice_for
 
 log = structlog.get_logger()
 
+NO_CHANNEL = 0
+"""Numbers of channels begin with 1."""
+VoiceOf = Callable[[str, int], Awaitable[VoiceRef | None]]
+"""Who answers at present: the platform's number of a comment, and its channel (`NO_CHANNEL`: one without a voice of
+its own). None: the base model. Raises LedgerError."""
 LOOK_S = 10.0
 """How often the servers are asked what they serve while no voice changes: how long a restart goes unnoticed here."""
 
@@ -165,6 +171,16 @@ class Keeper:
 
 def voice_ref(voice: Voice, data_dir: Path) -> VoiceRef:
     return VoiceRef(voice.name, served_as(voice.name, voice.digest), str(data_dir.absolute() / voice.path))
+
+
+async def voice_of(ledger: Ledger, data_dir: Path, comment: str, channel_id: int) -> VoiceRef | None:
+    """A `VoiceOf`. Raises LedgerError."""
+    voice = voice_for(comment, channel_id, await ledger.aread(voices.answering))
+    return voice_ref(voice, data_dir) if voice is not None else None
+
+
+async def no_voice(comment: str, channel_id: int) -> None:
+    """A `VoiceOf`: the base model answers all."""
 
 
 def wanted(registry: Registry) -> list[Voice]:

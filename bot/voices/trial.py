@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.answer import Answer, Answerer
+from bot.answer import Answerer
 from bot.generator import GeneratorError, VoiceRef
+from bot.question import Answer
 from bot.responder import question
 from bot.store.drafting import Work
 
@@ -91,7 +92,7 @@ def summary(voice: str, sides: Sequence[Side]) -> Summary:
 
 async def _side(work: Work, voice: VoiceRef | None, answerer: Answerer, data_dir: Path) -> Side:
     # That somebody has answered it by now is no reason to skip it here.
-    asked = replace(question(work, data_dir), voice=voice, answered_by_human=False)
+    asked = replace(question(work), voice=voice, answered_by_human=False)
     try:
         return _as_side(await answerer.answer(asked))
     except GeneratorError as error:

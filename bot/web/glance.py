@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sqlmodel import Session
 
@@ -18,6 +18,9 @@ from bot.store.review import Item
 from bot.store.stats import Counts
 from bot.voices.canary import Tally
 from knowledge.ingest import Library, Stats
+
+if TYPE_CHECKING:
+    from bot.serving.fleet import ServerUse
 
 T = TypeVar("T")
 
@@ -79,18 +82,27 @@ class Glance:
     generator: GeneratorHealth
     generator_kind: str
     voices: VoicesSeen = field(default_factory=VoicesSeen)
+    servers: "Sequence[ServerUse]" = ()
 
 
 class Watcher:
-    """Gathers glances."""
+    """Gathers glances. `servers` tells what is asked of each model server."""
 
     def __init__(
-        self, *, ledger: Ledger, library: Library, generator: Generator, generator_kind: str, service: Service
+        self,
+        *,
+        ledger: Ledger,
+        library: Library,
+        generator: Generator,
+        generator_kind: str,
+        service: Service,
+        servers: "Callable[[], Sequence[ServerUse]]" = tuple,
     ) -> None:
         self._ledger = ledger
         self._library = library
         self._service = service
         self._generator_kind = generator_kind
+        self._servers = servers
         self._counts = Kept(lambda: ledger.aread(stats.counts), KEPT_S)
         self._glance = Kept(self._gather, KEPT_S)
         self._health = Kept(generator.check, HEALTH_KEPT_S)
@@ -128,6 +140,7 @@ class Watcher:
             await self._health.get(),
             self._generator_kind,
             await self._ledger.aread(voices_seen, datetime.now(UTC) - RETURNED_SHOWN),
+            self._servers(),
         )
 
 

@@ -31,6 +31,7 @@ from bot.answer import Answerer
 from bot.metrics import Metrics
 from bot.settings import Language
 from bot.store.ledger import Ledger, LedgerError
+from bot.voices.keeper import VoiceOf
 from bot.web.glance import Glance, Watcher
 from bot.web.guard import same_origin
 from bot.web.reading import ReadingPages
@@ -81,6 +82,7 @@ class PageParts:
     metrics: Metrics
     ledger: Ledger
     answerer: Answerer
+    voice_of: VoiceOf
     writer: Writer | None
     """None where no model is set up."""
     clock: Clock
@@ -108,6 +110,7 @@ class StatusPages:
         self._trial = TrialPages(
             templates=templates,
             answerer=parts.answerer,
+            voice_of=parts.voice_of,
             has_model=parts.writer is not None,
             language_of=self._language_of,
         )

@@ -8,19 +8,24 @@ POST /try   `question`, `title`, `documents`; the page with the answer, or with 
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, get_args
 
 import jinja2
 from aiohttp import web
 
-from bot.answer import Answer, Answerer, Question
-from bot.generator import GeneratorError
+from bot import pictures
+from bot.answer import Answerer
+from bot.generator import GeneratorError, OnText
 from bot.intents import Intent
 from bot.plain import excerpt, plain
 from bot.policy import ChannelRules
+from bot.question import Answer, Bare, Question
 from bot.reasons import explain
 from bot.settings import Language
+from bot.store.ledger import LedgerError
+from bot.voices.keeper import NO_CHANNEL, VoiceOf
+from bot.web.evidence import aside, evidence_context, writer_line
 from bot.web.guard import Busy, Turns
 from bot.web.reading import text_of
 from bot.web.rendering import html
@@ -34,6 +39,8 @@ QUESTION_CHARS, TITLE_CHARS, QUOTE_CHARS, NOTICE_CHARS = 10_000, 300, 600, 300
 _LOOK_S: Final = 1.0
 """How often to look whether the reader still waits, while nothing is written."""
 _EVERY_INTENT: Final[frozenset[str]] = frozenset(get_args(Intent))
+
+Made = Answer | Bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,6 @@ class Asked:
             language=detect(self.question),
             post_title=self.title[:TITLE_CHARS],
             rules=ChannelRules(send_intents=_EVERY_INTENT),
-            # No document carries one of no tags.
-            scope=None if self.documents else frozenset(),
         )
 
 
@@ -74,11 +79,13 @@ class TrialPages:
         *,
         templates: jinja2.Environment,
         answerer: Answerer,
+        voice_of: VoiceOf,
         has_model: bool,
         language_of: Callable[[web.Request, str | None], Language],
     ) -> None:
         self._templates = templates
         self._answerer = answerer
+        self._voice_of = voice_of
         self._has_model = has_model
         self._language_of = language_of
         self._turns = Turns()
@@ -103,17 +110,24 @@ class TrialPages:
             with self._turns.turn():
                 if stream:
                     return await self._streamed(request, asked, language)
-                return self._page(language, asked, await self._answerer.answer(asked.as_question))
+                return self._page(language, asked, await self._made(asked))
         except Busy:
             return self._refused(language, asked, WORDS[language]["busy"], 429, stream=stream)
-        except (GeneratorError, LibraryError) as error:
+        except (GeneratorError, LedgerError, LibraryError) as error:
             return self._refused(language, asked, str(error), 503, stream=stream)
+
+    async def _made(self, asked: Asked, on_text: OnText | None = None) -> Made:
+        """Raises GeneratorError, LedgerError, LibraryError."""
+        question = replace(asked.as_question, voice=await self._voice_of(asked.question, NO_CHANNEL))
+        if asked.documents:
+            return await self._answerer.answer(question, on_text)
+        return await self._answerer.without_documents(question, on_text)
 
     async def _streamed(self, request: web.Request, asked: Asked, language: Language) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": STREAM})
         await response.prepare(request)
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
-        answering = asyncio.create_task(self._answerer.answer(asked.as_question, pieces.put_nowait))
+        answering = asyncio.create_task(self._made(asked, pieces.put_nowait))
         answering.add_done_callback(lambda _: pieces.put_nowait(None))
         try:
             while (piece := await _next(pieces, request)) is not None:
@@ -125,10 +139,10 @@ class TrialPages:
             await asyncio.gather(answering, return_exceptions=True)
         return response
 
-    async def _last(self, answering: "asyncio.Task[Answer]", language: Language) -> bytes:
+    async def _last(self, answering: "asyncio.Task[Made]", language: Language) -> bytes:
         try:
             context = trial_context(await answering, language)
-        except (GeneratorError, LibraryError) as error:
+        except (GeneratorError, LedgerError, LibraryError) as error:
             return _line(error=excerpt(str(error), NOTICE_CHARS))
         return _line(html=self._templates.get_template("try_result.html").render(context))
 
@@ -145,7 +159,7 @@ class TrialPages:
         self,
         language: Language,
         asked: Asked,
-        answer: Answer | None = None,
+        made: Made | None = None,
         *,
         notice: str = "",
         status: int = 200,
@@ -157,29 +171,58 @@ class TrialPages:
             "asked": asked,
             "has_model": self._has_model,
             "notice": notice,
-            "answered": answer is not None,
-            **(trial_context(answer, language) if answer is not None else {}),
+            "answered": made is not None,
+            **(trial_context(made, language) if made is not None else {}),
         }
         return html(self._templates.get_template("try.html").render(context), status, forms=True)
 
 
-def trial_context(answer: Answer, language: Language) -> dict[str, Any]:
+def trial_context(made: Made, language: Language) -> dict[str, Any]:
     """What `try_result.html` prints."""
+    words, parts = WORDS[language], _bare(language) if isinstance(made, Bare) else _answer(made, language)
+    best = made.completion if isinstance(made, Bare) else made.best
+    return {
+        "words": words,
+        "took": words["took"].format(seconds=f"{made.seconds:.1f}"),
+        "reply": plain(best.text) if best is not None else "",
+        "writer": writer_line(best.model, best.voice, language) if best is not None else "",
+        "given": evidence_context(
+            findings=[finding.entry() for finding in made.findings],
+            steps=[asdict(step) for step in best.steps] if best is not None else (),
+            pictures=() if isinstance(made, Bare) else pictures.evidence(made.pictures),
+            ranking=() if isinstance(made, Bare) else made.ranking,
+            texts=() if isinstance(made, Bare) else [one.text for one in made.candidates],
+            language=language,
+        ),
+        **parts,
+    }
+
+
+def _answer(answer: Answer, language: Language) -> dict[str, Any]:
     words, decision = WORDS[language], answer.decision
     used = answer.best.citations if answer.best is not None else ()
     return {
-        "words": words,
         "action": decision.action,
         "action_word": words[decision.action],
         "reason": explain(decision.reason.value, language),
-        "detail": excerpt(decision.detail, NOTICE_CHARS),
-        "reply": plain(answer.text),
-        "took": words["took"].format(seconds=f"{answer.seconds:.1f}"),
-        "findings": [plain(finding.message(language), one_line=True) for finding in answer.findings],
+        "aside": aside(decision.reason, decision.detail, language, findings=bool(answer.findings)),
+        "checks_word": words["checks"],
         "passages": [
             _passage(number, scored, number - 1 in used, words)
             for number, scored in enumerate(answer.passages, 1)
         ],
+    }
+
+
+def _bare(language: Language) -> dict[str, Any]:
+    words = WORDS[language]
+    return {
+        "action": "bare",
+        "action_word": words["bare"],
+        "reason": words["bare_why"],
+        "aside": "",
+        "checks_word": words["bare_checks"],
+        "passages": None,
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.models import Channel, State
 from bot.plain import excerpt
@@ -11,8 +11,12 @@ from bot.settings import Language
 from bot.store.review import Item
 from bot.translate import needs_translation
 from bot.voices.canary import Tally
+from bot.web.evidence import aside, draft_evidence, writer_line
 from bot.web.glance import Glance
 from bot.web.words import STATES, WORDS, state_word
+
+if TYPE_CHECKING:
+    from bot.serving.fleet import ServerUse
 
 COMMENT_CHARS = 280
 REPLY_CHARS = 600
@@ -39,7 +43,7 @@ def page_context(
     return {
         "words": words,
         "language": language,
-        "troubles": {part: excerpt(text, ERROR_CHARS) for part, text in shown.items()},
+        "troubles": {part: _trouble(part, text, words) for part, text in shown.items()},
         "with_texts": with_texts,
         "glance": glance,
         "well": not shown and glance is not None and not any(c.last_error for c in glance.channels),
@@ -49,6 +53,7 @@ def page_context(
         "languages": _languages(glance, words),
         "tags": _tags(glance, words),
         "generator": _generator(glance, words),
+        "servers": [_server(use, words) for use in glance.servers] if glance else [],
         "voices": _voices(glance, words),
         "returned": _returned(glance, words, moment),
         "latest": [
@@ -56,6 +61,11 @@ def page_context(
             for item in (glance.latest if glance else [])
         ],
     }
+
+
+def _trouble(part: str, text: str, words: Mapping[str, str]) -> str:
+    why = excerpt(text, ERROR_CHARS)
+    return words["comments_wait"].format(why=why) if part == "generator" else why
 
 
 def _states(glance: Glance | None, language: Language) -> list[dict[str, Any]]:
@@ -105,7 +115,21 @@ def _generator(glance: Glance | None, words: Mapping[str, str]) -> str:
         return ""
     if glance.generator_kind == "extractive" and glance.generator.ok:
         return words["extractive"]
+    if glance.generator.ok and glance.servers:
+        return words["model_answers"]
     return excerpt(glance.generator.message, ERROR_CHARS)
+
+
+def _server(use: "ServerUse", words: Mapping[str, str]) -> dict[str, str]:
+    told = [words["server_load"].format(outstanding=use.outstanding, limit=use.limit)]
+    if use.prompt_tokens:
+        told.append(words["server_cache"].format(rate=f"{use.cached_tokens / use.prompt_tokens:.0%}"))
+    return {
+        "url": excerpt(use.url, ERROR_CHARS),
+        "condition": "active" if use.well else "error",
+        "condition_word": words["server_well" if use.well else "server_resting"],
+        "told": " · ".join(told),
+    }
 
 
 def _voices(glance: Glance | None, words: Mapping[str, str]) -> list[dict[str, str]]:
@@ -155,9 +179,9 @@ def _tags(glance: Glance | None, words: Mapping[str, str]) -> str:
 def _decision(
     item: Item, words: Mapping[str, str], language: Language, now: datetime, *, translates: bool
 ) -> dict[str, Any]:
-    comment, state = item.comment, State(item.comment.state)
+    comment, draft, state = item.comment, item.draft, State(item.comment.state)
     sent = item.reply is not None and state is State.SENT
-    text = item.reply.text if sent and item.reply is not None else item.draft.text if item.draft else ""
+    text = item.reply.text if sent and item.reply is not None else draft.text if draft else ""
     return {
         "id": comment.id,
         "translation": excerpt(comment.translations.get(language, ""), COMMENT_CHARS),
@@ -165,13 +189,15 @@ def _decision(
         "state": state.value,
         "state_word": state_word(state, language),
         "reason": explain(comment.reason, language),
-        "detail": excerpt(comment.detail, 120),
+        "aside": aside(comment.reason, comment.detail, language, findings=bool(draft and draft.findings)),
         "channel": item.channel.name,
         "author": excerpt(comment.author_name, 60),
         "post": excerpt(item.post.title, 80),
         "comment": excerpt(comment.text, COMMENT_CHARS),
         "reply": excerpt(text, REPLY_CHARS) if state is not State.SKIPPED else "",
         "reply_word": words["reply" if sent else "draft"],
+        "writer": writer_line(draft.model, draft.voice, language) if draft is not None else "",
+        "given": draft_evidence(draft, language),
         "ago": ago(now, comment.updated_at, words),
     }
 

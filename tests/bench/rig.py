@@ -44,6 +44,10 @@ FAULTS: dict[str, float] = {
 }
 
 
+POST = "Roast the beans for ten minutes at medium heat."
+"""What the replies of `InstantGenerator` rest on: a reply that rests on nothing is not sent by itself."""
+
+
 def word(number: int) -> str:
     """A number as letters: the checks of a reply refuse digits that no document holds."""
     letters = ""
@@ -108,7 +112,7 @@ def _run_site(path: Path, texts: Sequence[str], faults: dict[str, Any], seed: in
     async def main() -> None:
         switches = Faults(seed=seed, hang_s=5.0, retry_after_s=0.2, **faults)
         app = create_site(str(path), refresh_token=TOKEN, faults=switches)
-        [post] = seed_posts(app, [("Roasting at home", "")])
+        [post] = seed_posts(app, [("Roasting at home", POST)])
         seed_comments(app, post, ((f"fan {number}", text) for number, text in enumerate(texts)))
         site = await serve(app)
         ready.send(site.url)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
-from bot.doctor import server_findings
+from bot.doctor.model import server_findings
 from bot.settings import load
 from bot.settings_file import settings_text
 from tests.fakes import FakeOpenAI

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 from urllib.request import Request, urlopen
@@ -25,19 +27,29 @@ from adapters.conformance import CHECKS
 from adapters.registry import GROUP, check_options
 from bot import samples
 from bot.bootstrap import ALL_ROLES
+from bot.checks import Code
 from bot.cli import COMMANDS, load_command
 from bot.demo import SITE_PORT
 from bot.models import State
-from bot.settings import KnowledgeSettings, Settings, load
+from bot.settings import GeneratorSettings, KnowledgeSettings, PersonaSettings, Settings, load
+from bot.store.ledger import connect, sqlite_url
 from tests.bench import knowledge as knowledge_bench
 from tests.bench.pipeline import TARGETS
+from tests.builders import Desk, comment
 from tests.conftest import require
+from tests.fake_thread import in_thread
+from tests.fake_weights import write_weights
+from tests.fakes import FakeOpenAI
 from tests.integration import isso_server
+from tests.vllm.server import FLAGS
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh.md")
 GUIDES = ("docs/knowledge.md", "docs/knowledge.zh.md")
-DOCUMENTS = (*READMES, *GUIDES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md")
+SERVING = ("docs/serving.md", "docs/serving.zh.md")
+DOCUMENTS = (
+    *READMES, *GUIDES, *SERVING, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md", "docker/README.md"
+)  # fmt: skip
 BIN = Path(sys.executable).parent
 POSTGRES = "export REJOINDER__DATABASE__URL="
 ISSO_ADDRESS = "https://comments.example.org"
@@ -86,6 +98,8 @@ class Reader:
             assert words[1] in makefile_targets()
         elif words[0] == "export":
             self.export(words[1])
+        elif "vllm" in words[:2]:
+            assert {word for word in words if word.startswith("--")} <= {*FLAGS, "--host"}
         elif words[:4] == [".venv/bin/python", "-m", "pip", "install"]:
             extra = re.fullmatch(r"\.\[(\w+)\]", words[-1])
             assert extra
@@ -237,10 +251,97 @@ def test_the_commands_of_the_guide_work_one_after_the_other(tmp_path: Path) -> N
         assert measured["quotes"]["my-questions"]["quote2"] == 1.0
 
 
+# --- the guide to a served voice ---
+
+
+def written(body: dict[str, Any]) -> str:
+    """What the model says: a translation where one is asked for, else an answer that a passage holds."""
+    rules = body["messages"][0]["content"]
+    return "样品包多少钱？" if "translate" in rules else "The warranty lasts two years [1]."
+
+
+class Parcels(BaseHTTPRequestHandler):
+    """The web hook that the guide's settings name."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200 if self.headers["Authorization"] == "Bearer 3f9c" else 401)
+        self.end_headers()
+        self.wfile.write(f"Parcel {asked['number']} is in Hamburg.".encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the test's output is for what fails."""
+
+
+@pytest.fixture
+def hook() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Parcels) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def fill_ledger(folder: Path) -> None:
+    """Two comments that a person has yet to decide about, and the channel that the guide names."""
+    ledger = connect(sqlite_url(folder / "data" / "ledger.db"))
+    try:
+        desk = Desk(ledger)
+        desk.add_channel("blog")
+        desk.ingest(comment(1, ASKED[0]), comment(2, ASKED[3]))
+        for work in desk.claim():
+            desk.decide(work, State.REVIEW)
+    finally:
+        ledger.close()
+
+
+def test_the_commands_of_the_guide_to_a_served_voice_work_one_after_the_other(
+    tmp_path: Path, hook: str
+) -> None:
+    """With all of its settings in one file."""
+    samples.copy_documents(tmp_path / "my-documents")
+    write_weights(tmp_path / "my-voice", base="Qwen/base")
+    (tmp_path / "stock.csv").write_text(*fenced(SERVING[0], "csv"), encoding="utf-8")
+    models = [FakeOpenAI(reply=written, max_model_len=8192) for _ in range(2)]
+    exports_first = sorted(commands(SERVING[0]), key=lambda line: not line.startswith("export "))
+    with in_thread(*models), reader(tmp_path) as someone:
+        settings = "\n".join(fenced(SERVING[0], "toml")).replace("http://127.0.0.1:8080", hook)
+        for number, model in enumerate(models):
+            settings = settings.replace(f"http://127.0.0.1:{8000 + number}/v1", model.url)
+        (tmp_path / "rejoinder.toml").write_text(settings, encoding="utf-8")
+        someone.export("PATH=$PWD/.venv/bin:$PATH")
+        for line in exports_first:
+            someone.type(line)
+            if line.startswith("export "):
+                someone.type("rejoinder ingest my-documents/")
+            if line == "rejoinder doctor":
+                fill_ledger(tmp_path)
+        said = someone.output
+    assert said["rejoinder doctor"].count("vLLM 0.32.0") == 2
+    assert "two years" in said['rejoinder ask "How long is the warranty of the Kestrel K2?"']
+    [premise] = [line for line in said if "Since returns are free" in line]
+    assert "takes for granted" in said[premise]
+    assert "10.0%" in said["rejoinder voices show may"]
+    assert "$14 for 250 g" in said["""rejoinder tools try stock '{"value": "Guji"}'"""]
+    assert said["""rejoinder tools try calculator '{"expression": "3 * 14 * 90%"}'"""] == "37.8\n"
+    assert "is closed" in said["""rejoinder tools try opening_hours '{"at": "2026-12-26"}'"""]
+    assert "Hamburg" in said["""rejoinder tools try parcel '{"number": "1001"}'"""]
+    assert "样品包多少钱？" in said["rejoinder review list --translate zh"]
+    assert '<html lang="zh' in (tmp_path / "digest.html").read_text(encoding="utf-8")
+
+
+def first_cells(name: str) -> set[str]:
+    """What the tables explain: the code in their first columns."""
+    return set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| ([^|]*) \|", read(name), re.MULTILINE))))
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_the_guide_to_a_served_voice_explains_every_setting_and_every_finding(name: str) -> None:
+    assert {*GeneratorSettings.model_fields, *PersonaSettings.model_fields, *Code} <= first_cells(name)
+
+
 @pytest.mark.parametrize("name", GUIDES)
 def test_the_guide_explains_every_setting_of_what_finds_by_meaning(name: str) -> None:
-    first_cells = " ".join(re.findall(r"^\| ([^|]*) \|", read(name), re.MULTILINE))
-    explained = set(re.findall(r"`(\w+)`", first_cells))
+    explained = first_cells(name)
     told = r"embedder|reranker|vector_index|milvus|judge"
     assert {key for key in KnowledgeSettings.model_fields if re.match(told, key)} == explained & set(
         KnowledgeSettings.model_fields
@@ -266,14 +367,14 @@ def makefile_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING])
 def test_both_languages_hold_the_same_commands_and_examples(pair: tuple[str, str]) -> None:
-    for language in ("sh", "json", "toml"):
+    for language in ("sh", "json", "toml", "csv"):
         assert fenced(pair[0], language) == fenced(pair[1], language)
     assert commands(pair[0])
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING])
 def test_both_languages_have_the_same_build(pair: tuple[str, str]) -> None:
     def outline(name: str) -> list[str]:
         return re.findall(r"^(#+(?= )|\||- |!(?=\[)|\*\*|```\w*)", read(name), re.MULTILINE)
@@ -283,7 +384,12 @@ def test_both_languages_have_the_same_build(pair: tuple[str, str]) -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     spans = [span for name in DOCUMENTS for span in inline(name) if span.startswith("rejoinder ")]
-    lines = [line for name in (*READMES, *GUIDES) for line in commands(name) if line.startswith("rejoinder ")]
+    lines = [
+        line
+        for name in (*READMES, *GUIDES, *SERVING)
+        for line in commands(name)
+        if line.startswith("rejoinder ")
+    ]
     assert len(spans) > 5
     for line in (*spans, *lines):
         words = shlex.split(line)[1:]
@@ -304,14 +410,14 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_every_setting_that_is_named_exists(tmp_path: Path) -> None:
     sections = Settings.model_fields
-    for name in READMES:
+    for name in (*READMES, *SERVING):
         named = [span.split(".") for span in inline(name) if re.fullmatch(r"[a-z_]+\.[a-z_]+", span)]
         named += [
             span.lower().removeprefix("rejoinder__").split("__")
             for span in re.findall(r"REJOINDER__[A-Z_]+", read(name))
         ]
-        named = [pair for pair in named if pair[-1] not in ("toml", "txt")]
-        assert len(named) >= 4
+        named = [pair for pair in named if pair[-1] not in ("toml", "txt", "json", "safetensors")]
+        assert len(named) >= 3
         for section, key in named:
             assert key in getattr(sections[section].annotation, "model_fields", {}), f"{section}.{key}"
         for block in (*fenced(name, "toml"), *fenced(GUIDES[0], "toml")):
@@ -329,9 +435,7 @@ def test_the_addresses_of_the_demo_are_its_defaults(name: str) -> None:
 
 @pytest.mark.parametrize("name", READMES)
 def test_every_state_and_every_role_is_explained(name: str) -> None:
-    first_cells = " ".join(re.findall(r"^\| ([^|]*) \|", read(name), re.MULTILINE))
-    explained = set(re.findall(r"`(\w+)`", first_cells))
-    assert set(State) | ALL_ROLES <= explained
+    assert set(State) | ALL_ROLES <= first_cells(name)
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -351,10 +455,19 @@ def test_the_guides_table_of_figures_holds_the_targets_of_its_benchmark(name: st
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_relative_link_and_image_leads_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", read(name))
-    assert links or name == "docs/adapters.md"
+    assert links or name in ("docs/adapters.md", "docker/README.md")
     for link in links:
         if not link.startswith(("http://", "https://")):
-            assert (ROOT / name).parent.joinpath(link.partition("#")[0]).is_file(), link
+            file, _, heading = link.partition("#")
+            target = (ROOT / name).parent / file if file else ROOT / name
+            assert target.is_file(), link
+            assert not heading or heading in anchors(target), link
+
+
+def anchors(file: Path) -> set[str]:
+    """The headings as links write them."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/adapters.md"])

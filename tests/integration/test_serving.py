@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.doctor import Finding, server_findings
+from bot.doctor import Finding
+from bot.doctor.model import server_findings
 from bot.models import State
 from bot.settings import Settings
 from bot.store import review, stats

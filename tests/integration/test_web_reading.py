@@ -35,10 +35,13 @@ async def serving(
     *,
     host: str = "127.0.0.1",
     generator: Generator | None = None,
+    generator_settings: Mapping[str, Any] | None = None,
+    **sections: Any,
 ) -> AsyncIterator[Page]:
     """The pages an hour after the comments of `tests.builders`."""
     given = {} if model is None else {"kind": "vllm", "base_url": model.url, "model": "base", "deadline_s": 5}
-    settings = Settings(data_dir=folder, web={"host": host, "port": 0}, generator=given)
+    given |= generator_settings or {}
+    settings = Settings(data_dir=folder, web={"host": host, "port": 0}, generator=given, **sections)
     clock = FakeClock()
     clock.forward(3600)
     service = assemble(settings, roles=ALL_ROLES, generator=generator, clock=clock)
@@ -278,7 +281,9 @@ async def test_pages_with_forms_send_them_only_home(page: Page) -> None:
 
 async def test_a_reply_streams_in_before_the_decision(served: Page, model: FakeOpenAI) -> None:
     model.replies = ["[unknown] I don't know that yet."]
-    status, text = await post(served, "try", {"question": "How long?", "lang": "en"}, STREAM)
+    status, text = await post(
+        served, "try", {"question": "How long?", "lang": "en", "documents": "on"}, STREAM
+    )
     lines = [json.loads(line) for line in text.splitlines()]
     assert status == 200
     assert "".join(line["piece"] for line in lines[:-1]) == model.replies[0]

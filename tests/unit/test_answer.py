@@ -1,11 +1,12 @@
 """The path from a comment to a decision: what is asked of the retriever, verbatim answers, the judge."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from bot.answer import Answer, Answerer, Question
+from bot.answer import Answerer
 from bot.extractive import ExtractiveGenerator
 from bot.generator import (
     Completion,
@@ -14,10 +15,12 @@ from bot.generator import (
     GeneratorUnavailable,
     OnText,
     ToolStep,
+    VoiceRef,
 )
 from bot.judge import Judge
 from bot.persona import Persona
 from bot.policy import ChannelRules, Thresholds, TriageRules
+from bot.question import Answer, Question
 from bot.verbatim import MODEL
 from knowledge.base import Passage, ScoredPassage
 from tests.generators import PlainGenerator
@@ -159,7 +162,7 @@ class Several(PlainGenerator):
         return [Completion(text, True, cited, "m", None, "h", steps=self.steps) for text in self.texts]
 
 
-def answerer(parts: Recorded, generator: Several) -> Answerer:
+def answerer(parts: Recorded, generator: Several, deadline_s: float = 30.0) -> Answerer:
     return Answerer(
         retriever=parts,
         generator=generator,
@@ -168,6 +171,7 @@ def answerer(parts: Recorded, generator: Several) -> Answerer:
         thresholds=Thresholds(0.7),
         triage_rules=TriageRules(),
         candidates=3,
+        deadline_s=deadline_s,
     )
 
 
@@ -201,8 +205,60 @@ async def test_a_named_persona_answers_and_an_unknown_name_falls_back() -> None:
 
 async def test_without_documents_the_model_sees_none_and_they_still_judge_it() -> None:
     generator = Several("Parcels travel by balloon from Reykjavik.")
-    completion, findings = await answerer(Recorded(scored(PROSE)), generator).without_documents(QUESTION)
+    bare = await answerer(Recorded(scored(PROSE)), generator).without_documents(QUESTION)
     [request] = generator.requests
     assert (request.passages, request.persona.grounded, request.candidates) == ((), False, 1)
-    assert completion.text == generator.texts[0]
-    assert {finding.code for finding in findings} == {"name", "unsupported"}
+    assert bare.completion.text == generator.texts[0]
+    assert {finding.code for finding in bare.findings} == {"name", "unsupported"}
+
+
+class Endless(Several):
+    """Is never done with fitting a prompt."""
+
+    async def fit(self, request: GenerationRequest) -> GenerationRequest:
+        await asyncio.Event().wait()
+        return request
+
+
+async def test_what_comes_before_the_writing_is_under_the_deadline_too() -> None:
+    with pytest.raises(GeneratorUnavailable, match="deadline_s"):
+        await answerer(Recorded(scored(PROSE)), Endless(), deadline_s=0.01).answer(QUESTION)
+
+
+async def test_the_writing_has_what_is_left_of_the_deadline() -> None:
+    generator = Several(GOOD_REPLY)
+    end = asyncio.get_running_loop().time() + 20
+    await answerer(Recorded(scored(PROSE)), generator, deadline_s=20).answer(QUESTION)
+    [request] = generator.requests
+    assert request.until is not None
+    assert end <= request.until < asyncio.get_running_loop().time() + 20
+
+
+class Voiced(PlainGenerator):
+    """Keeps who was asked to write."""
+
+    def __init__(self) -> None:
+        self.voices: list[VoiceRef | None] = []
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
+        self.voices.append(request.voice)
+        return [Completion("We ship to Canada.", True, (0,), "base", None, "")]
+
+
+async def test_who_writes_is_asked_after_the_search_so_that_a_change_counts_at_once() -> None:
+    parts, generator = Recorded(scored(PROSE)), Voiced()
+    mia = VoiceRef("mia-1", "mia-1-0a", "/voices/mia-1-0a")
+
+    async def live() -> VoiceRef:
+        assert parts.asked, "the search came first"
+        return mia
+
+    answerer = Answerer(
+        retriever=parts,
+        generator=generator,
+        persona=PERSONA,
+        thresholds=Thresholds(0.7),
+        triage_rules=TriageRules(),
+    )
+    await answerer.answer(Question("Do you ship to Canada?", "en", rules=OPEN), voice=live)
+    assert generator.voices == [mia]

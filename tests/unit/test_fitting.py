@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.generator import GenerationRequest, GeneratorMisconfigured, ThreadTurn
 from bot.prompt import Message
-from bot.serving.fitting import TEMPLATE_TOKENS, fit, size, smaller
+from bot.serving.fitting import LEAST_SEEN, TEMPLATE_TOKENS, Density, fit, size, smaller
 from knowledge.base import Passage, ScoredPassage
 
 
@@ -62,13 +62,15 @@ def test_the_last_passage_and_the_oldest_turn_go_first() -> None:
 
 async def test_a_prompt_with_fewer_bytes_than_there_are_tokens_is_not_counted() -> None:
     count = Tokenizer(4)
-    assert await fit(BARE, 100_000, 400, count) is BARE
+    assert await fit(BARE, 100_000, 400, count, Density()) is BARE
     assert count.asked == 0
 
 
 async def test_a_prompt_that_fits_by_the_servers_count_stays_whole() -> None:
     count = Tokenizer(4)
-    assert await fit(REQUEST, size(REQUEST) // 4 + 400 + TEMPLATE_TOKENS + 1, 400, count) is REQUEST
+    assert (
+        await fit(REQUEST, size(REQUEST) // 4 + 400 + TEMPLATE_TOKENS + 1, 400, count, Density()) is REQUEST
+    )
     assert count.asked == 1
 
 
@@ -78,21 +80,42 @@ async def test_what_is_fitted_leaves_the_reply_its_room_after_a_few_counts(
     bytes_a_token: float, context: int
 ) -> None:
     count = Tokenizer(bytes_a_token)
-    made = await fit(REQUEST, context, 400, count)
+    made = await fit(REQUEST, context, 400, count, Density())
     assert size(made) / bytes_a_token <= context - 400 - TEMPLATE_TOKENS + 1
     assert count.asked <= 4
 
 
 async def test_a_context_too_small_for_the_rules_is_told_in_one_line() -> None:
     with pytest.raises(GeneratorMisconfigured, match="--max-model-len") as caught:
-        await fit(REQUEST, 300, 100, Tokenizer(4))
+        await fit(REQUEST, 300, 100, Tokenizer(4), Density())
     assert "\n" not in str(caught.value)
     with pytest.raises(GeneratorMisconfigured, match="max_tokens"):
-        await fit(BARE, 300, 400, Tokenizer(4))
+        await fit(BARE, 300, 400, Tokenizer(4), Density())
 
 
 async def test_where_nobody_can_count_the_prompt_stays_whole() -> None:
     async def unknown(messages: Sequence[Message]) -> None:
         return None
 
-    assert await fit(REQUEST, 1000, 100, unknown) is REQUEST
+    assert await fit(REQUEST, 1000, 100, unknown, Density()) is REQUEST
+
+
+async def test_after_some_prompts_the_like_of_them_are_not_counted() -> None:
+    count, density = Tokenizer(4), Density()
+    context = size(REQUEST) // 2 + 400
+    for _ in range(LEAST_SEEN):
+        assert await fit(REQUEST, context, 400, count, density) is REQUEST
+    assert await fit(REQUEST, context, 400, count, density) is REQUEST
+    assert count.asked == LEAST_SEEN
+    density.forget()
+    await fit(REQUEST, context, 400, count, density)
+    assert count.asked == LEAST_SEEN + 1
+
+
+def test_a_byte_of_chinese_may_be_a_token_however_english_was_counted() -> None:
+    density = Density()
+    for _ in range(LEAST_SEEN):
+        density.note([{"role": "user", "content": "a" * 4000}], 1000)
+        density.note([{"role": "user", "content": "豆" * 400}], 1200)
+    assert density.bound([{"role": "user", "content": "a" * 400}]) == 125
+    assert density.bound([{"role": "user", "content": "豆" * 400}]) == 1200

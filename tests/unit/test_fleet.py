@@ -136,6 +136,51 @@ async def test_the_deadline_is_one_for_all_servers() -> None:
         assert sum(yard.asked) == 1
 
 
+async def test_a_server_that_hangs_casts_no_doubt_on_the_one_for_which_no_time_is_left() -> None:
+    async with running_yard(deadline_s=0.2) as yard:
+        await yard.ask()
+        yard.one.fault = "hang"
+        for _ in range(FAILURES):
+            with pytest.raises(GeneratorUnavailable, match="deadline"):
+                await yard.ask()
+        assert [use.well for use in yard.fleet.uses()] == [False, True]
+        assert await yard.ask() == "two"
+
+
+async def test_a_request_without_time_is_no_failure_of_any_server(yard: Yard) -> None:
+    for _ in range(FAILURES):
+        with pytest.raises(GeneratorUnavailable, match="no time"):
+            await yard.ask(until=asyncio.get_running_loop().time())
+    assert yard.asked == (0, 0)
+    assert [use.well for use in yard.fleet.uses()] == [True, True]
+
+
+async def test_a_server_that_cannot_count_is_left_alone_as_one_that_cannot_write(yard: Yard) -> None:
+    yard.one.fault = "500"
+    for _ in range(FAILURES):
+        assert await yard.fleet.count_tokens(HELLO) is not None
+    assert [use.well for use in yard.fleet.uses()] == [False, True]
+    assert yard.fleet.outstanding("base") == 0
+
+
+async def test_while_a_voice_is_loaded_others_go_on_answering(
+    yard: Yard, voice: VoiceRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(server: ModelServer, name: str, path: str) -> None:
+        begun.set()
+        await go.wait()
+
+    monkeypatch.setattr(ModelServer, "load_voice", slow)
+    loading = asyncio.create_task(yard.fleet.load(voice))
+    await begun.wait()
+    assert await yard.ask() == "one"
+    assert not loading.done()
+    go.set()
+    await loading
+
+
 async def test_a_server_that_fails_again_and_again_is_left_alone_and_then_probed_once(yard: Yard) -> None:
     yard.one.fault = "500"
     for _ in range(FAILURES):

@@ -211,3 +211,15 @@ async def test_neither_key_nor_password_is_ever_told(fake: FakeOpenAI) -> None:
         assert "wr0ng-key" not in text
         assert "passw0rd" not in text
     await server.aclose()
+
+
+@pytest.mark.parametrize("fault", ["503", "429", "disconnect", "broken_json"])
+async def test_an_error_tells_what_to_do_to_commands_too_where_no_comment_waits(
+    fake: FakeOpenAI, server: ModelServer, fault: Fault
+) -> None:
+    fake.fault = fault
+    for asked in (server.chat(HELLO, model="base"), server.load_voice("ada-1", "/nowhere")):
+        with pytest.raises(GeneratorUnavailable) as caught:
+            await asked
+        assert "comment" not in str(caught.value)
+        assert "look at the server's log" in str(caught.value) or "is the server running" in str(caught.value)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.bootstrap import make_persona, make_personas
+from bot.building.persona import make_persona, make_personas
 from bot.cli.channel_options import checked_rules
 from bot.cli.errors import Misuse
-from bot.doctor import persona_findings
+from bot.doctor.channels import persona_findings
 from bot.extractive import ExtractiveGenerator
 from bot.generator import GenerationRequest
 from bot.models import Channel

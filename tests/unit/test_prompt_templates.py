@@ -40,6 +40,7 @@ MARKS = (
     "<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[SYSTEM_PROMPT]", "[IMG]", "<<SYS>>",
     "<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>", "<|turn>", "<turn|>", "<|tool_call>", "<tool_call|>",
     "<start_of_image>", "<unused99>", "<｜Assistant｜>", "<|channel|>", "<function=pay>", "<image_soft_token>",
+    "[gMASK]", "<sop>", "<eop>", "<｜tool▁calls▁begin｜>", "<tool▁sep>", "<seed:bos>", "<fim-prefix>", "<ctrl99>",
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from knowledge.base import Passage, ScoredPassage
 from tests.builders import START, Desk, comment
 from tests.generators import PlainGenerator
 
-SETTINGS = ServiceSettings(max_attempts=3, retry_s=10, retry_max_s=600, workers=4)
+SETTINGS = ServiceSettings(beat_s=0.05, max_attempts=3, retry_s=10, retry_max_s=600, workers=4)
 PASSAGE = Passage(1, 1, "notes.md", "Notes", "", None, 0, "Roast the beans for ten minutes.", "en")
 
 
@@ -109,7 +109,7 @@ async def test_the_channels_persona_answers(bench: Bench) -> None:
     bench.desk.ledger.write(channels.set_rules, "demo", {"persona": "expert"})
     bench.desk.ingest(comment(1))
     [work] = bench.desk.claim()
-    assert question(work, Path()).persona == "expert"
+    assert question(work).persona == "expert"
 
 
 async def test_what_the_owner_opened_is_ready_with_all_its_evidence(bench: Bench) -> None:
@@ -247,6 +247,28 @@ async def test_when_stopping_no_further_comment_is_taken(bench: Bench) -> None:
     bench.responder.stop()
     await bench.responder.tick()
     assert bench.rows()[0].state == State.NEW
+
+
+async def test_a_comment_that_arrives_later_does_not_wait_for_a_slow_draft(bench: Bench) -> None:
+    begun, release = asyncio.Event(), asyncio.Event()
+    generate = bench.generator.generate
+
+    async def slow(request: GenerationRequest, on_text: OnText | None = None) -> list[Completion]:
+        if "slow" in request.comment:
+            begun.set()
+            await release.wait()
+        return await generate(request)
+
+    bench.generator.generate = slow  # type: ignore[method-assign]
+    bench.desk.ingest(comment(1, "How slow do I roast the beans?"))
+    tick = asyncio.create_task(bench.responder.tick())
+    async with asyncio.timeout(10):
+        await begun.wait()
+        bench.desk.ingest(comment(2))
+        while [row.state for row in bench.rows()] != [State.NEW, State.REVIEW]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    release.set()
+    await tick
 
 
 async def test_a_slow_draft_does_not_hold_up_the_others(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from bot.serving.fleet import Fleet
 from bot.serving.server import ModelServer
 from bot.tools.base import ToolError
 from bot.tools.calculator import Calculator
+from bot.tools.loop import BYTES_A_TOKEN, RESULT_TOKENS
 from bot.vllm import VLLMGenerator
 from tests.fakes import FakeOpenAI
 
@@ -225,3 +226,30 @@ async def test_the_rules_of_tools_stand_in_the_constant_part() -> None:
     systems = {body["messages"][0]["content"] for body in server.requests}
     assert len(systems) == 1
     assert "Call the tool before you say" in systems.pop()
+
+
+@pytest.mark.parametrize("line", ["拿铁：十二元，大杯\n", "Latte: twelve dollars, large\n"])
+async def test_calls_and_results_together_keep_to_the_room_that_the_prompt_leaves_them(line: str) -> None:
+    _, completion = await told([LATTE], [LATTE], [LATTE], tools=[Prices(line * 400)])
+    assert completion.text == "It costs $12."
+    kept = sum(len((step.arguments + step.result).encode()) for step in completion.steps)
+    assert 0.9 * RESULT_TOKENS * BYTES_A_TOKEN < kept <= RESULT_TOKENS * BYTES_A_TOKEN
+    assert all(step.result.endswith(line.strip()) for step in completion.steps), "whole lines"
+
+
+async def test_a_call_without_room_for_its_result_is_not_made() -> None:
+    tool = Prices("拿铁：十二元\n" * 400)
+    _, completion = await told([LATTE, LATTE, LATTE], tools=[tool])
+    assert len(tool.asked) == 1
+    assert [step.failed for step in completion.steps] == [False, True, True]
+    assert "no room" in completion.steps[-1].result
+
+
+async def test_declared_tools_take_their_room_off_the_prompt() -> None:
+    async with speaking(tools=[Prices()]) as (server, generator):
+        server.max_model_len = 2200
+        long = replace(REQUEST, comment="Which of the lattes that you showed is the one? " * 40)
+        assert len((await generator.fit(long)).comment) < len(long.comment)
+    async with speaking(tools=[]) as (server, generator):
+        server.max_model_len = 2200
+        assert await generator.fit(long) == long

@@ -281,6 +281,9 @@ async def test_closing_twice_is_harmless(generator: VLLMGenerator) -> None:
         ("<think>never ends", "", True),
         ("[Unknown]: no idea", "no idea", False),
         ("我不知道。[unknown]", "我不知道。", False),
+        ("［ UNKNOWN ］我不知道。", "我不知道。", False),
+        ("Order at evil\u200b.sh\x00op\u202e, \ud83d ok", "Order at evil.shop, \ufffd ok", True),
+        ("Enjoy 👩\u200d🍳, fri\u200dend", "Enjoy 👩\u200d🍳, friend", True),
     ],
 )
 def test_thoughts_and_marks_are_taken_off(content: str | None, text: str, known: bool) -> None:
@@ -292,6 +295,7 @@ def test_thoughts_and_marks_are_taken_off(content: str | None, text: str, known:
     [
         ("A [1]. B [2][1].", "A. B.", (0, 1)),
         ("甲[1，2]。", "甲。", (0, 1)),
+        ("甲【1】，乙［2］。", "甲，乙。", (0, 1)),
         ("Nothing cited.", "Nothing cited.", ()),
         ("Too far [9].", "Too far.", ()),
         ("Zero [0].", "Zero.", ()),

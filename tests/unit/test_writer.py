@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.bootstrap import make_writer
+from bot.building.model import make_writer
 from bot.generator import GeneratorUnavailable
 from bot.settings import Settings
 from bot.writer import TextRefused, Writer

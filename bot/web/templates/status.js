@@ -10,6 +10,8 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("now");
     const old = document.getElementById("now");
     gone.hidden = true;
+    // What the reader has unfolded stays unfolded.
+    for (const one of old.querySelectorAll("details[open]")) fresh?.querySelector(`#${one.id}`)?.setAttribute("open", "");
     if (fresh && fresh.innerHTML !== old.innerHTML && !String(getSelection())) old.replaceWith(fresh);
   } catch {
     gone.hidden = false;

@@ -1,0 +1,1 @@
+"""Builds single parts from the settings, for `bot.bootstrap`, which puts them together."""
