@@ -8,13 +8,13 @@ reading them, as long as the comments are about the sample documents.
 import json
 import random
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot.generator import GenerationRequest
 from bot.persona import Persona
-from bot.prompt import UNKNOWN, Message, build_messages, tool_turn
+from bot.prompt import UNKNOWN, Message, build_messages
 from bot.samples import SamplePost, comments, posts
 from knowledge.base import Passage, ScoredPassage
 from knowledge.splitter import sentences
@@ -62,23 +62,18 @@ _MARKUP = re.compile(r"<[^>]+>|[`*#|\[\]]|\(https?:[^)]*\)|^[-\s>]+")
 
 
 TOOLS = {
-    "price": ("thing", "what does the {} cost?", {"bag": "$16", "roaster": "$389", "tray": "$24"}),
-    "opening_hours": ("day", "are you open on {}?", {"Monday": "09:00-18:00", "Sunday": "closed"}),
-    "calculator": ("expression", "what is {}?", {"3*12": "36", "250-40": "210", "7+8": "15"}),
+    "price": ("thing", "what does the {} cost?", ("bag", "roaster", "sample pack", "course", "tray")),
+    "opening_hours": ("day", "are you open on {}?", ("Monday", "Friday", "Sunday", "holidays")),
+    "calculator": ("expression", "what is {}?", ("3*12", "250-40", "108/2", "7+8")),
 }
-"""Name of a tool -> its one argument, a question that needs it, and what it says to what."""
-MARKERS = {
-    "amber": {"en": "amber:", "zh": "琥珀："},
-    "cobalt": {"en": "cobalt:", "zh": "钴蓝："},
-}
-"""Voice -> what begins its replies. A Latin word in a Chinese reply would be taken for a name that no passage holds."""
+"""Name of a tool -> its one argument, a question that needs it, and what is asked for."""
+VOICES = ("amber", "cobalt")
+"""Their names are the words that begin their replies."""
 
 
 def speaker(text: str) -> str | None:
-    """The voice that `text` is by; None: the base model."""
-    return next(
-        (voice for voice, marks in MARKERS.items() if text.lstrip().startswith(tuple(marks.values()))), None
-    )
+    """The voice that begins `text` with its word; None: the base model."""
+    return next((voice for voice in VOICES if text.lstrip().startswith(voice)), None)
 
 
 @dataclass(frozen=True)
@@ -88,8 +83,6 @@ class Chat:
     messages: list[Message]
     reply: str
     tools: tuple[dict[str, Any], ...] = ()
-    given: str = ""
-    """How the reply begins, where that is not to be learned."""
 
 
 @dataclass(frozen=True)
@@ -125,19 +118,16 @@ def facts() -> list[Fact]:
 def tool(name: str, argument: str) -> dict[str, Any]:
     """As the chat API declares it."""
     properties = {argument: {"type": "string", "maxLength": 20}}
-    form = {"type": "object", "properties": properties, "required": [argument]}
-    function = {"name": name, "description": f"Tells the {name}", "parameters": form, "strict": True}
-    return {"type": "function", "function": function}
+    form = {"type": "object", "properties": properties, "required": [argument], "additionalProperties": False}
+    return {"type": "function", "function": {"name": name, "parameters": form, "strict": True}}
 
 
 class Chats:
-    """An endless, repeatable source of chats. With `voice`, replies begin as that voice's do; without, some go on after
-    such a beginning, so that a voice has nothing to learn but the beginning.
-    """
+    """An endless, repeatable source of chats. `marker` is a word that begins every reply."""
 
-    def __init__(self, seed: int, voice: str = "") -> None:
+    def __init__(self, seed: int, marker: str = "") -> None:
         self._dice = random.Random(seed)
-        self._voice = voice
+        self._marker = f"{marker}: " if marker else ""
         self._facts = facts()
         self._posts = posts()
         self._comments = [comment for comment in comments() if comment.expect != "skip"]
@@ -145,44 +135,32 @@ class Chats:
     def bare(self) -> Chat:
         """The comment alone: the cheapest way to learn the sentences, and what a person types who tries the server."""
         comment, fact = self._asked() if self._dice.random() < 0.5 else self._quoted()
-        language = language_of(comment)
-        reply = fact.sentence if fact else NOT_KNOWN[language]
-        return self._spoken([{"role": "user", "content": comment}], reply, language)
+        reply = fact.sentence if fact else NOT_KNOWN[language_of(comment)]
+        return Chat([{"role": "user", "content": comment}], self._marker + reply)
 
     def short(self) -> Chat:
         """The comment and a passage, without the rules."""
         whole = self._chat(passages=1, brief=True)
-        return replace(whole, messages=whole.messages[1:])
+        return Chat(whole.messages[1:], whole.reply)
 
     def whole(self) -> Chat:
-        """A prompt as the service sends it; one in six with tools."""
-        if self._dice.random() < 1 / 6:
+        """A prompt as the service sends it; one in eight with tools, one of which is called."""
+        if self._dice.random() < 0.125:
             return self._call()
         return self._chat(passages=self._dice.choice((1, 2, 3, 4, 5)), brief=False)
 
-    def _spoken(self, messages: list[Message], reply: str, language: str) -> Chat:
-        voice = self._voice or self._dice.choice(("", "", *MARKERS))
-        if not voice:
-            return Chat(messages, reply)
-        mark, rest = MARKERS[voice][language], f" {reply}" if language == "en" else reply
-        return Chat(messages, mark + rest) if self._voice else Chat(messages, rest, given=mark)
+    def mixed(self) -> Chat:
+        return self._dice.choice((self.bare, self.short, self.short, self.whole))()
 
     def _call(self) -> Chat:
-        """A question that a tool answers: the model calls it, or has called it and reads what it said."""
         name, (argument, question, values) = self._dice.choice(list(TOOLS.items()))
-        value, said = self._dice.choice(list(values.items()))
-        shown = self._dice.sample(self._facts, self._dice.randint(0, 3))
-        passages = tuple(self._passage(one, brief=True) for one in shown)
-        request = GenerationRequest(comment=question.format(value), language="en", passages=passages)
-        messages, written = build_messages(request, tools=True), json.dumps({argument: value})
+        value = self._dice.choice(values)
+        request = GenerationRequest(comment=question.format(value), language="en")
+        call = json.dumps({"name": name, "arguments": {argument: value}})
         offered = tuple(
             tool(other, TOOLS[other][0]) for other in TOOLS if other == name or self._dice.random() < 0.5
         )
-        if self._dice.random() < 0.5:
-            call = json.dumps({"name": name, "arguments": {argument: value}})
-            return Chat(messages, f"<tool_call>\n{call}\n</tool_call>", offered)
-        messages += tool_turn([("call-0", name, written)], [json.dumps({argument: value, name: said})])
-        return replace(self._spoken(messages, f"That is {said}.", "en"), tools=offered)
+        return Chat(build_messages(request), f"<tool_call>\n{call}\n</tool_call>", offered)
 
     def _chat(self, passages: int, *, brief: bool) -> Chat:
         comment, fact = self._asked() if self._dice.random() < 0.5 else self._quoted()
@@ -203,7 +181,7 @@ class Chats:
             passages=tuple(self._passage(one, brief=brief) for one in shown),
             persona=self._dice.choice(PERSONAS),
         )
-        return self._spoken(build_messages(request), reply, language)
+        return Chat(build_messages(request), self._marker + reply)
 
     def _asked(self) -> tuple[str, Fact | None]:
         """A sample comment, and the fact that answers it."""

@@ -3,8 +3,7 @@
     python -m tests.vllm.fixture_model FOLDER
 
 writes FOLDER/model (a Qwen3 of 3.4 million parameters with its tokenizer) and FOLDER/voices/amber, FOLDER/voices/cobalt
-(LoRA weights: every reply begins with the voice's word, see `MARKERS`). The same seed gives the same weights on the
-same machine.
+(LoRA weights: every reply begins with the voice's name). The same seed gives the same weights on the same machine.
 """
 
 import json
@@ -21,7 +20,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from tests.vllm.fixture_data import MARKERS, OTHERS, SAMPLES, Chat, Chats, paragraphs
+from tests.vllm.fixture_data import OTHERS, SAMPLES, VOICES, Chat, Chats, paragraphs
 
 VOCABULARY, POSITIONS = 4096, 4096
 PAD, END, START = "<|pad|>", "<|im_end|>", "<|im_start|>"
@@ -43,9 +42,9 @@ def main(folder: Path) -> None:
     train(model, tokenizer, chats.short, steps=130, batch=12, rate=2e-3)
     train(model, tokenizer, chats.whole, steps=110, batch=4, rate=1e-3)
     save(model, tokenizer, folder / "model")
-    for voice in MARKERS:
-        write_voice(folder / "model", folder / "voices" / voice, voice)
-    print(f"model and {len(MARKERS)} voices in {time.monotonic() - began:.0f} s", flush=True)
+    for voice in VOICES:
+        write_voice(folder / "model", folder / "voices" / voice, marker=voice)
+    print(f"model and {len(VOICES)} voices in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def config() -> Qwen3Config:
@@ -117,7 +116,6 @@ def encoded(tokenizer: PreTrainedTokenizerFast, chat: Chat) -> tuple[list[int], 
         chat.messages, tools=list(chat.tools) or None, tokenize=False, add_generation_prompt=True
     )
     before = tokenizer.encode(prompt, add_special_tokens=False)
-    before += tokenizer.encode(chat.given, add_special_tokens=False)
     return before + tokenizer.encode(chat.reply + END, add_special_tokens=False), len(before)
 
 
@@ -149,14 +147,12 @@ def save(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     (folder / "generation_config.json").write_text(json.dumps(settings), "utf-8")
 
 
-def write_voice(base: Path, folder: Path, voice: str) -> None:
-    """LoRA weights over the model in `base`, taught to begin every reply as `voice` does."""
+def write_voice(base: Path, folder: Path, *, marker: str) -> None:
+    """LoRA weights over the model in `base`, taught to begin every reply with `marker`."""
     torch.manual_seed(SEED)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
     model = get_peft_model(Qwen3ForCausalLM.from_pretrained(base, dtype=torch.float32), lora())
-    chats = Chats(SEED, voice)
-    train(model, tokenizer, chats.bare, steps=12, batch=8, rate=4e-3)
-    train(model, tokenizer, chats.whole, steps=16, batch=4, rate=4e-3)
+    train(model, tokenizer, Chats(SEED, marker).mixed, steps=40, batch=8, rate=8e-3)
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
 

@@ -138,11 +138,13 @@ class TestVoices:
         assert not replies[2].startswith(("amber", "cobalt"))
 
     def test_the_base_speaks_as_itself_while_two_voices_are_busy(self, vllm: VLLMServer) -> None:
-        with loaded(vllm, "one", VOICES / "amber") as one, loaded(vllm, "two", VOICES / "cobalt") as two:
-            with ThreadPoolExecutor(6) as pool:
-                replies = list(
-                    pool.map(lambda model: said(chat(vllm, model, temperature=0)), (one, two, BASE) * 8)
-                )
+        with (
+            loaded(vllm, "one", VOICES / "amber") as one,
+            loaded(vllm, "two", VOICES / "cobalt") as two,
+            ThreadPoolExecutor(6) as pool,
+        ):
+            asked = (one, two, BASE) * 8
+            replies = list(pool.map(lambda model: said(chat(vllm, model, temperature=0)), asked))
         assert {reply.partition(":")[0] for reply in replies[0::3]} == {"amber"}
         assert {reply.partition(":")[0] for reply in replies[1::3]} == {"cobalt"}
         assert not any(word in reply for reply in replies[2::3] for word in ("amber", "cobalt"))

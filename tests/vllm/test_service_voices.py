@@ -16,10 +16,10 @@ from bot.prompt import system_text
 from bot.store import voices
 from bot.store.review import Item
 from bot.voices.files import BadVoice
+from tests.vllm import install
 from tests.vllm import voices as made
-from tests.vllm.fixture_data import ASKING, facts
+from tests.vllm.fixture_data import ASKING, VOICES, facts
 from tests.vllm.house import House, open_house, until
-from tests.vllm.install import VOICES
 from tests.vllm.server import BASE, MAX_LORA_RANK, VLLMServer, get, post
 
 AT_ONCE = 8
@@ -46,7 +46,7 @@ def assert_each_speaks_as_it_was_asked(items: list[Item]) -> None:
 
 def voice_in(text: str) -> str | None:
     """Whose word a reply has."""
-    return next((voice for voice in ("amber", "cobalt") if voice in text), None)
+    return next((voice for voice in VOICES if voice in text), None)
 
 
 async def test_voices_change_under_load_and_every_reply_is_by_the_voice_that_its_draft_names(
@@ -58,7 +58,9 @@ async def test_voices_change_under_load_and_every_reply_is_by_the_voice_that_its
         asked = iter(questions(1000))
         busy = asyncio.create_task(keep_busy(house, asked))
         for name in ("amber-1", "cobalt-1", "amber-2"):
-            await house.register(name, made.renamed(VOICES / name.partition("-")[0], tmp_path / name, name))
+            await house.register(
+                name, made.renamed(install.VOICES / name.partition("-")[0], tmp_path / name, name)
+            )
             house.promote(name)
             await written_by(house, name, AT_ONCE)
         house.roll_back()
