@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from adapters.sandbox_site import create_site, new_token, seed_comments, seed_posts, serve
-from bot.bootstrap import Running, assemble, make_generator, utc_now
+from bot.bootstrap import Running, assemble, utc_now
+from bot.building.model import make_generator
 from bot.generator import Generator
 from bot.models import State
 from bot.settings import Settings

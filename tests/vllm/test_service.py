@@ -15,7 +15,7 @@ from adapters.sandbox_pictures import picture_path
 from bot.answer import Question
 from bot.bootstrap import make_answerer, open_library, utc_now
 from bot.digest import digest
-from bot.doctor import server_findings
+from bot.doctor.model import server_findings
 from bot.models import State
 from bot.store.digest import span
 from bot.summary import read, summary_messages, summary_schema
