@@ -28,8 +28,9 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-# More places than the tests fill: where the last one is taken, the CPU build answers the base model's requests with it.
-MAX_LORAS = 8
+# More than are loaded between two starts, since unloading frees no place: once the last one is taken, the CPU build
+# answers the base model's requests with it.
+MAX_LORAS = 64
 FLAGS = (
     *("--served-model-name", BASE, "--dtype", "bfloat16", "--max-model-len", str(CONTEXT)),
     *("--enable-lora", "--max-lora-rank", str(MAX_LORA_RANK), "--max-loras", str(MAX_LORAS)),
@@ -82,7 +83,13 @@ class VLLMServer:
 
     def start(self, *, warm: bool = True) -> None:
         """Start and wait until it answers; `warm` also makes it compile what the first requests would wait for."""
-        began = time.monotonic()
+        self.launch()
+        self.wait_ready()
+        if warm:
+            self.warm_up()
+
+    def launch(self) -> None:
+        """Start without waiting. The server ends with the thread that calls this."""
         vllm = [str(install.ENVIRONMENT / "bin" / "vllm"), "serve", str(self._model)]
         command = [str(install.PYTHON), "-c", LAUNCH, str(install.PYTHON), *vllm, *FLAGS, *self._flags]
         address = ["--host", "127.0.0.1", "--port", str(self.port)]
@@ -94,10 +101,6 @@ class VLLMServer:
                 env=_environment() | dict(self._environment),
                 start_new_session=True,
             )
-        self._wait()
-        self.start_s = time.monotonic() - began
-        if warm:
-            self.warm_up()
 
     def warm_up(self) -> None:
         """The first request of each kind compiles something, for half a minute with log-probabilities."""
@@ -130,13 +133,14 @@ class VLLMServer:
         )
         return sum(int(line) for line in group.stdout.split()) / 1024
 
-    def _wait(self) -> None:
+    def wait_ready(self) -> None:
         began = time.monotonic()
         while time.monotonic() - began < START_S:
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"vLLM ended while starting: {self._tail()}")
             if _answers(f"{self.url}/health"):
                 _progress("")
+                self.start_s = time.monotonic() - began
                 return
             _progress(f"waiting for vLLM, {time.monotonic() - began:.0f} s (log: {self.log})")
             time.sleep(0.5)

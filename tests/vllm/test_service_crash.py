@@ -36,7 +36,8 @@ async def test_a_killed_server_loses_no_comment_and_gets_its_voices_again(
         await asyncio.to_thread(kill_while_it_speaks, vllm)
         await until(lambda: "generator" in house.running.service.troubles)
         waiting = sum(item.comment.state == State.NEW for item in house.items())
-        await asyncio.to_thread(vllm.start)
+        vllm.launch()
+        await asyncio.to_thread(vllm.wait_ready)
         items = await house.ended(COMMENTS)
         await until(lambda: registered(house) <= served(vllm))
         assert "generator" not in house.running.service.troubles
