@@ -31,6 +31,8 @@ from bot.serving.http import LASTS, bounded_client, refused, untold
 from bot.serving.shape import as_completion
 from bot.serving.streamed import collect, runs_on
 
+_PASSES = re.compile(r"out of memory|not enough memory|no free lora slots|too many open files", re.IGNORECASE)
+"""What keeps a server from loading any weights, however good, and may pass."""
 CHECK_S = 5.0
 """How long questions about the server itself may take."""
 LOAD_S = 60.0
@@ -172,8 +174,8 @@ class ModelServer:
         try:
             await self._post("/load_lora_adapter", {"lora_name": name, "lora_path": path}, name, self.load_s)
         except GeneratorUnavailable as error:
-            # Bad weights give status 500; a server out of order does not speak of add_lora.
-            if "add_lora" not in str(error):
+            # Bad weights give status 500; a server out of order does not speak of add_lora, or of what it lacks.
+            if "add_lora" not in str(error) or _PASSES.search(str(error)):
                 raise
             raise VoiceUnusable(f"voice {name!r} cannot be loaded: {error}") from error
         except GeneratorMisconfigured as error:

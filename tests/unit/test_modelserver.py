@@ -102,6 +102,15 @@ async def test_bad_weights_are_refused_and_the_server_goes_on(
     assert (await server.chat(HELLO, model="base")).choices
 
 
+async def test_a_server_out_of_memory_casts_no_blame_on_the_voice(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "Call to add_lora method failed: Worker failed with error 'CUDA out of memory. Tried to allocate 64.00 MiB.'"
+    monkeypatch.setattr("tests.fakes.refusal", lambda path, **limits: (500, said))
+    with pytest.raises(GeneratorUnavailable, match="out of memory"):
+        await server.load_voice("ada-1", str(write_weights(tmp_path / "ada")))
+
+
 @pytest.mark.parametrize("fault", ["503", "hang", "disconnect"])
 async def test_a_server_in_trouble_has_not_refused_a_voice(fake: FakeOpenAI, fault: Fault) -> None:
     fake.fault = fault
