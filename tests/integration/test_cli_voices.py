@@ -162,7 +162,7 @@ def test_weights_for_a_smaller_model_are_told_apart_from_the_live_voice(cli: Cli
 
 def test_the_same_model_under_another_name_is_taken_when_a_person_says_so(cli: Cli, servers: Servers) -> None:
     source = trained(cli, base="/home/ann/qwen-merged")
-    assert cli("voices", "load", source, "--name", "mia-1") == 1
+    assert cli("voices", "load", source, "--name", "mia-1") == 130
     assert "--any-base" in cli.err
     assert cli("voices", "load", source, "--name", "mia-1", "--any-base") == 0
 
@@ -185,7 +185,7 @@ def test_with_every_server_away_nothing_is_registered(cli: Cli, servers: Servers
 def test_a_taken_name_is_refused_and_the_first_voice_stays(cli: Cli, servers: Servers) -> None:
     source = trained(cli)
     assert cli("voices", "load", source, "--name", "mia-1") == 0
-    assert cli("voices", "load", source, "--name", "mia-1") == 1
+    assert cli("voices", "load", source, "--name", "mia-1") == 130
     assert "taken" in cli.err
     assert (len(folders(cli)), servers.names) == (1, [{"mia-1"}, {"mia-1"}])
 
@@ -298,6 +298,18 @@ def test_ctrl_c_in_a_trial_shows_what_is_done_and_keeps_nothing(cli: Cli, server
     assert "after 0 of 1 comments" in cli.err
     assert len(desk.claim()) == 1
     desk.ledger.close()
+
+
+def test_ctrl_c_in_a_load_leaves_nothing_and_the_load_can_be_repeated(cli: Cli, servers: Servers) -> None:
+    source = trained(cli)
+    finger = Thread(target=press_ctrl_c_when, args=[servers.next_request()])
+    finger.start()
+    assert cli("voices", "load", source, "--name", "mia-1") == 130
+    finger.join()
+    assert (statuses(cli), folders(cli), servers.names) == ({}, [], [set(), set()])
+    for server in servers.all:
+        server.fault = ""
+    assert cli("voices", "load", source, "--name", "mia-1") == 0
 
 
 def test_doctor_tells_whether_the_files_of_the_live_voice_are_whole(cli: Cli, servers: Servers) -> None:
