@@ -66,7 +66,7 @@ class ModelServer:
     """One server, which may serve several models.
 
     Every request gets one try within `deadline_s` seconds; repeating it is another's business. `base_url` is told
-    without user and password. Raises GeneratorMisconfigured when `base_url` is no HTTP address.
+    without user and password. Raises GeneratorMisconfigured when `base_url` is no HTTP address, or `api_key` no key.
     """
 
     def __init__(self, *, base_url: str, api_key: str | None = None, deadline_s: float = 30.0) -> None:
@@ -74,6 +74,10 @@ class ModelServer:
             raise GeneratorMisconfigured(
                 f"{untold(base_url)!r} is not an HTTP address; "
                 "set generator.base_url to one such as http://127.0.0.1:8000/v1"
+            )
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise GeneratorMisconfigured(
+                "generator.api_key holds a line break or a character beyond ASCII, which no key has; set it anew"
             )
         self.base_url = untold(base_url)
         self.deadline_s, self.load_s = deadline_s, LOAD_S

@@ -220,3 +220,10 @@ async def test_neither_key_nor_password_is_ever_told(fake: FakeOpenAI) -> None:
         assert "wr0ng-key" not in text
         assert "passw0rd" not in text
     await server.aclose()
+
+
+@pytest.mark.parametrize("key", ["密钥", "key\nX-Other: 1", "key\n"])
+def test_a_key_that_no_request_can_carry_is_told_at_once_and_not_shown(key: str) -> None:
+    with pytest.raises(GeneratorMisconfigured, match="api_key") as caught:
+        ModelServer(base_url="http://127.0.0.1:1/v1", api_key=key)
+    assert key not in str(caught.value)
