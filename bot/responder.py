@@ -12,7 +12,7 @@ from adapters.text import clean
 from bot import pictures
 from bot.answer import Answerer
 from bot.context import Context
-from bot.generator import GeneratorError, RequestRefused, ThreadTurn
+from bot.generator import GeneratorError, RequestRefused, ThreadTurn, VoiceRefused
 from bot.loop import backoff
 from bot.models import Comment, Draft, State
 from bot.policy import ChannelRules
@@ -206,8 +206,10 @@ class Responder:
         """
         others_succeed = self._worked_at is not None and self._worked_at >= comment.updated_at
         attempts = comment.attempts + others_succeed
-        if others_succeed and isinstance(error, RequestRefused):
-            until = self._later(attempts)  # it is about this comment, and the others need not wait
+        if others_succeed and isinstance(error, (RequestRefused, VoiceRefused)):
+            until = self._later(
+                attempts
+            )  # it is about this comment or its voice, and the others need not wait
         else:
             self._trouble = self._worse(str(error))
             until = self._trouble.until

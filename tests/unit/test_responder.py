@@ -13,10 +13,12 @@ from bot.context import Context
 from bot.generator import (
     Completion,
     GenerationRequest,
+    GeneratorError,
     GeneratorMisconfigured,
     GeneratorUnavailable,
     OnText,
     RequestRefused,
+    VoiceRefused,
 )
 from bot.metrics import Metrics
 from bot.models import Comment, Draft, Reply, State
@@ -211,10 +213,13 @@ async def test_a_comment_that_fails_while_others_succeed_goes_to_a_person(bench:
     assert {row.reason for key, row in rows.items() if key != "c0"} == {"not_opened"}
 
 
-async def test_a_comment_that_is_refused_while_others_succeed_holds_up_nobody(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [RequestRefused, VoiceRefused])
+async def test_a_comment_that_is_refused_while_others_succeed_holds_up_nobody(
+    bench: Bench, error: type[GeneratorError]
+) -> None:
     def picky(request: GenerationRequest) -> str:
         if "poison" in request.comment:
-            raise RequestRefused("400: no\0such\ud800thing")
+            raise error("400: no\0such\ud800thing")
         return "Roast the beans for ten minutes."
 
     bench.generator.write = picky
