@@ -12,7 +12,7 @@ from adapters.text import clean
 from bot import pictures
 from bot.answer import Answerer
 from bot.context import Context
-from bot.generator import GeneratorError, ThreadTurn
+from bot.generator import GeneratorError, RequestRefused, ThreadTurn, VoiceRefused
 from bot.loop import backoff
 from bot.models import Comment, Draft, State
 from bot.policy import ChannelRules
@@ -204,12 +204,18 @@ class Responder:
 
         Only a comment that fails again and again while others succeed goes to a person.
         """
-        self._trouble = trouble = self._worse(str(error))
         others_succeed = self._worked_at is not None and self._worked_at >= comment.updated_at
         attempts = comment.attempts + others_succeed
+        if others_succeed and isinstance(error, (RequestRefused, VoiceRefused)):
+            until = self._later(
+                attempts
+            )  # it is about this comment or its voice, and the others need not wait
+        else:
+            self._trouble = self._worse(str(error))
+            until = self._trouble.until
         if attempts >= self._context.settings.max_attempts:
-            return [Outcome(comment.id or 0, State.REVIEW, Reason.GENERATOR_FAILED, str(error))]
-        await self._postpone(comment, trouble.until, str(error), attempts)
+            return [Outcome(comment.id or 0, State.REVIEW, Reason.GENERATOR_FAILED, clean(str(error)))]
+        await self._postpone(comment, until, clean(str(error)), attempts)
         return []
 
     def _worse(self, message: str) -> Trouble:
@@ -219,16 +225,15 @@ class Responder:
         if before is None:
             log.warning("generator failed; comments wait", error=message)
         failures = 1 if before is None else before.failures + 1
-        return Trouble(message, failures, now + timedelta(seconds=self._pause_s(failures)))
+        return Trouble(message, failures, self._later(failures))
 
     async def _defect(self, comment: Comment, error: BaseException) -> list[Outcome]:
         attempts = comment.attempts + 1
-        detail = f"{type(error).__name__}: {error}"
+        detail = clean(f"{type(error).__name__}: {error}")
         log.error("draft broke off", comment=comment.id, attempt=attempts, error=detail, exc_info=error)
         if attempts >= self._context.settings.max_attempts:
             return [Outcome(comment.id or 0, State.FAILED, Reason.DEFECT, detail)]
-        until = self._context.clock() + timedelta(seconds=self._pause_s(attempts))
-        await self._postpone(comment, until, detail, attempts)
+        await self._postpone(comment, self._later(attempts), detail, attempts)
         return []
 
     async def _postpone(self, comment: Comment, until: datetime, detail: str, attempts: int) -> None:
@@ -242,8 +247,11 @@ class Responder:
             attempts=attempts,
         )
 
-    def _pause_s(self, failures: int) -> float:
-        return backoff(failures, self._context.settings.retry_s, self._context.settings.retry_max_s)
+    def _later(self, failures: int) -> datetime:
+        """When to try again after the `failures`th failure in a row."""
+        settings = self._context.settings
+        pause_s = backoff(failures, settings.retry_s, settings.retry_max_s)
+        return self._context.clock() + timedelta(seconds=pause_s)
 
 
 def question(work: Work) -> Question:

@@ -127,7 +127,10 @@ class Fleet:
                 shown = messages if traits.system_role else without_system(messages)
                 return await member.server.count_tokens(shown, self.model)
 
-        return await self._first_that_works(ask, voice)
+        try:
+            return await self._first_that_works(ask, voice)
+        except RequestRefused:
+            return None  # the prompt itself may be fine: not every server's /tokenize takes messages
 
     async def context(self) -> int | None:
         """The smallest context, in tokens, of the servers that were asked so far; None where they don't tell.

@@ -97,9 +97,14 @@ class Member:
             return self.traits
 
     async def _takes_system(self) -> bool:
-        probe = [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
+        """Also where every count is refused, as by servers whose /tokenize is another: then nobody can tell."""
+        system: Message = {"role": "system", "content": "x"}
+        user: Message = {"role": "user", "content": "x"}
+        return await self._counts([system, user]) or not await self._counts([user])
+
+    async def _counts(self, messages: list[Message]) -> bool:
         try:
-            await self.server.count_tokens(probe, self.model)
+            await self.server.count_tokens(messages, self.model)
         except RequestRefused:
             return False
         return True

@@ -31,6 +31,8 @@ from bot.serving.http import LASTS, bounded_client, refused, untold
 from bot.serving.shape import as_completion
 from bot.serving.streamed import collect, runs_on
 
+_PASSES = re.compile(r"out of memory|not enough memory|no free lora slots|too many open files", re.IGNORECASE)
+"""What keeps a server from loading any weights, however good, and may pass."""
 CHECK_S = 5.0
 """How long questions about the server itself may take."""
 LOAD_S = 60.0
@@ -64,7 +66,7 @@ class ModelServer:
     """One server, which may serve several models.
 
     Every request gets one try within `deadline_s` seconds; repeating it is another's business. `base_url` is told
-    without user and password. Raises GeneratorMisconfigured when `base_url` is no HTTP address.
+    without user and password. Raises GeneratorMisconfigured when `base_url` is no HTTP address, or `api_key` no key.
     """
 
     def __init__(self, *, base_url: str, api_key: str | None = None, deadline_s: float = 30.0) -> None:
@@ -72,6 +74,10 @@ class ModelServer:
             raise GeneratorMisconfigured(
                 f"{untold(base_url)!r} is not an HTTP address; "
                 "set generator.base_url to one such as http://127.0.0.1:8000/v1"
+            )
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise GeneratorMisconfigured(
+                "generator.api_key holds a line break or a character beyond ASCII, which no key has; set it anew"
             )
         self.base_url = untold(base_url)
         self.deadline_s, self.load_s = deadline_s, LOAD_S
@@ -172,8 +178,8 @@ class ModelServer:
         try:
             await self._post("/load_lora_adapter", {"lora_name": name, "lora_path": path}, name, self.load_s)
         except GeneratorUnavailable as error:
-            # Bad weights give status 500; a server out of order does not speak of add_lora.
-            if "add_lora" not in str(error):
+            # Bad weights give status 500; a server out of order does not speak of add_lora, or of what it lacks.
+            if "add_lora" not in str(error) or _PASSES.search(str(error)):
                 raise
             raise VoiceUnusable(f"voice {name!r} cannot be loaded: {error}") from error
         except GeneratorMisconfigured as error:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from bot.models import Voice, VoiceEvent, VoiceStatus
@@ -124,7 +125,10 @@ def add(session: Session, new: NewVoice, *, by: str, now: datetime) -> Voice:
         status_at=now,
     )
     session.add(voice)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody else has just registered the name
+        raise _taken(new.name) from error
     _record(session, voice, act="load", before="", by=by, now=now, detail=new.note)
     return voice
 
@@ -132,7 +136,11 @@ def add(session: Session, new: NewVoice, *, by: str, now: datetime) -> Voice:
 def refuse_taken(session: Session, name: str) -> None:
     """Raises ChangeRefused when a voice has, or had, this name."""
     if session.exec(select(Voice.id).where(Voice.name == name)).first() is not None:
-        raise ChangeRefused(f"the name {name!r} is taken, and no name is used twice; choose another")
+        raise _taken(name)
+
+
+def _taken(name: str) -> ChangeRefused:
+    return ChangeRefused(f"the name {name!r} is taken, and no name is used twice; choose another")
 
 
 def promote(session: Session, name: str, *, share: float | None, by: str, now: datetime) -> Voice:

@@ -24,6 +24,9 @@ FOLDER = "voices"
 CONFIG_BYTES = 1 << 20
 WEIGHTS_BYTES = 8 << 30
 HEADER_BYTES = 16 << 20
+MOST_DIMENSIONS = 8
+SHOWN_CHARS = 500
+"""Longest name, of a tensor or of a base model, that is taken: people read it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
@@ -138,10 +141,11 @@ def _copy(source: Path, target: Path, most: int) -> None:
         raise BadVoice(
             f"{source} cannot be read ({error.strerror}); give the file itself, not a link to it"
         ) from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise BadVoice(f"{source} is no regular file; give the folder that the training wrote")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise BadVoice(f"{source} is no regular file; give the folder that the training wrote")
         if found.st_size > most:
             raise BadVoice(f"{source} has {found.st_size} bytes, more than {most}; it is no LoRA of a voice")
         with target.open("xb") as copy:
@@ -166,7 +170,7 @@ def _read_config(file: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise BadVoice(f"{CONFIG} describes no LoRA (peft_type); vLLM serves no other kind of adapter")
     base, rank = config.get("base_model_name_or_path"), config.get("r")
-    if not isinstance(base, str) or not base or type(rank) is not int or not 0 < rank <= 4096:
+    if not isinstance(base, str) or not _readable(base) or type(rank) is not int or not 0 < rank <= 4096:
         raise BadVoice(
             f"{CONFIG} lacks base_model_name_or_path or a rank r of 1 to 4096; export the voice again"
         )
@@ -190,6 +194,8 @@ def _read_shapes(file: Path) -> Shapes:
     try:
         header = json.loads(raw)
         header.pop("__metadata__", None)
+        if not all(map(_readable, header)):
+            raise ValueError("a name that nobody can read")
         spans = sorted((*_span(entry), name) for name, entry in header.items())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadVoice(f"the header of {WEIGHTS} cannot be read; train or export the voice again") from error
@@ -203,12 +209,19 @@ def _read_shapes(file: Path) -> Shapes:
     return {name: tuple(header[name]["shape"]) for *_, name in spans}
 
 
+def _readable(name: str) -> bool:
+    return 0 < len(name) <= SHOWN_CHARS and name.isprintable()
+
+
 def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
     """Where a tensor begins and ends. Raises ValueError when its shape takes another number of bytes."""
     begin, end = entry["data_offsets"]
     shape = entry["shape"]
-    if not all(type(number) is int and number >= 0 for number in (begin, end, *shape)):
-        raise ValueError("not a whole number")
+    # Numbers of any length may stand there, and to multiply a million of them takes for ever.
+    if len(shape) > MOST_DIMENSIONS or not all(
+        type(number) is int and number >= 0 for number in (begin, end, *shape)
+    ):
+        raise ValueError("no shape or no place")
     if end - begin != prod(shape) * _BYTES[entry["dtype"]]:
         raise ValueError("shape and size differ")
     return begin, end
@@ -216,7 +229,7 @@ def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
 
 def _check_shapes(shapes: Shapes, rank: int, *, ranks_differ: bool) -> None:
     parts = [(name, shape) for name, shape in shapes.items() if ".lora_A." in name or ".lora_B." in name]
-    if not parts or any(len(shape) != 2 for _, shape in parts):
+    if not parts or any(len(shape) != 2 or 0 in shape for _, shape in parts):
         raise BadVoice(f"{WEIGHTS} holds no LoRA matrices (lora_A, lora_B); export the voice again")
     for name, shape in parts:
         found = shape[0] if ".lora_A." in name else shape[1]

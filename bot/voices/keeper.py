@@ -147,8 +147,9 @@ class Keeper:
             # Another process may answer with it for as long as its lease on a comment lasts.
             over = voice.status_at + self._lease <= now and not self._servers.outstanding(name)
             if over and voice.id not in registry.ways_back and known_at(served, name):
-                await self._servers.unload(name)
-                log.info("voice unloaded", voice=voice.name)
+                unloaded = await self._servers.unload(name)
+                if all(error is None for _, error in unloaded):
+                    log.info("voice unloaded", voice=voice.name)
 
     async def _take_back(self) -> None:
         for trial in await self._ledger.aread(tallies.trials):

@@ -62,9 +62,10 @@ async def register(
     if new.parent is not None:
         await ledger.aread(voices.named, new.parent)
     refuse_none_there(await servers.served())
+    known = await ledger.aread(voices.every)
+    # From here to `try` nothing waits, so that nothing stops it there.
     folder, weights = take_in(source, data_dir, new.name)
     ref = _ref(new.name, weights.digest, data_dir / folder)
-    known = await ledger.aread(voices.every)
     done = False
     try:
         await _refuse_other_base(weights, servers, known, data_dir, any_base)

@@ -300,6 +300,18 @@ def test_ctrl_c_in_a_trial_shows_what_is_done_and_keeps_nothing(cli: Cli, server
     desk.ledger.close()
 
 
+def test_ctrl_c_in_a_load_leaves_nothing_and_the_load_can_be_repeated(cli: Cli, servers: Servers) -> None:
+    source = trained(cli)
+    finger = Thread(target=press_ctrl_c_when, args=[servers.next_request()])
+    finger.start()
+    assert cli("voices", "load", source, "--name", "mia-1") == 130
+    finger.join()
+    assert (statuses(cli), folders(cli), servers.names) == ({}, [], [set(), set()])
+    for server in servers.all:
+        server.fault = ""
+    assert cli("voices", "load", source, "--name", "mia-1") == 0
+
+
 def test_doctor_tells_whether_the_files_of_the_live_voice_are_whole(cli: Cli, servers: Servers) -> None:
     def told() -> tuple[str, str]:
         cli("--lang", "zh", "doctor", "--json")

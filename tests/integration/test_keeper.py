@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.generator import GeneratorMisconfigured, GeneratorUnavailable, VoiceUnusable
 from bot.models import Draft, State, VoiceStatus
@@ -137,6 +138,24 @@ async def test_a_retired_voice_stays_until_no_comment_can_need_it(house: House) 
         assert house.loaded() == [["mia-1"]] * 2
     await house.look()
     assert house.loaded() == [[], []]
+
+
+async def test_a_voice_that_no_server_lets_go_is_not_told_as_unloaded(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.add("mia-1")
+    house.promote("mia-1", share=0.1)
+    await house.keeper.tick()
+    house.desk.ledger.write(voices.retire, "mia-1", by="ann", now=house.desk.clock())
+    house.desk.clock.forward(LEASE_S)
+
+    async def refused(server: ModelServer, name: str) -> None:
+        raise GeneratorMisconfigured("loading is off")
+
+    monkeypatch.setattr(ModelServer, "unload_voice", refused)
+    with capture_logs() as told:
+        await house.look()
+    assert told == []
 
 
 async def test_the_way_back_stays_loaded(house: House) -> None:

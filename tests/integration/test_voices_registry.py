@@ -75,6 +75,15 @@ def test_no_name_is_used_twice_even_when_its_voice_is_gone(desk: Desk) -> None:
         add(desk, "mia-1")
 
 
+def test_of_two_who_register_one_name_at_once_the_second_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(desk, "mia-1")
+    monkeypatch.setattr(voices, "refuse_taken", lambda session, name: None)  # both have looked before
+    with pytest.raises(ChangeRefused, match="'mia-1' is taken"):
+        add(desk, "mia-1")
+
+
 def test_a_parent_must_be_known(desk: Desk) -> None:
     new = NewVoice("mia-2", "voices/mia-2", "d", "base", 8, parent="nobody")
     with pytest.raises(NoSuchVoice):

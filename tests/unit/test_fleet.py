@@ -301,6 +301,18 @@ async def test_a_server_without_a_system_role_gets_the_rules_in_the_first_messag
         assert yard.two.requests[0]["messages"] == [{"role": "user", "content": "Be kind.\n\nhello"}]
 
 
+async def test_a_server_whose_tokenizer_speaks_otherwise_is_asked_without_a_count(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*args: object) -> None:
+        raise RequestRefused("400: prompt is missing")
+
+    monkeypatch.setattr(ModelServer, "count_tokens", refused)
+    assert await yard.fleet.count_tokens(HELLO) is None
+    await yard.ask()
+    assert yard.one.requests[0]["messages"] == HELLO
+
+
 async def test_the_smallest_context_of_the_servers_counts() -> None:
     async with running_yard(max_model_len=1024) as yard:
         assert await yard.fleet.context() in (1024, 2048)

@@ -102,6 +102,15 @@ async def test_bad_weights_are_refused_and_the_server_goes_on(
     assert (await server.chat(HELLO, model="base")).choices
 
 
+async def test_a_server_out_of_memory_casts_no_blame_on_the_voice(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "Call to add_lora method failed: Worker failed with error 'CUDA out of memory. Tried to allocate 64.00 MiB.'"
+    monkeypatch.setattr("tests.fakes.refusal", lambda path, **limits: (500, said))
+    with pytest.raises(GeneratorUnavailable, match="out of memory"):
+        await server.load_voice("ada-1", str(write_weights(tmp_path / "ada")))
+
+
 @pytest.mark.parametrize("fault", ["503", "hang", "disconnect"])
 async def test_a_server_in_trouble_has_not_refused_a_voice(fake: FakeOpenAI, fault: Fault) -> None:
     fake.fault = fault
@@ -223,3 +232,10 @@ async def test_an_error_tells_what_to_do_to_commands_too_where_no_comment_waits(
             await asked
         assert "comment" not in str(caught.value)
         assert "look at the server's log" in str(caught.value) or "is the server running" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["密钥", "key\nX-Other: 1", "key\n"])
+def test_a_key_that_no_request_can_carry_is_told_at_once_and_not_shown(key: str) -> None:
+    with pytest.raises(GeneratorMisconfigured, match="api_key") as caught:
+        ModelServer(base_url="http://127.0.0.1:1/v1", api_key=key)
+    assert key not in str(caught.value)

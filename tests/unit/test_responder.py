@@ -13,9 +13,12 @@ from bot.context import Context
 from bot.generator import (
     Completion,
     GenerationRequest,
+    GeneratorError,
     GeneratorMisconfigured,
     GeneratorUnavailable,
     OnText,
+    RequestRefused,
+    VoiceRefused,
 )
 from bot.metrics import Metrics
 from bot.models import Comment, Draft, Reply, State
@@ -208,6 +211,29 @@ async def test_a_comment_that_fails_while_others_succeed_goes_to_a_person(bench:
     assert (rows["c0"].state, rows["c0"].reason) == (State.REVIEW, "generator_failed")
     assert rows["c0"].detail == "400: too long for the model"
     assert {row.reason for key, row in rows.items() if key != "c0"} == {"not_opened"}
+
+
+@pytest.mark.parametrize("error", [RequestRefused, VoiceRefused])
+async def test_a_comment_that_is_refused_while_others_succeed_holds_up_nobody(
+    bench: Bench, error: type[GeneratorError]
+) -> None:
+    def picky(request: GenerationRequest) -> str:
+        if "poison" in request.comment:
+            raise error("400: no\0such\ud800thing")
+        return "Roast the beans for ten minutes."
+
+    bench.generator.write = picky
+    bench.desk.ingest(comment(0, "How long do I roast poison?"), comment(1))
+    bench.desk.clock.forward(601)
+    await bench.responder.tick()
+    bench.desk.clock.forward(601)
+    await bench.responder.tick()
+    assert bench.responder.trouble is None
+    bench.desk.ingest(comment(2))
+    await bench.responder.tick()
+    rows = {row.platform_id: row for row in bench.rows()}
+    assert rows["c2"].reason == "not_opened"
+    assert (rows["c0"].state, rows["c0"].detail) == (State.NEW, "400: nosuch\ufffdthing")
 
 
 async def test_a_defect_is_tried_again_and_then_shown_as_failed(bench: Bench) -> None:

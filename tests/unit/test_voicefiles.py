@@ -77,6 +77,13 @@ def test_a_pipe_does_not_hold_the_program(source: Path, tmp_path: Path) -> None:
         take_in(source, tmp_path / "data", "mia-1")
 
 
+def test_a_folder_in_place_of_a_file_is_refused(source: Path, tmp_path: Path) -> None:
+    (source / CONFIG).unlink()
+    (source / CONFIG).mkdir()
+    with pytest.raises(BadVoice, match="no regular file"):
+        take_in(source, tmp_path / "data", "mia-1")
+
+
 def test_an_oversized_file_is_refused_before_it_is_copied(source: Path, tmp_path: Path) -> None:
     os.truncate(source / WEIGHTS, (8 << 30) + 1)
     with pytest.raises(BadVoice, match="more than"):
@@ -88,6 +95,8 @@ def test_an_oversized_file_is_refused_before_it_is_copied(source: Path, tmp_path
     [
         ({"peft_type": "IA3"}, "no LoRA"),
         ({"base_model_name_or_path": None}, "base_model_name_or_path"),
+        ({"base_model_name_or_path": "no\0store\ud800"}, "base_model_name_or_path"),
+        ({"base_model_name_or_path": "m" * 501}, "base_model_name_or_path"),
         ({"r": 0}, "rank"),
         ({"r": True}, "rank"),
         ({"r": 16}, "has rank 8"),
@@ -127,8 +136,14 @@ A = "model.q_proj.lora_A.weight"
         safetensors({"other": {"dtype": "BF16", "shape": [8, 1], "data_offsets": [0, 16]}}, bytes(16)),
         (6).to_bytes(8, "little") + b"[" * 6,
         safetensors({})[:8] + b"\xff\xfe",
+        safetensors(
+            {"m\n\x1b[2J.lora_A.w": {"dtype": "BF16", "shape": [8, 1], "data_offsets": [0, 16]}}, bytes(16)
+        ),
+        safetensors({"m" * 501 + A: {"dtype": "BF16", "shape": [8, 1], "data_offsets": [0, 16]}}, bytes(16)),
+        safetensors({A: {"dtype": "BF16", "shape": [8, 0], "data_offsets": [0, 0]}}),
+        safetensors({A: {"dtype": "BF16", "shape": [10**18] * 100_000, "data_offsets": [0, 16]}}, bytes(16)),
     ],
-    ids=range(16),
+    ids=range(20),
 )
 def test_damaged_weights_are_refused_and_leave_nothing(source: Path, tmp_path: Path, data: bytes) -> None:
     (source / WEIGHTS).write_bytes(data)
