@@ -57,8 +57,8 @@ _ABSTAINS = re.compile(
     re.IGNORECASE,
 )
 _YES_OR_NO = re.compile(
-    r"\W*(?:(?:yes|yeah|yep|no|nope|sure|of course|absolutely|definitely|certainly|it is|it does|you can|we do|i do|sorry"
-    r"|是的?|不是|对的?|不对|可以|不可以|能|不能|行|不行|会|不会|有|没有|当然|抱歉|不好意思)[\s哦呀啊呢的了]*(?:\W|$)+)+",
+    r"\W*(?:(?:yes|yeah|yep|no|nope|sure|of course|absolutely|definitely|certainly|it is|it does|you can|we do|i do"
+    r"|sorry|是的?|不是|对的?|不对|可以|不可以|能|不能|行|不行|会|不会|有|没有|当然|抱歉|不好意思)[\s哦呀啊呢的了]*(?:\W|$)+)+",
     re.IGNORECASE,
 )
 _ANOTHER_MATTER = words(
