@@ -18,6 +18,8 @@ from knowledge.records import LoadError
 MAX_PICTURES = 4
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 40_000_000
+MAX_SEGMENTS = 2_000
+"""Of a JPEG, fill bytes among them; real ones have some dozens before the frame."""
 DEADLINE_S = 10.0
 MAX_ADDRESS_CHARS = 2000
 
@@ -136,9 +138,11 @@ def _numbers(form: str, data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def _jpeg_sizes(data: bytes) -> Iterator[tuple[int, int]]:
-    """Of each frame header; segments are marker, length, content (ITU T.81, B.1)."""
+    """Of the first frame header; segments are marker, length, content (ITU T.81, B.1)."""
     at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
+    for _ in range(MAX_SEGMENTS):
+        if at + 9 > len(data) or data[at] != 0xFF:
+            return
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == 0xFF:  # fill byte
             at += 1

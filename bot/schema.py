@@ -21,7 +21,8 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        (isinstance(value, int) and not isinstance(value, bool))
+        or (isinstance(value, float) and isfinite(value))
     ),
 }
 _NUMBERS = frozenset({"minimum", "maximum", "minLength", "maxLength"})

@@ -21,6 +21,7 @@ def check(reply: str, facts: CheckFacts) -> tuple[Finding, ...]:
 
 
 _CHECKS: tuple[Check, ...] = (
+    manner.wordless,
     manner.length,
     manner.too_many_sentences,
     manner.language,

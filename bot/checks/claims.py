@@ -24,15 +24,15 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|without|cannot|cant|dont|doesnt|isnt|nothing|nobody|nowhere)\b|n['’]t\b"
+    r"\b(?:not|no|never|none|neither|nor|without|cannot|cant|dont|doesnt|isnt|nothing|nobody|nowhere|hardly|unable)\b|n['’]t\b"
     r"|(?<!得)(?<!从)不(?!错|仅|但|过|同|断|管|客气|好意思|久|少|妨|得不|用谢|如|止|光|只是)|从不|没(?!问题"
-    r"|关系)|无(?!论|线|所谓|比)"
+    r"|关系)|无法|无(?!论|线|所谓|比)"
     r"|未(?!来|必)|(?<![特区分级类性个])别(?!人|的|处|墅|致)|勿|禁止|切忌",
     re.IGNORECASE,
 )
 PLACE = re.compile(
     r"(?<![\w.~:/?#@&'+%=-])[\w.~:/?#&'+%=-]{0,100}(?:://|@)[\w.~:/?#@&'+%=-]*"
-    r"|(?<![\w.])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w./-]*)?",
+    r"|(?<![\w.-])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w./-]*)?",
     re.ASCII,
 )
 _EITHER_WAY = re.compile(

@@ -1,7 +1,7 @@
 """What a reply states exactly: numbers, prices, dates, links, accounts, addresses. The sources must hold it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,15 +10,20 @@ from bot.checks.findings import CheckFacts, Code, Finding, at, masked
 from bot.checks.manner import LEAK
 from bot.numerals import (
     DATE,
+    DAY_OF_MONTH,
+    FEW,
     FREE,
     MEASURE,
     NUMBER,
     PRICE,
+    SIGN,
+    SPELLED,
     Price,
     amounts,
     canonical,
     date_key,
     dates_in,
+    day_key,
     measure_key,
     measures,
     price_key,
@@ -27,14 +32,22 @@ from bot.numerals import (
 from bot.triage import fold, squash
 from knowledge.splitter import sentence_spans
 
+# Chinese stands around an address without blanks, and letters of any script may stand in one. Any word in small letters
+# may be its ending; in capitals or after a Chinese full stop it mostly begins a sentence.
+_LETTER = r"[^\W_\u2e80-\u9fff]"
+_ENDING = (
+    r"(?:\.(?-i:[a-z]{2,24})|[.。．｡](?:com|net|org|io|cn|co|me|app|dev|shop|xyz|info|tv|ly|gg|top|site|store|online"
+    r"|link|club|vip|cc|ru|uk|de|jp|fr|eu|us|ai|公司|网络|中国|在线))(?![A-Za-z0-9_])"
+)
 _LINK = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"'，。；！？、）)】》]+|(?<![\w@./-])(?:[a-z0-9-]+\.)+(?:com|net|org|io|cn"
-    r"|co|me|app|dev|shop|xyz|info|"
-    r"tv|ly|gg|top|site|store|online|link|club|vip|cc|ru|uk|de|jp|fr|eu|us|ai)\b(?:/[^\s，。；！？、）)]*)?",
+    r"(?:https?://|www\.|(?<![:/])//(?=\w))[^\s<>\"'，。；！？、）)】》]+"
+    rf"|(?<!{_LETTER})(?<![@_./。．｡-])(?:(?:{_LETTER}|-)+[.。．｡])*(?:{_LETTER}|-)+{_ENDING}(?:[:/?][^\s，。；！？、）)]*)?"
+    rf"|(?<!{_LETTER}){_LETTER}+\s?(?:[\[(]\s?(?:dot|\.|点)\s?[\])]|点|\sdot\s)\s?(?:com|net|org|cn|shop|top|xyz|me)(?![a-z])"
+    r"|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])(?:[:/][^\s，。；！？、）)]*)?",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-_MENTION = re.compile(r"(?<![A-Za-z0-9_.@/])@[\w.-]*\w")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_.@＠/])[@＠][\w.-]*\w")
 _PHONE = re.compile(
     r"(?<![A-Za-z0-9_.,$€£¥￥/-])(?!\d{4}-\d{2}-\d{2}(?!\d))\+?\(?\d{2,4}\)?(?:[ .-]?\d{2,4}){2,4}(?![.,]?[A-Za-z0-9_])"
 )
@@ -77,29 +90,37 @@ def numbers(reply: str, facts: CheckFacts) -> Iterator[Finding]:
     """Prices, numbers, and numbers with a unit."""
     text = masked(reply, facts.fixed)
     known = [_figures(source) for source in facts.sources]
-    taken = []
-    for match in PRICE.finditer(text):
-        taken.append(match.span())
-        if all(one.prices.isdisjoint(price_key(match)) for one in known):
-            yield at(Code.PRICE, match)
-    apart = (*taken, *_apart(reply))
-    for match in NUMBER.finditer(text):
-        if not _within(match.start(), apart) and not _held(canonical(match[0]), known):
-            yield at(Code.NUMBER, match)
+    found = list(PRICE.finditer(text))
+    yield from (
+        at(Code.PRICE, one) for one in found if not any(price_key(one) & all_.prices for all_ in known)
+    )
+    apart = _places([*(match.span() for match in found), *_apart(reply)])
     for match in MEASURE.finditer(text):
-        if not _within(match.start(), apart):
-            yield from _unit(match, known)
+        if match.start() not in apart:
+            apart |= _places([match.span()])
+            yield from _measured(match, known)
+    for match in _numbers(text):
+        if match.start() not in apart and not _held(canonical(match[0]), known):
+            yield at(Code.NUMBER, match)
     yield from _free(text, facts)
 
 
-def _unit(match: re.Match[str], known: Sequence[_Figures]) -> Iterator[Finding]:
-    """A number that the sources have with other units only: 9 days is not 9 minutes."""
+def _numbers(text: str) -> Iterator[re.Match[str]]:
+    """Small numbers in English words count beside a unit only: "two things" are said without a source."""
+    yield from NUMBER.finditer(text)
+    yield from SIGN.finditer(text)
+    yield from (one for one in SPELLED.finditer(text) if one[0].lower() not in FEW)
+
+
+def _measured(match: re.Match[str], known: Sequence[_Figures]) -> Iterator[Finding]:
+    """A number with its unit; one that the sources have with other units only is another: 9 days are not 9 minutes."""
     amount, unit = measure_key(match)
     stated = [other for one in known for held, other in one.measures if held == amount]
+    if any(_alike(unit, other) for other in stated):
+        return
     if not _held(amount, known):
-        if not NUMBER.search(match[0]):
-            yield at(Code.NUMBER, match)
-    elif stated and not any(_alike(unit, other) for other in stated):
+        yield at(Code.NUMBER, match)
+    elif stated:
         yield at(Code.UNIT, match)
 
 
@@ -135,23 +156,29 @@ def _apart(reply: str) -> list[Span]:
     return [match.span() for pattern in patterns for match in pattern.finditer(reply)]
 
 
-def _within(place: int, spans: tuple[Span, ...]) -> bool:
-    return any(start <= place < end for start, end in spans)
+def _places(spans: Iterable[Span]) -> set[int]:
+    """Every character in `spans`."""
+    return {place for start, end in spans for place in range(start, end)}
 
 
 def dates(reply: str, facts: CheckFacts) -> Iterator[Finding]:
-    """Clock times, months and days of the week."""
-    for match in DATE.finditer(masked(reply, facts.fixed)):
-        if not any(date_key(match) in _figures(source).dates for source in facts.sources):
+    """Clock times, months, days of the month and of the week."""
+    text = masked(reply, facts.fixed)
+    found = [
+        *((match, date_key(match)) for match in DATE.finditer(text)),
+        *((match, day_key(match)) for match in DAY_OF_MONTH.finditer(text)),
+    ]
+    for match, key in found:
+        if not any(key in _figures(source).dates for source in facts.sources):
             yield at(Code.DATE, match)
 
 
 def links(reply: str, facts: CheckFacts) -> Iterator[Finding]:
     found = list(_LINK.finditer(reply))
     known = {_address(m[0]) for source in facts.sources if found for m in _LINK.finditer(source)}
-    mails = tuple(m.span() for m in _EMAIL.finditer(reply))
+    mails = _places(m.span() for m in _EMAIL.finditer(reply))
     for match in found:
-        if not _within(match.start(), mails) and _address(match[0]) not in known:
+        if match.start() not in mails and _address(match[0]) not in known:
             yield at(Code.LINK, match)
 
 

@@ -37,7 +37,7 @@ class Code(StrEnum):
 
 
 _MESSAGES = {
-    Code.EMPTY: ("the reply is empty", "回复是空的"),
+    Code.EMPTY: ("the reply has no words", "回复里没有文字"),
     Code.TOO_LONG: ("the reply is too long: {text}", "回复太长：{text}"),
     Code.SENTENCES: ("the reply has more sentences than the persona allows: {text}", "回复句数超过人设上限：{text}"),
     Code.LANGUAGE: ("the reply is not in the comment's language: {text}", "回复与评论的语言不同：{text}"),

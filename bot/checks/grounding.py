@@ -56,6 +56,11 @@ _ABSTAINS = re.compile(
     r"|无法(?:回答|确定|确认)|不(?:乱|瞎)?猜|未提及|不了解",
     re.IGNORECASE,
 )
+_YES_OR_NO = re.compile(
+    r"\W*(?:(?:yes|yeah|yep|no|nope|sure|of course|absolutely|definitely|certainly|it is|it does|you can|we do|i do"
+    r"|sorry|是的?|不是|对的?|不对|可以|不可以|能|不能|行|不行|会|不会|有|没有|当然|抱歉|不好意思)[\s哦呀啊呢的了]*(?:\W|$)+)+",
+    re.IGNORECASE,
+)
 _ANOTHER_MATTER = words(
     "note document question answer mention recommend suggest chinese english video comment channel hello yes"
 )
@@ -63,7 +68,11 @@ _QUESTION_END = re.compile(r"[?？][\s”\"'」)）]*$")
 
 
 def support(reply: str, facts: CheckFacts) -> Iterator[Finding]:
-    """Each sentence, or clause of one, that no source holds enough of."""
+    """Each sentence, or clause of one, that no source holds enough of; a yes or no that stands alone could be
+    either."""
+    bare = _YES_OR_NO.fullmatch(masked(reply, facts.fixed).strip())
+    if bare:
+        yield Finding(Code.UNSUPPORTED, (0, len(reply)), bare[0][:MAX_TEXT])
     sources = [source(text) for text in facts.sources]
     for clauses in _statements(masked(reply, facts.fixed)):
         whole = frozenset[str]().union(*(clause.terms for clause in clauses)) - _ANOTHER_MATTER
@@ -140,8 +149,10 @@ def names(reply: str, facts: CheckFacts) -> Iterator[Finding]:
     """Names of people, places and products, Latin words among Chinese, and titles that no source holds."""
     text = PLACE.sub(lambda match: " " * len(match[0]), masked(reply, facts.fixed))
     terms = [source(one).terms for one in facts.sources]
-    for span in _joined(text, [match.span() for match in _named(text) if not _known(match[0], terms)]):
-        if not _abstaining(text, span):
+    found = [match.span() for match in _named(text) if not _known(match[0], terms)]
+    unknown = _abstentions(text) if found else []
+    for span in _joined(text, found):
+        if not any(start <= span[0] < end for start, end in unknown):
             yield Finding(Code.NAME, span, text[slice(*span)][:MAX_TEXT])
     said = "\n".join(facts.sources).casefold()
     for match in _TITLE.finditer(text):
@@ -209,12 +220,7 @@ def _joined(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]
     return joined
 
 
-def _abstaining(text: str, span: tuple[int, int]) -> bool:
-    """Whether it stands in a clause that says it isn't known."""
-    for sentence in sentence_spans(text):
-        if sentence[0] <= span[0] < sentence[1]:
-            return any(
-                start <= span[0] < end and _ABSTAINS.search(text[start:end]) is not None
-                for start, end in clause_spans(text, sentence)
-            )
-    return False
+def _abstentions(text: str) -> list[tuple[int, int]]:
+    """The clauses that say what isn't known."""
+    parts = (part for sentence in sentence_spans(text) for part in clause_spans(text, sentence))
+    return [(start, end) for start, end in parts if _ABSTAINS.search(text[start:end])]

@@ -7,13 +7,13 @@ from functools import lru_cache
 from bot.checks.findings import MAX_TEXT, CheckFacts, Code, Finding, at, masked
 from bot.persona import is_cjk
 from bot.prompt import FENCE_CLOSE, FENCE_OPEN, UNKNOWN
-from bot.triage import fold, is_blank, squash
+from bot.triage import fold, is_blank, is_emoji_only, squash
 from knowledge.language import detect
 from knowledge.splitter import sentences
 
 LEAK = re.compile(
-    rf"{re.escape(FENCE_OPEN)}|{re.escape(FENCE_CLOSE)}|{re.escape(UNKNOWN)}|<[|｜]|[|｜]>|\[/?INST\]"
-    rf"|</?think>|\[\d{{1,2}}\]"
+    rf"{re.escape(FENCE_OPEN)}|{re.escape(FENCE_CLOSE)}|[＜﹤]{{3}}|[＞﹥]{{3}}|{re.escape(UNKNOWN)}|<[|｜]|[|｜]>|\[/?INST\]"
+    rf"|</?(?:think|tool_call|tool_response)>|[\[［【]\d{{1,2}}[\]］】]|\bpassages? \d|段落\s?\d"
     r"|\b(?:system prompt|as an ai (?:language )?model|i am an ai|my instructions|numbered passages?"
     r"|the passages? (?:don't|do not|state))"
     r"|系统提示词?|提示词|作为(?:一个|一名)?(?:ai|人工智能)|我的指令|(?:^|\n)[^\S\n]*(?:system|assistant"
@@ -26,24 +26,34 @@ _RUN = re.compile(
 _REFUSAL = re.compile(
     r"\bI(?:'m| am)? (?:can(?:no|')t|(?:am )?unable to|(?:am )?not able to|won't|will not|must decline to) "
     r"(?:help|assist|comply|fulfil|provide|discuss|engage|do that|continue)"
+    r"|\bI(?:'m| am) not allowed to|\bI(?: must| have to)? (?:decline|refuse)\b|\bI'd rather not (?:answer|say|talk)"
+    r"|\bI(?:'m| am) (?:just |only )?a (?:robot|program|machine)\b"
     r"|\bI'?m (?:just |only )?(?:an? )?(?:ai|bot|chat ?bot|(?:large )?language model|virtual assistant"
     r"|digital assistant)\b"
     r"|\bas an? (?:large language model|chat ?bot|virtual assistant|assistant)\b|\bagainst my (?:guidelines"
     r"|policy|policies|programming)"
     r"|我(?:无法|不能|没法|不便)(?:提供|协助|满足|完成|帮助|帮你|帮您|处理|讨论|继续)|我(?:只|仅仅)?是(?:一个"
     r"|一名)?(?:ai|人工智能|机器人|语言模型|虚拟助手|聊天助手)"
+    r"|我?拒绝(?:回答|透露)|(?:不便|不方便|恕不能|恕我不能)(?:回答|透露|说|多说)"
     r"|作为(?:一个|一名)?(?:语言模型|大模型|机器人|虚拟助手|聊天助手)|违反.{0,6}(?:政策|准则|规定)",
     re.IGNORECASE,
 )
 _PROMISE = re.compile(
     r"\b(?:i|we)(?:'ll| will| can)? (?:guarantee|promise|swear)\b|\bguaranteed?\b|\b100 ?% (?:safe|sure"
     r"|certain|works?|effective)"
-    r"|\brisk[- ]free\b|\bmoney[- ]back\b|(?<!不)(?<!不能)(?:保证|承诺|担保)(?!金|书)|绝对(?:有效|安全|没问题"
-    r"|不会|可以)|百分之?百|包(?:过|赚|治|退|换)|稳赚",
+    r"|\brisk[- ]free\b|\bmoney[- ]back (?:guarantee|promise)\b|\bmy word\b|\bcount on it\b"
+    r"|\bno questions asked\b|\bhalf[- ]price\b|(?<!不)(?<!不能)(?:保证|承诺|担保)(?!金|书)|绝对(?:有效|安全|没问题"
+    r"|不会|可以)|百分之?百|包(?:过|赚|治|退|换)|包你|包教包会|打包票|发誓|无效退款|假一赔|半价|买一送一|稳赚",
     re.IGNORECASE,
 )
 ECHO_WORDS, ECHO_CHARS = 8, 14
 """How many words (characters of Chinese) in a row count as repeating the comment, or the rules of the prompt."""
+
+
+def wordless(reply: str, facts: CheckFacts) -> Iterator[Finding]:
+    """Nothing but emoji and punctuation."""
+    if is_emoji_only(masked(reply, facts.fixed)):
+        yield Finding(Code.EMPTY, (0, len(reply)), reply[:MAX_TEXT])
 
 
 def length(reply: str, facts: CheckFacts) -> Iterator[Finding]:

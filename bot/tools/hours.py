@@ -53,8 +53,16 @@ class OpeningHours:
         if asked is None:
             lines.append(self._state(now))
         else:
-            lines += self._about(str(asked))
+            lines += self._asked(str(asked))
         return "\n".join([*lines, self._usual()])
+
+    def _asked(self, asked: str) -> list[str]:
+        try:
+            return self._about(asked)
+        except OverflowError as error:
+            raise BadArguments(
+                f"at: {asked[:30]!r} lies where the calendar ends; ask about another day"
+            ) from error
 
     def _about(self, asked: str) -> list[str]:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from openai.types.chat import ChatCompletion
@@ -189,7 +190,7 @@ def read_arguments(written: str) -> dict[str, Any]:
     if len(written) > MAX_ARGUMENT_CHARS:
         raise BadArguments(f"the arguments are longer than {MAX_ARGUMENT_CHARS} characters")
     try:
-        found = json.loads(written or "{}", parse_constant=_refuse_constant)
+        found = json.loads(written or "{}", parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadArguments("the arguments are no JSON; write one JSON object") from error
     if not isinstance(found, dict):
@@ -247,5 +248,11 @@ def _refuse_invented(arguments: str, known: set[str]) -> None:
         )
 
 
+def _finite(digits: str) -> float:
+    """JSON knows no infinity, but Python makes one of 1e999 and would write it so for the server."""
+    number = float(digits)
+    return number if isfinite(number) else _refuse_constant(digits)
+
+
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is no number of JSON")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.sandbox_pictures import png
 from bot.generator import GenerationRequest
-from bot.pictures import BadPicture, Named, Pictures, checked_type, evidence, named
+from bot.pictures import MAX_SEGMENTS, BadPicture, Named, Pictures, checked_type, evidence, named
 from bot.prompt import build_messages
 
 PNG = png(64, 48, b"\xff\x88\x00")
@@ -66,6 +66,12 @@ def test_a_small_file_that_unfolds_to_gigabytes_is_refused(data: bytes) -> None:
 def test_what_is_no_whole_image_is_refused(data: bytes) -> None:
     with pytest.raises(BadPicture):
         checked_type(data)
+
+
+def test_a_picture_of_nothing_but_fill_bytes_is_given_up_at_once() -> None:
+    # A byte at a time, five megabytes took seconds in which nothing else was done.
+    with pytest.raises(BadPicture):
+        checked_type(b"\xff\xd8" + b"\xff" * MAX_SEGMENTS + JPEG[2:])
 
 
 @given(st.sampled_from([PNG, JPEG, GIF, *WEBPS]), st.binary(max_size=40), st.integers(0, 40))

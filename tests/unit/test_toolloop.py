@@ -133,6 +133,7 @@ async def test_at_most_three_calls_are_made() -> None:
         (("delete_all", "{}"), "there is no tool 'delete_all'"),
         (("prices", "[" * 3000), "longer than"),
         (("prices", '{"value": NaN}'), "no JSON"),
+        (("prices", '{"value": 1e999}'), "no JSON"),
     ],
 )
 async def test_a_bad_call_is_told_and_may_be_mended_once(call: tuple[str, str], said: str) -> None:
@@ -146,6 +147,7 @@ async def test_a_bad_call_is_told_and_may_be_mended_once(call: tuple[str, str], 
         for message in body["messages"]:
             for one in message.get("tool_calls", ()):
                 assert isinstance(json.loads(one["function"]["arguments"]), dict)
+                assert "Infinity" not in one["function"]["arguments"]
 
 
 async def test_a_model_that_only_makes_bad_calls_is_stopped() -> None:

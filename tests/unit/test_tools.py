@@ -205,6 +205,12 @@ async def test_opening_hours_of_another_day_are_told() -> None:
         await hours.call({"at": "tomorrow"})
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59", "0001-01-01T00:00", "9999-12-31T23:59-23:59"])
+async def test_a_moment_at_the_end_of_the_calendar_is_refused(at: str) -> None:
+    with pytest.raises(BadArguments, match="another day"):
+        await made(HOURS).call({"at": at})
+
+
 async def test_a_place_that_never_opens_says_so() -> None:
     assert "no opening is known" in await made({**HOURS, "week": {}, "special": {}}).call({})
 
@@ -329,6 +335,11 @@ def test_arguments_keep_to_their_schema(arguments: str, said: str) -> None:
 @pytest.mark.parametrize("number", [float("inf"), float("nan")])
 def test_numbers_without_a_value_are_refused(number: float) -> None:
     assert problem({"x": number}, {"type": "object", "properties": {"x": {"type": "number"}}})
+
+
+def test_a_number_of_any_length_is_compared() -> None:
+    schema = {"type": "object", "properties": {"x": {"type": "number", "maximum": 9}}}
+    assert problem({"x": 10**400}, schema) == "x must be at most 9"
 
 
 @pytest.mark.parametrize(
