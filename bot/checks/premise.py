@@ -35,7 +35,7 @@ _PATTERNS = (
     r"|when did you|what made you|why'?d you)\s+" + _CLAUSE.format("asked"),
     r"(?:既然|因为|由于|鉴于|反正|考虑到)" + _CLAUSE.format("yin"),
     r"(?:(?:我)?(?:听说|听人说|听别人说|看到说|据说|有人说|网上说)|(?:你|您|博主|老师|up主?)(?:之前|上次|上期"
-    r"|以前|视频里|不是|曾经)*(?:说过?|提过|提到|讲过|承诺))[，,]?(?!一下|说|怎|为|哪|什)"
+    r"|以前|视频里|不是|曾经)*(?:说过?|提过|提到|讲过|承诺))[，,]?(?!一下|说|怎|为|哪|什|的)"
     + _CLAUSE.format("ting"),
     r"(?:(?<![化成作称认以])为什么|为啥|为何|干嘛|怎么(?=不再|又不|就不|突然|停|取消|下架))"
     + _CLAUSE.format("wen"),
@@ -46,7 +46,7 @@ _PREMISE = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _PATTERNS)
 # It has a subject of its own and a verb; what follows is about us or about things, not about the commenter.
 _SUBJECT = re.compile(
     r"\s*(?:that )?(?!(?:i|i'm|i've|i'd|my|mine|we|we're|our|me|someone|it'?s (?:been|my|so hot|hot|cold"
-    r"|winter|summer)|of|then|last|yesterday|today)\b)"
+    r"|winter|summer)|of|then|last|yesterday|today)\b|the \w+$)"
     r"(?:(?:it|this|that|there|you|they|he|she|these|those|everything|all|both|nobody|everyone)\b|(?:it|that"
     r"|there|you|they)['’]|your\b|the\b|(?!\d)(?:[\w'-]+ ){1,4}(?:is|are|was|were|has|have|does|do|can|cannot"
     r"|will|comes?|needs?|costs?|takes?|works?|contains?)\b)",
@@ -60,7 +60,7 @@ _OF_THEMSELVES = re.compile(
 _OPENING = re.compile(
     r"^\s*(?:that\s+)?(?:you (?:guys )?(?:are|were|have|had|do|did|will|can)?|it(?:'s| is| was| has)?|this is"
     r"|there (?:is|are)|they(?:'re| are)?"
-    r"|the|your|你们?|您|它|这个?|那个?|是|都|已经|现在|会|又|就|突然)\s*",
+    r"|the|your|你们?|您|它|这个?|那个?|是|说|都|已经|现在|会|又|就|突然)\s*|[吗嘛么]$",
     re.IGNORECASE,
 )
 _TALK = words(

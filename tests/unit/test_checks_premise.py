@@ -40,6 +40,8 @@ SOURCES = (
         ("因为我住在日本，可以用日元吗？", []),
         ("它变化为什么形状？", []),
         ("豆子烘多久？", []),
+        ("老师说的水洗豆在哪买？", []),
+        ("Considering the price, is it worth it?", []),
     ],
 )
 def test_what_is_taken_for_granted_is_heard(comment: str, expected: list[str]) -> None:
@@ -59,6 +61,7 @@ def test_what_is_taken_for_granted_is_heard(comment: str, expected: list[str]) -
         ("you stopped the course", False),
         ("it is", True),
         ("课程没有证书", True),
+        ("说课程没有证书吗", True),
         ("课程有证书", False),
     ],
 )
