@@ -34,6 +34,7 @@ from bot.models import State
 from bot.settings import GeneratorSettings, KnowledgeSettings, PersonaSettings, Settings, load
 from bot.store.ledger import connect, sqlite_url
 from tests.bench import knowledge as knowledge_bench
+from tests.bench import serving as serving_bench
 from tests.bench.pipeline import TARGETS
 from tests.builders import Desk, comment
 from tests.conftest import require
@@ -449,6 +450,14 @@ def test_the_guides_table_of_figures_holds_the_targets_of_its_benchmark(name: st
     rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|$", read(name), re.MULTILINE)
     assert {figure: target for figure, target, _ in rows if figure in knowledge_bench.TARGETS} == (
         knowledge_bench.TARGETS
+    )
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_the_serving_guides_table_of_figures_holds_the_targets_of_its_benchmark(name: str) -> None:
+    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|$", read(name), re.MULTILINE)
+    assert {figure: target for figure, target, _ in rows if figure in serving_bench.TARGETS} == (
+        serving_bench.TARGETS
     )
 
 
