@@ -4,6 +4,7 @@ The last line is one JSON object with the figures. `--quick` does a fifth of the
 
 - throughput: the service answers `--comments` comments; then a bare client sends the same prompts with the same options
   and as many at once. Each side runs twice, in the order service, bare, bare, service, from an empty prefix cache.
+- apart: the same with server and service on a core each.
 - swaps: fifty new versions of two voices are loaded and promoted while the service works, every fifth promotion
   followed by a rollback; every reply must speak as the voice it was asked of.
 - memory: `rejoinder run` in a process of its own with 500 comments waiting.
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -148,6 +149,44 @@ def throughput(server: VLLMServer, folder: Path, share: int) -> Figures:
     return asyncio.run(_throughput(server, folder, 240 // share))
 
 
+def apart(server: VLLMServer, folder: Path, share: int) -> Figures:
+    """The same with the server on a core of its own, and the service, the bare client and the platform on another: as
+    where a model has a machine of its own, nothing that the service does takes time from the server.
+    """
+    mine = os.sched_getaffinity(0)
+    if len(mine) < 2:
+        return {}
+    first, second = sorted(mine)[:2]
+    _keep_to(_threads_of_group(server.pid), {first})
+    _keep_to([0], {second})
+    try:
+        found = asyncio.run(_throughput(server, folder, 240 // share))
+    finally:
+        _keep_to(_threads_of_group(server.pid), mine)
+        _keep_to([0], mine)
+    names = ("throughput_ratio", "service_replies_s", "bare_replies_s")
+    return {f"{name}_apart": found[name] for name in names}
+
+
+def _keep_to(threads: Iterable[int], cores: set[int]) -> None:
+    for thread in threads:
+        os.sched_setaffinity(thread, cores)
+
+
+def _threads_of_group(leader: int) -> list[int]:
+    """Every thread of every process that the server has started."""
+    processes = [path for path in Path("/proc").iterdir() if path.name.isdigit()]
+    members = [path for path in processes if _group_of(path) == leader]
+    return [int(task.name) for path in members for task in (path / "task").iterdir()]
+
+
+def _group_of(process: Path) -> int:
+    try:
+        return os.getpgid(int(process.name))
+    except ProcessLookupError:
+        return 0
+
+
 async def _throughput(server: VLLMServer, folder: Path, count: int) -> Figures:
     # What the server compiles for lengths and batches that it meets for the first time is nobody's time.
     await _serve(server, folder / "warm", AT_ONCE * 3)
@@ -244,7 +283,9 @@ async def _swaps(server: VLLMServer, folder: Path, count: int) -> Figures:
             if done % 6 == 5 and done < count:
                 delays.append(await _change(running, recorder, None))
                 done += 1
-            _say(f"  {done} swaps, {len(recorder.calls)} requests, slowest {max(delays):.3f} s")
+            _say(
+                f"  {done} swaps, {len(recorder.calls)} requests, slowest {max(delay.last for delay in delays):.3f} s"
+            )
         stop.set()
         await task
     answered = [call for call in recorder.calls if call.text]
@@ -257,8 +298,8 @@ async def _swaps(server: VLLMServer, folder: Path, count: int) -> Figures:
         # A reply without any marker is the fixture model's slip, not another voice's reply.
         "swap_wrong_voice": sum(1 for call in unlike if speaker(call.text) is not None),
         "swap_no_voice": sum(1 for call in unlike if speaker(call.text) is None),
-        "swap_s": round(max(delays), 3),
-        "swap_mean_s": round(sum(delays) / len(delays), 3),
+        "swap_s": round(max(delay.last for delay in delays), 3),
+        "swap_first_s": round(max(delay.first for delay in delays), 3),
         "swap_requests": len(answered),
         "load_s": round(sum(loads) / len(loads), 3),
     }
@@ -286,8 +327,18 @@ async def _load(running: Running, folder: Path, kind: str, name: str) -> float:
     return time.monotonic() - began
 
 
-async def _change(running: Running, recorder: Recorder, name: str | None) -> float:
-    """Promote `name`, or go back. Seconds until the last comment went to the voice before it and the first to it."""
+@dataclass(frozen=True)
+class Delay:
+    """Seconds from the order to change voices."""
+
+    last: float
+    """Until the last request to the voice before was begun; 0 when none was."""
+    first: float
+    """Until the first request to the new voice was begun. One begins when the server is done with another."""
+
+
+async def _change(running: Running, recorder: Recorder, name: str | None) -> Delay:
+    """Promote `name`, or go back."""
     seen, began = len(recorder.calls), time.monotonic()
     if name is None:
         _, came = await running.ledger.awrite(voices.rollback, None, by="bench", now=utc_now())
@@ -298,7 +349,7 @@ async def _change(running: Running, recorder: Recorder, name: str | None) -> flo
     asked = lambda: [call for call in recorder.calls[seen:] if call.voice and call.voice.name == name]  # noqa: E731
     await _until(lambda: len(asked()) >= AT_ONCE)
     others = [call.started for call in recorder.calls[seen:] if not call.voice or call.voice.name != name]
-    return max([asked()[0].started, *others]) - began
+    return Delay(max([began, *others]) - began, asked()[0].started - began)
 
 
 def _speaks(call: Call) -> bool:
@@ -446,6 +497,7 @@ def _peak_mb(pid: int) -> float:
 
 PARTS: dict[str, Callable[[VLLMServer, Path, int], Figures]] = {
     "throughput": throughput,
+    "apart": apart,
     "swaps": swaps,
     "memory": memory,
 }
