@@ -36,7 +36,7 @@ def show(
     out: Annotated[Path | None, typer.Option(metavar="FILE.md|.html", help="Write it to a file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """What people asked: topics with counts and links, what the documents don't hold, the busiest posts.
+    """What people asked: topics, counts, links, and what the documents don't hold.
 
     Every number is counted. Where a model is set up it names the topics and sums them up in three sentences.
     """
