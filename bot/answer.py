@@ -4,19 +4,18 @@ The one path that both the service and `rejoinder ask` take.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 from bot.checks import CheckFacts, check
 from bot.choosing import Candidate, rank
+from bot.deadline import done_by
 from bot.generator import (
     Completion,
     GenerationRequest,
     Generator,
     GeneratorError,
-    GeneratorUnavailable,
     OnText,
     RequestRefused,
     VoiceRef,
@@ -43,6 +42,11 @@ from bot.reasons import Reason
 from bot.verbatim import MODEL as VERBATIM
 from bot.verbatim import verbatim
 from knowledge.base import Retriever, ScoredPassage
+
+_NOT_READY = (
+    "passages, pictures and prompt were not ready within generator.deadline_s; "
+    "if this lasts, look at what is slow: rejoinder doctor"
+)
 
 ChooseVoice = Callable[[], Awaitable[VoiceRef | None]]
 """Tells who writes; None: the base model."""
@@ -98,7 +102,7 @@ class Answerer:
         if early is not None:
             return Answer(early, question.language)
         started, until = perf_counter(), self._until()
-        async with _by(until):
+        async with done_by(until, _NOT_READY):
             request = await self._informed(question, until)
             given = verbatim(request, least_support(self._thresholds, question.rules))
             wanted = self._looking.wanted(question, given)
@@ -136,7 +140,7 @@ class Answerer:
         Raises GeneratorError.
         """
         started, until = perf_counter(), self._until()
-        async with _by(until):
+        async with done_by(until, _NOT_READY):
             informed = await self._informed(question, until)
             persona = replace(informed.persona, grounded=False)
             bare = await self._generator.fit(replace(informed, passages=(), persona=persona, candidates=1))
@@ -259,16 +263,3 @@ def _comment_facts(question: Question) -> CommentFacts:
         question.answered_by_human,
         bool(question.pictures),
     )
-
-
-@asynccontextmanager
-async def _by(until: float) -> AsyncIterator[None]:
-    """Gives the block until `until`, by the event loop's clock. Raises GeneratorUnavailable then."""
-    try:
-        async with asyncio.timeout_at(until):
-            yield
-    except TimeoutError as error:
-        raise GeneratorUnavailable(
-            "passages, pictures and prompt were not ready within generator.deadline_s; "
-            "if this lasts, look at what is slow: rejoinder doctor"
-        ) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import aiohttp
@@ -39,6 +39,9 @@ from bot.voices.keeper import VoiceOf, no_voice, voice_of
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
 from knowledge.ingest import Library
+
+if TYPE_CHECKING:
+    from bot.serving.fleet import Fleet
 
 Role = Literal["poll", "respond", "send", "web"]
 WORK: frozenset[Role] = frozenset({"poll", "respond", "send"})
@@ -110,6 +113,33 @@ def make_answerer(
 
 
 @dataclass(frozen=True, slots=True)
+class Answering:
+    """What answers comments."""
+
+    answerer: Answerer
+    generator: Generator
+    fleet: "Fleet | None"
+    """The model servers that the generator asks; None where it asks none."""
+
+
+@asynccontextmanager
+async def open_answering(
+    settings: Settings, library: Library, generator: Generator | None = None
+) -> AsyncIterator[Answering]:
+    """What was opened is closed in reverse; `generator` replaces the settings' own. Raises GeneratorMisconfigured,
+    SettingsError.
+    """
+    async with AsyncExitStack() as stack:
+        writer = generator if generator is not None else make_generator(settings)
+        stack.push_async_callback(writer.aclose)
+        fleet = fleet_of(settings, writer)
+        judge = make_judge(settings, fleet)
+        if judge is not None:
+            stack.push_async_callback(judge.aclose)
+        yield Answering(make_answerer(settings, library, writer, judge), writer, fleet)
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """An assembled service, with the parts that the pages and the command line look at."""
 
@@ -142,12 +172,8 @@ async def assemble(
         http = await stack.enter_async_context(open_http())
         connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
         stack.push_async_callback(connections.aclose)
-        writer = generator if generator is not None else make_generator(settings)
-        stack.push_async_callback(writer.aclose)
-        fleet = fleet_of(settings, writer)
-        judge = make_judge(settings, fleet)
-        if judge is not None:
-            stack.push_async_callback(judge.aclose)
+        answering = await stack.enter_async_context(open_answering(settings, library, generator))
+        fleet = answering.fleet
         owner, metrics = process_name(), Metrics()
         if fleet is not None:
             metrics.show_servers(fleet.uses)
@@ -163,7 +189,7 @@ async def assemble(
         who: VoiceOf = no_voice if fleet is None else partial(voice_of, ledger, settings.data_dir)
         responder = Responder(
             context,
-            answerer=make_answerer(settings, library, writer, judge),
+            answerer=answering.answerer,
             generator_name=settings.generator.kind,
             on_ready=lambda: waker("sender"),
             voice_of=who,
@@ -198,7 +224,7 @@ async def assemble(
             watcher = Watcher(
                 ledger=ledger,
                 library=library,
-                generator=writer,
+                generator=answering.generator,
                 generator_kind=settings.generator.kind,
                 service=service,
                 servers=fleet.uses if fleet is not None else tuple,
@@ -209,7 +235,7 @@ async def assemble(
                     watcher=watcher,
                     metrics=metrics,
                     ledger=ledger,
-                    answerer=make_answerer(settings, library, writer, judge),
+                    answerer=answering.answerer,
                     voice_of=who,
                     writer=prose,
                     clock=clock,

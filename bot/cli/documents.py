@@ -4,15 +4,14 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
-from bot.bootstrap import make_answerer, open_library
-from bot.building.model import fleet_of, make_generator, make_judge
+from bot.bootstrap import open_answering, open_library
 from bot.building.persona import make_personas
 from bot.cli.channel_options import refuse_unknown_persona
 from bot.cli.comparing import bare_json, print_comparison
@@ -234,15 +233,9 @@ def _looking_at(settings: Settings, top: int | None) -> Settings:
 async def _answer(
     settings: Settings, library: Library, question: Question, *, compare: bool = False
 ) -> tuple[Answer, Bare | None]:
-    async with AsyncExitStack() as stack:
-        generator = make_generator(settings)
-        stack.push_async_callback(generator.aclose)
-        judge = make_judge(settings, fleet_of(settings, generator))
-        if judge is not None:
-            stack.push_async_callback(judge.aclose)
-        answerer = make_answerer(settings, library, generator, judge)
-        answer = await answerer.answer(question)
-        return answer, await answerer.without_documents(question) if compare else None
+    async with open_answering(settings, library) as answering:
+        answer = await answering.answerer.answer(question)
+        return answer, await answering.answerer.without_documents(question) if compare else None
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import typer
 
-from bot.bootstrap import make_answerer, open_ledger, open_library
-from bot.building.model import fleet_of, make_generator, make_judge
+from bot.bootstrap import open_answering, open_ledger, open_library
 from bot.cli.errors import Failure, Misuse
 from bot.cli.progress import bars_of
 from bot.cli.shell import Shell, print_json
@@ -30,13 +29,13 @@ BASE = "base"
 
 AT_ONCE = 4
 
-_NO_SERVER = 'voices need a model server; set generator.kind = "vllm", base_url and model in rejoinder.toml'
+NO_SERVER = 'voices need a model server; set generator.kind = "vllm", base_url and model in rejoinder.toml'
 
 
 def run_trial(shell: Shell, names: Sequence[str], *, number: int, channel: str | None, as_json: bool) -> None:
     """Print what each of `names` answers the last `number` comments. Ctrl-C prints what is there by then."""
     if shell.settings.generator.kind != "vllm":
-        raise Misuse(_NO_SERVER)
+        raise Misuse(NO_SERVER)
     with open_ledger(shell.settings) as ledger, open_library(shell.settings) as library:
         asked = [named_voice(ledger, name, shell.settings) for name in names]
         channel_id = ledger.read(channels.named, channel).id if channel is not None else None
@@ -77,7 +76,7 @@ def chosen_voice(settings: Settings, name: str | None) -> VoiceRef | None:
     """
     if settings.generator.kind != "vllm":
         if name not in (None, BASE):
-            raise Misuse(_NO_SERVER)
+            raise Misuse(NO_SERVER)
         return None
     with open_ledger(settings) as ledger:
         if name is not None:
@@ -96,12 +95,8 @@ async def _compare(
 ) -> None:
     settings = shell.settings
     async with AsyncExitStack() as stack:
-        generator = make_generator(settings)
-        stack.push_async_callback(generator.aclose)
-        judge = make_judge(settings, fleet_of(settings, generator))
-        if judge is not None:
-            stack.push_async_callback(judge.aclose)
-        servers = fleet_of(settings, generator)
+        answering = await stack.enter_async_context(open_answering(settings, library))
+        servers = answering.fleet
         for voice in asked:
             if voice is not None and servers is not None:
                 await load_everywhere(servers, voice)
@@ -114,9 +109,8 @@ async def _compare(
         await compare(
             works,
             asked,
-            make_answerer(settings, library, generator, judge),
-            data_dir=settings.data_dir,
-            at_once=generator.capacity or AT_ONCE,
+            answering.answerer,
+            at_once=answering.answerer.capacity or AT_ONCE,
             on_done=on_done,
         )
 

@@ -14,7 +14,7 @@ from bot.bootstrap import open_ledger, utc_now
 from bot.building.model import fleet_of, make_generator
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, login, print_json, shell_of
-from bot.cli.trial import run_trial
+from bot.cli.trial import NO_SERVER, run_trial
 from bot.cli.voice_lines import VoiceCase, case_json, print_case, voice_json, voice_row
 from bot.generator import Generator
 from bot.models import Channel, Voice
@@ -51,9 +51,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     try:
         servers = fleet_of(settings, generator)
         if servers is None:
-            raise Misuse(
-                'voices need a model server; set generator.kind = "vllm", base_url and model in rejoinder.toml'
-            )
+            raise Misuse(NO_SERVER)
         yield Serving(generator, servers)
     finally:
         await generator.aclose()

@@ -1,14 +1,11 @@
 """How one request to one of several servers goes: by when, whether text came, whose answer and whose error counts."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from openai.types.chat import ChatCompletion
 
 from bot.generator import GeneratorError, GeneratorMisconfigured, GeneratorUnavailable, OnText, VoiceRef
-from bot.serving.http import LASTS
 
 Told = TypeVar("Told")
 
@@ -22,16 +19,6 @@ class Heard:
     def __call__(self, text: str) -> None:
         self.any = True
         self._on_text(text)
-
-
-@asynccontextmanager
-async def by(end: float, url: str) -> AsyncIterator[None]:
-    """Gives the block until `end`. Raises GeneratorUnavailable then."""
-    try:
-        async with asyncio.timeout_at(end):
-            yield
-    except TimeoutError as error:
-        raise GeneratorUnavailable(f"{url} did not answer within generator.deadline_s; {LASTS}") from error
 
 
 def worse(one: GeneratorError | None, other: GeneratorError) -> GeneratorError:

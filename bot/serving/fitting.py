@@ -55,10 +55,8 @@ def _bytes(messages: Sequence[Message]) -> tuple[int, int]:
     """(of ASCII, of all else) in the texts of messages."""
     parts = [message["content"] for message in messages if isinstance(message["content"], str)]
     whole = sum(len(text.encode("utf-8", "replace")) for text in parts)
-    others = sum(
-        len(char.encode("utf-8", "replace")) for text in parts for char in text if not char.isascii()
-    )
-    return whole - others, others
+    ascii_bytes = sum(len(text.encode("ascii", "ignore")) for text in parts)
+    return ascii_bytes, whole - ascii_bytes
 
 
 def smaller(request: GenerationRequest) -> GenerationRequest | None:
@@ -77,7 +75,7 @@ def smaller(request: GenerationRequest) -> GenerationRequest | None:
 
 def size(request: GenerationRequest) -> int:
     """Bytes of the messages. A token of a byte-level tokenizer is at least one of them."""
-    return sum(len(message["content"].encode("utf-8", "replace")) for message in _texts(request))
+    return sum(_bytes(_texts(request)))
 
 
 def _texts(request: GenerationRequest) -> list[Message]:

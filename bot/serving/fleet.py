@@ -8,6 +8,7 @@ from typing import Any
 
 from openai.types.chat import ChatCompletion
 
+from bot.deadline import done_by
 from bot.generator import (
     GeneratorError,
     GeneratorHealth,
@@ -19,7 +20,7 @@ from bot.generator import (
     VoiceRef,
 )
 from bot.prompt import Message, without_system
-from bot.serving.asking import Heard, Told, by, or_none, refuse_other_voice, worse
+from bot.serving.asking import Heard, Told, or_none, refuse_other_voice, worse
 from bot.serving.breaker import next_limit
 from bot.serving.http import LASTS
 from bot.serving.member import Clock, Member, path_there
@@ -110,7 +111,7 @@ class Fleet:
                 raise GeneratorUnavailable(f"no time was left to ask {member.url}; {LASTS}")
             name = self.model if voice is None else voice.served_as
             with member.asked(name):
-                async with by(end, member.url):
+                async with done_by(end, f"{member.url} did not answer within generator.deadline_s; {LASTS}"):
                     answer = await self._chat(member, messages, voice, on_text=heard, **options)
                 refuse_other_voice(answer, member.url, voice)
             self._count(member, answer)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bot.answer import Answerer
 from bot.generator import GeneratorError, VoiceRef
@@ -52,7 +51,6 @@ async def compare(
     voices: Sequence[VoiceRef | None],
     answerer: Answerer,
     *,
-    data_dir: Path,
     at_once: int,
     on_done: Callable[[Compared], None],
 ) -> None:
@@ -64,7 +62,7 @@ async def compare(
 
     async def one(work: Work) -> None:
         async with free:
-            sides = [await _side(work, voice, answerer, data_dir) for voice in voices]
+            sides = [await _side(work, voice, answerer) for voice in voices]
         on_done(Compared(work, tuple(sides)))
 
     async with asyncio.TaskGroup() as group:
@@ -90,7 +88,7 @@ def summary(voice: str, sides: Sequence[Side]) -> Summary:
     )
 
 
-async def _side(work: Work, voice: VoiceRef | None, answerer: Answerer, data_dir: Path) -> Side:
+async def _side(work: Work, voice: VoiceRef | None, answerer: Answerer) -> Side:
     # That somebody has answered it by now is no reason to skip it here.
     asked = replace(question(work), voice=voice, answered_by_human=False)
     try:
