@@ -232,17 +232,16 @@ async def assemble(
             prose = make_writer(settings, fleet)
             pages = serve_pages(
                 PageParts(
+                    settings=settings,
                     watcher=watcher,
                     metrics=metrics,
                     ledger=ledger,
+                    library=library,
                     answerer=answering.answerer,
                     voice_of=who,
                     writer=prose,
                     clock=clock,
-                ),
-                host=settings.web.host,
-                port=settings.web.port,
-                language=settings.language,
+                )
             )
             page = await stack.enter_async_context(pages)
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)

@@ -7,8 +7,10 @@ Unknown keys and wrong types are refused with one line. Secrets never stand in t
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -36,6 +38,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no address or network; write 127.0.0.1 or 10.0.0.0/8") from error
+    return text
+
+
+def _origin_address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/")):
+        raise ValueError(f"{text!r} is no address of a site; write https://desk.example.org")
+    return text.rstrip("/")
+
+
 class DatabaseSettings(_Section):
     url: str = ""
     """Empty: SQLite in `data_dir`. A PostgreSQL address may be a reference, as it holds a password."""
@@ -45,6 +62,25 @@ class WebSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
     """0 takes any free port."""
+    public_url: Annotated[str, AfterValidator(_origin_address)] = ""
+    """The address that people use, where it is another than host and port, such as https://desk.example.org."""
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
+    """Addresses or networks of proxies in front, such as 127.0.0.1 or 10.0.0.0/8; only these are believed when they
+    say for whom they ask (X-Forwarded-For, X-Forwarded-Proto)."""
+    session_hours: float = Field(default=72.0, gt=0)
+    """Longest time between two log-ins."""
+    idle_hours: float = Field(default=12.0, gt=0)
+    """Hours without a request after which one must log in again."""
+    max_upload_mb: int = Field(default=100, ge=1)
+    """Largest document that the page takes."""
+
+    def trusts(self, peer: str) -> bool:
+        """Whether `peer`, an address, is one of the trusted proxies."""
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in ip_network(known) for known in self.trusted_proxies)
 
 
 class LogSettings(_Section):
@@ -213,6 +249,30 @@ class VoicesSettings(_Section):
     """Verdicts on a canary's drafts before it may be taken back."""
 
 
+class ReviewSettings(_Section):
+    """The review desk."""
+
+    undo_s: float = Field(default=8.0, ge=0)
+    """Seconds that a reply which a person approved waits before it goes out, so that it can be taken back."""
+    hold_s: float = Field(default=120.0, gt=0)
+    """How long a comment that a person has opened is kept from others, after the last sign of that person."""
+
+
+class WebhookSettings(_Section):
+    """An address that is told when something needs a person."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    url: SecretReference
+    """Where to: `env:NAME` or `file:PATH`, as such addresses hold a secret."""
+    format: Literal["json", "slack", "feishu", "dingtalk"] = "json"
+    secret: SecretReference = ""
+    """What notices are signed with; with slack, which signs nothing, empty."""
+    events: list[Literal["needs_review", "failed"]] = ["needs_review", "failed"]
+    channels: list[str] = []
+    """Names of channels; empty: all."""
+    language: Language = "en"
+
+
 class ServiceSettings(_Section):
     workers: int = Field(default=8, ge=1, le=256)
     """Drafts made at the same time by `extractive`; `vllm` makes as many as its servers take, see
@@ -231,6 +291,8 @@ class ServiceSettings(_Section):
     retry_s: float = Field(default=5.0, ge=0)
     """First wait after a failure; doubles with each further one, up to `retry_max_s`."""
     retry_max_s: float = Field(default=600.0, ge=0)
+    shadow: bool = False
+    """Nothing is sent on any channel: this process builds no sender."""
     shutdown_s: float = Field(default=8.0, ge=0)
     """How long to finish what is in hand when asked to stop."""
 
@@ -257,6 +319,9 @@ class Settings(BaseSettings):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     voices: VoicesSettings = VoicesSettings()
     service: ServiceSettings = ServiceSettings()
+    review: ReviewSettings = ReviewSettings()
+    webhooks: list[WebhookSettings] = []
+    """Who is told when a comment waits for a person or has failed: one `[[webhooks]]` for each."""
     tools: list[ToolSettings] = []
     """What the model may call: one `[[tools]]` for each; docs/serving.md has an example of every kind."""
 

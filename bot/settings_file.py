@@ -34,7 +34,7 @@ def settings_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-_TABLES = frozenset({"tools", "personas"})
+_TABLES = frozenset({"tools", "personas", "webhooks"})
 
 
 def _plain_keys(model: type[BaseModel], path: str, told: dict[tuple[str, str], str]) -> Iterator[str]:

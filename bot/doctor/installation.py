@@ -11,7 +11,7 @@ from bot.doctor.report import Finding
 from bot.settings import FILE, Settings
 from bot.store import stats
 from bot.store.ledger import Ledger
-from bot.web.server import is_loopback
+from bot.web.gate import is_loopback
 
 LEAST_FREE_MB = 500
 

@@ -6,19 +6,17 @@ POST /translate   `id`, `lang`: has a comment translated, then shows the status 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-import jinja2
 from aiohttp import web
 
 from adapters.base import Clock
 from bot.digest import Digest, digest
 from bot.generator import GeneratorError
-from bot.plain import excerpt
-from bot.settings import Language
+from bot.models import Role
 from bot.store import digest as rows
 from bot.store.ledger import Ledger, LedgerError
 from bot.store.review import VerdictRefused
@@ -27,11 +25,11 @@ from bot.translate import Translator
 from bot.web.digest_view import digest_context
 from bot.web.glance import KEPT_S, Kept
 from bot.web.guard import Busy, Turns
-from bot.web.rendering import html
+from bot.web.rendering import Renderer
+from bot.web.routes import Route
 from bot.web.words import WORDS
 from bot.writer import Writer
 
-NOTICE_CHARS: Final = 300
 PERIODS: Final = {1: "last_day", 7: "last_week"}
 """Days that a digest may go back, and the word for them."""
 MAX_ID: Final = 2**63 - 1
@@ -43,67 +41,67 @@ class ReadingPages:
     def __init__(
         self,
         *,
-        templates: jinja2.Environment,
+        render: Renderer,
         ledger: Ledger,
         writer: Writer | None,
         clock: Clock,
-        language_of: Callable[[web.Request, str | None], Language],
         on_change: Callable[[], None],
     ) -> None:
-        self._templates = templates
+        self._render = render
         self._ledger = ledger
         self._writer = writer
         self._clock = clock
-        self._language_of = language_of
         self._on_change = on_change
         self._translator = Translator(ledger, writer) if writer is not None else None
         self._turns = Turns()
         self._digests = {days: Kept(partial(self._digest, days), KEPT_S) for days in PERIODS}
 
-    def routes(self) -> list[web.RouteDef]:
-        reading = [web.get("/digest", self.digest)]
-        asking = [web.post("/digest", self.summary), web.post("/translate", self.translate)]
+    def routes(self) -> Sequence[Route]:
+        reading = [Route("GET", "/digest", self.digest)]
+        asking = [
+            Route("POST", "/digest", self.summary, Role.REVIEWER),
+            Route("POST", "/translate", self.translate, Role.REVIEWER),
+        ]
         return reading + (asking if self._writer is not None else [])
 
     async def digest(self, request: web.Request) -> web.StreamResponse:
-        language = self._language_of(request, request.query.get("lang"))
         days = _days(request.query.get("days"))
         try:
             found = await self._digests[days].get()
         except LedgerError as error:
-            return self._notice(language, str(error), 503)
-        return self._page(found, days, language)
+            return self._render.notice(request, str(error), 503)
+        return self._page(request, found, days)
 
     async def summary(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        language, days = self._language_of(request, text_of(form, "lang")), _days(text_of(form, "days"))
+        language, days = self._render.language(request), _days(text_of(form, "days"))
         if self._writer is None:
             raise web.HTTPNotFound
         try:
             with self._turns.turn():
                 found = await summarised(await self._digests[days].get(), self._writer, language)
         except Busy:
-            return self._notice(language, WORDS[language]["busy"], 429)
+            return self._render.notice(request, WORDS[language]["busy"], 429)
         except (GeneratorError, LedgerError) as error:
-            return self._notice(language, str(error), 503)
-        return self._page(found, days, language)
+            return self._render.notice(request, str(error), 503)
+        return self._page(request, found, days)
 
     async def translate(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        language, comment_id = self._language_of(request, text_of(form, "lang")), _id(text_of(form, "id"))
+        language, comment_id = self._render.language(request), _id(text_of(form, "id"))
         if self._translator is None or comment_id is None:
             raise web.HTTPNotFound
         try:
             with self._turns.turn():
                 await self._translator.translated(comment_id, language)
         except Busy:
-            return self._notice(language, WORDS[language]["busy"], 429)
+            return self._render.notice(request, WORDS[language]["busy"], 429)
         except VerdictRefused as error:
-            return self._notice(language, str(error), 404)
+            return self._render.notice(request, str(error), 404)
         except (GeneratorError, LedgerError) as error:
-            return self._notice(language, str(error), 503)
+            return self._render.notice(request, str(error), 503)
         self._on_change()
-        raise web.HTTPSeeOther(f"/?lang={language}#c{comment_id}")
+        raise web.HTTPSeeOther(f"/#c{comment_id}")
 
     async def _digest(self, days: int) -> Digest:
         until = self._clock()
@@ -111,20 +109,16 @@ class ReadingPages:
         found = await self._ledger.aread(rows.span, since=since, until=until)
         return await asyncio.to_thread(digest, found, since=since, until=until)
 
-    def _page(self, found: Digest, days: int, language: Language) -> web.StreamResponse:
+    def _page(self, request: web.Request, found: Digest, days: int) -> web.Response:
+        language = self._render.language(request)
         words = WORDS[language]
         context: dict[str, Any] = {
             **digest_context(found, language),
-            "here": f"/digest?days={days}&",
             "days": days,
             "periods": [{"days": number, "word": words[key]} for number, key in PERIODS.items()],
             "has_model": self._writer is not None,
         }
-        return html(self._templates.get_template("digest.html").render(context), forms=True)
-
-    def _notice(self, language: Language, line: str, status: int) -> web.StreamResponse:
-        context = {"words": WORDS[language], "language": language, "notice": excerpt(line, NOTICE_CHARS)}
-        return html(self._templates.get_template("notice.html").render(context), status)
+        return self._render.page(request, "digest.html", context)
 
 
 def text_of(form: Any, name: str) -> str:

@@ -1,64 +1,38 @@
-"""The routes of the status page, and serving them.
+"""The site: every page on one server, behind one gate."""
 
-    GET /          the page, in English or Chinese: `?lang=en|zh`, else Accept-Language, else `settings.language`
-    GET /healthz   JSON; 200, or 503 while a loop fails or the database cannot be read
-    GET /metrics   for Prometheus
-    GET /static/…  the pages' style sheets and scripts
-
-On a loopback address also those of `bot.web.reading` and `bot.web.trial`.
-
-There is no password. Bound to a loopback address, the page shows what people wrote and answers only to loopback names,
-so that no foreign web site can read it through a rebound DNS name; and it does nothing for a foreign web site, see
-`bot.web.guard`. Bound elsewhere, it shows no texts.
-"""
-
-import asyncio
-import ipaddress
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from adapters.base import Clock
 from bot.answer import Answerer
+from bot.generator import GeneratorError
 from bot.metrics import Metrics
-from bot.settings import Language
+from bot.settings import Settings
 from bot.store.ledger import Ledger, LedgerError
 from bot.voices.keeper import VoiceOf
-from bot.web.glance import Glance, Watcher
-from bot.web.guard import same_origin
+from bot.web.gate import Gate, is_loopback
+from bot.web.glance import Watcher
+from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
-from bot.web.rendering import HEADERS, TEMPLATES, environment, html
+from bot.web.rendering import HEADERS, TEMPLATES, Renderer
+from bot.web.routes import Route
+from bot.web.status import StatusPages
 from bot.web.trial import TrialPages
-from bot.web.view import page_context
-from bot.web.words import choose_language
 from bot.writer import Writer
+from knowledge.ingest import Library
 from knowledge.store import LibraryError
 
-_STATIC: Final = {
-    "status.js": "text/javascript",
-    "status.css": "text/css",
-    "pages.css": "text/css",
-    "try.js": "text/javascript",
-}
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css"}
+_STATIC: Final = frozenset(path.name for path in TEMPLATES.iterdir() if path.suffix in _TYPES)
 _MOST_BYTES: Final = 256 * 1024
-"""Of one request's body."""
-_DATABASE_WAIT_S: Final = 5.0
-
-
-def host_name(header: str) -> str:
-    """The name in a Host header; empty for one that is no host."""
-    try:
-        return urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return ""
+"""Of one request's body, but for uploads."""
 
 
 class CannotListen(Exception):
@@ -78,9 +52,11 @@ def cannot_listen(host: str, port: int, cure: str, error: OSError) -> CannotList
 class PageParts:
     """What the pages look at, and ask."""
 
+    settings: Settings
     watcher: Watcher
     metrics: Metrics
     ledger: Ledger
+    library: Library
     answerer: Answerer
     voice_of: VoiceOf
     writer: Writer | None
@@ -88,109 +64,81 @@ class PageParts:
     clock: Clock
 
 
-class StatusPages:
-    """Handlers."""
+def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
+    """Every route of the site."""
+    status = StatusPages(
+        render=render,
+        watcher=parts.watcher,
+        metrics=parts.metrics,
+        translates=parts.writer is not None,
+        private=is_loopback(parts.settings.web.host),
+    )
+    reading = ReadingPages(
+        render=render,
+        ledger=parts.ledger,
+        writer=parts.writer,
+        clock=parts.clock,
+        on_change=parts.watcher.forget,
+    )
+    trial = TrialPages(
+        render=render,
+        answerer=parts.answerer,
+        voice_of=parts.voice_of,
+        has_model=parts.writer is not None,
+    )
+    return [
+        *status.routes(),
+        *reading.routes(),
+        *trial.routes(),
+        Route("GET", "/static/{name}", static, needs=None, page=False),
+    ]
 
-    def __init__(self, *, parts: PageParts, language: Language, private: bool) -> None:
-        self._watcher = parts.watcher
-        self._metrics = parts.metrics
-        self._language = language
-        self._private = private
-        self._translates = private and parts.writer is not None
-        templates = environment()
-        self._page = templates.get_template("status.html")
-        self._reading = ReadingPages(
-            templates=templates,
-            ledger=parts.ledger,
-            writer=parts.writer,
-            clock=parts.clock,
-            language_of=self._language_of,
-            on_change=parts.watcher.forget,
-        )
-        self._trial = TrialPages(
-            templates=templates,
-            answerer=parts.answerer,
-            voice_of=parts.voice_of,
-            has_model=parts.writer is not None,
-            language_of=self._language_of,
-        )
+
+class Site:
+    """Leads each request through the gate to its handler, and tells what goes wrong in the asker's form."""
+
+    def __init__(self, parts: PageParts) -> None:
+        self._gate = Gate(ledger=parts.ledger, clock=parts.clock, settings=parts.settings.web)
+        self._render = Renderer(parts.settings.language)
+        self.routes = routes_of(parts, self._render)
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._guard], client_max_size=_MOST_BYTES)
-        app.add_routes(
-            [
-                web.get("/", self.page),
-                web.get("/healthz", self.health),
-                web.get("/metrics", self.metrics),
-                web.get("/static/{name}", self.static),
-            ]
-        )
-        if self._private:
-            app.add_routes([*self._reading.routes(), *self._trial.routes()])
+        app = web.Application(client_max_size=_MOST_BYTES)
+        app.add_routes(web.route(route.method, route.path, self._guarded(route)) for route in self.routes)
         app.on_response_prepare.append(_add_headers)
         return app
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._private and not is_loopback(host_name(request.headers.get("Host", ""))):
-            raise web.HTTPForbidden(text="this page answers to its loopback address only")
-        asks = request.method not in ("GET", "HEAD") and request.match_info.http_exception is None
-        if asks and not same_origin(request.headers):
-            raise web.HTTPForbidden(text="this page does nothing for other web sites; use its own buttons")
-        return await handler(request)
+    def _guarded(self, route: Route) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await self._gate.enter(request, route, route.handler)
+            except Problem as problem:
+                return self._told(request, route, problem)
+            except (GeneratorError, LedgerError, LibraryError) as error:
+                return self._told(request, route, Problem(503, "unavailable", str(error)))
 
-    def _language_of(self, request: web.Request, asked: str | None) -> Language:
-        return choose_language(asked, request.headers.get("Accept-Language", ""), self._language)
+        return answer
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        language = self._language_of(request, request.query.get("lang"))
-        try:
-            glance = await self._watcher.glance()
-        except (LedgerError, LibraryError) as error:
-            return self._render(language, None, {"database": str(error)}, 503)
-        return self._render(language, glance, self._watcher.troubles, 200)
+    def _told(self, request: web.Request, route: Route, problem: Problem) -> web.Response:
+        if route.page:
+            return self._render.notice(request, str(problem), problem.status)
+        return problem_response(problem)
 
-    def _render(
-        self, language: Language, glance: Glance | None, troubles: dict[str, str], status: int
-    ) -> web.StreamResponse:
-        context = page_context(
-            glance, troubles, language, with_texts=self._private, translates=self._translates
-        )
-        return html(self._page.render(context), status, forms=self._translates)
 
-    async def health(self, _: web.Request) -> web.StreamResponse:
-        troubles = self._watcher.troubles
-        failing: set[str] = set(self._watcher.failing_loops)
-        try:
-            async with asyncio.timeout(_DATABASE_WAIT_S):
-                await self._watcher.reach_database()
-        except (LedgerError, TimeoutError) as error:
-            troubles["database"] = str(error) or f"no answer within {_DATABASE_WAIT_S:g} s"
-            failing.add("database")
-        shown = troubles if self._private else dict.fromkeys(troubles, "see the log")
-        # A generator that is away is no reason to restart this process: comments wait for it.
-        answer = {"ok": not failing, "troubles": shown}
-        return web.json_response(answer, status=503 if failing else 200)
-
-    async def metrics(self, _: web.Request) -> web.StreamResponse:
-        try:
-            text = self._metrics.render(await self._watcher.counts())
-        except LedgerError as error:
-            raise web.HTTPServiceUnavailable(text=str(error) if self._private else "no database") from error
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def static(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["name"]
-        if name not in _STATIC:
-            raise web.HTTPNotFound
-        return web.FileResponse(TEMPLATES / name, headers={"Content-Type": f"{_STATIC[name]}; charset=utf-8"})
+async def static(request: web.Request) -> web.StreamResponse:
+    """A style sheet or a script."""
+    name = request.match_info["name"]
+    if name not in _STATIC:
+        raise web.HTTPNotFound
+    path = TEMPLATES / name
+    return web.FileResponse(path, headers={"Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"})
 
 
 @asynccontextmanager
-async def serve_pages(parts: PageParts, *, host: str, port: int, language: Language) -> AsyncIterator[str]:
+async def serve_pages(parts: PageParts) -> AsyncIterator[str]:
     """Serve the pages while the context is open; gives their address. Raises CannotListen."""
-    pages = StatusPages(parts=parts, language=language, private=is_loopback(host))
-    runner = web.AppRunner(pages.app(), access_log=None, shutdown_timeout=0.5)
+    host, port = parts.settings.web.host, parts.settings.web.port
+    runner = web.AppRunner(Site(parts).app(), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         try:
@@ -200,16 +148,6 @@ async def serve_pages(parts: PageParts, *, host: str, port: int, language: Langu
         yield f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address, can only be this machine."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -7,17 +7,17 @@ POST /try   `question`, `title`, `documents`; the page with the answer, or with 
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, get_args
 
-import jinja2
 from aiohttp import web
 
 from bot import pictures
 from bot.answer import Answerer
 from bot.generator import GeneratorError, OnText
 from bot.intents import Intent
+from bot.models import Role
 from bot.plain import excerpt, plain
 from bot.policy import ChannelRules
 from bot.question import Answer, Bare, Question
@@ -28,14 +28,15 @@ from bot.voices.keeper import NO_CHANNEL, VoiceOf
 from bot.web.evidence import aside, evidence_context, writer_line
 from bot.web.guard import Busy, Turns
 from bot.web.reading import text_of
-from bot.web.rendering import html
+from bot.web.rendering import NOTICE_CHARS, Renderer
+from bot.web.routes import Route
 from bot.web.words import WORDS
 from knowledge.base import ScoredPassage
 from knowledge.language import detect
 from knowledge.store import LibraryError
 
 STREAM: Final = "application/x-ndjson"
-QUESTION_CHARS, TITLE_CHARS, QUOTE_CHARS, NOTICE_CHARS = 10_000, 300, 600, 300
+QUESTION_CHARS, TITLE_CHARS, QUOTE_CHARS = 10_000, 300, 600
 _LOOK_S: Final = 1.0
 """How often to look whether the reader still waits, while nothing is written."""
 _EVERY_INTENT: Final[frozenset[str]] = frozenset(get_args(Intent))
@@ -77,44 +78,45 @@ class TrialPages:
     def __init__(
         self,
         *,
-        templates: jinja2.Environment,
+        render: Renderer,
         answerer: Answerer,
         voice_of: VoiceOf,
         has_model: bool,
-        language_of: Callable[[web.Request, str | None], Language],
     ) -> None:
-        self._templates = templates
+        self._render = render
         self._answerer = answerer
         self._voice_of = voice_of
         self._has_model = has_model
-        self._language_of = language_of
         self._turns = Turns()
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get("/try", self.form), web.post("/try", self.answer)]
+    def routes(self) -> Sequence[Route]:
+        return [
+            Route("GET", "/try", self.form, Role.REVIEWER),
+            Route("POST", "/try", self.answer, Role.REVIEWER),
+        ]
 
     async def form(self, request: web.Request) -> web.StreamResponse:
-        return self._page(self._language_of(request, request.query.get("lang")), Asked())
+        return self._page(request, Asked())
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        language = self._language_of(request, text_of(form, "lang"))
+        language = self._render.language(request)
         # Without a model there is no such choice, and so no such field.
         documents = not self._has_model or "documents" in form
         asked = Asked(clean_form(text_of(form, "question")), clean_form(text_of(form, "title")), documents)
         stream = request.headers.get("Accept", "") == STREAM
         wrong = asked.wrong(language)
         if wrong:
-            return self._refused(language, asked, wrong, 400, stream=stream)
+            return self._refused(request, asked, wrong, 400, stream=stream)
         try:
             with self._turns.turn():
                 if stream:
                     return await self._streamed(request, asked, language)
-                return self._page(language, asked, await self._made(asked))
+                return self._page(request, asked, await self._made(asked))
         except Busy:
-            return self._refused(language, asked, WORDS[language]["busy"], 429, stream=stream)
+            return self._refused(request, asked, WORDS[language]["busy"], 429, stream=stream)
         except (GeneratorError, LedgerError, LibraryError) as error:
-            return self._refused(language, asked, str(error), 503, stream=stream)
+            return self._refused(request, asked, str(error), 503, stream=stream)
 
     async def _made(self, asked: Asked, on_text: OnText | None = None) -> Made:
         """Raises GeneratorError, LedgerError, LibraryError."""
@@ -144,20 +146,20 @@ class TrialPages:
             context = trial_context(await answering, language)
         except (GeneratorError, LedgerError, LibraryError) as error:
             return _line(error=excerpt(str(error), NOTICE_CHARS))
-        return _line(html=self._templates.get_template("try_result.html").render(context))
+        return _line(html=self._render.text("try_result.html", context))
 
     def _refused(
-        self, language: Language, asked: Asked, line: str, status: int, *, stream: bool
+        self, request: web.Request, asked: Asked, line: str, status: int, *, stream: bool
     ) -> web.StreamResponse:
         if stream:
             return web.Response(
                 body=_line(error=excerpt(line, NOTICE_CHARS)), status=status, content_type=STREAM
             )
-        return self._page(language, asked, notice=excerpt(line, NOTICE_CHARS), status=status)
+        return self._page(request, asked, notice=excerpt(line, NOTICE_CHARS), status=status)
 
     def _page(
         self,
-        language: Language,
+        request: web.Request,
         asked: Asked,
         made: Made | None = None,
         *,
@@ -165,16 +167,13 @@ class TrialPages:
         status: int = 200,
     ) -> web.StreamResponse:
         context = {
-            "words": WORDS[language],
-            "language": language,
-            "here": "/try?",
             "asked": asked,
             "has_model": self._has_model,
             "notice": notice,
             "answered": made is not None,
-            **(trial_context(made, language) if made is not None else {}),
+            **(trial_context(made, self._render.language(request)) if made is not None else {}),
         }
-        return html(self._templates.get_template("try.html").render(context), status, forms=True)
+        return self._render.page(request, "try.html", context, status)
 
 
 def trial_context(made: Made, language: Language) -> dict[str, Any]:

@@ -30,7 +30,6 @@ def page_context(
     troubles: Mapping[str, str],
     language: Language,
     *,
-    with_texts: bool,
     translates: bool = False,
     now: datetime | None = None,
 ) -> dict[str, Any]:
@@ -41,10 +40,7 @@ def page_context(
     if glance is not None and not glance.generator.ok:
         shown.setdefault("generator", glance.generator.message)
     return {
-        "words": words,
-        "language": language,
         "troubles": {part: _trouble(part, text, words) for part, text in shown.items()},
-        "with_texts": with_texts,
         "glance": glance,
         "well": not shown and glance is not None and not any(c.last_error for c in glance.channels),
         "states": _states(glance, language),

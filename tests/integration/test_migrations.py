@@ -29,6 +29,26 @@ OLD_DATA = {
         " '[]', 'review', 'x', '', 0.1)",
     ],
 }
+OLD_DATA["0002"] = [
+    *(
+        statement.replace("is_own,", "is_own, pictures, translations,").replace(
+            "FALSE, '2026", "FALSE, '[]', '{}', '2026", 1
+        )
+        if statement.startswith("INSERT INTO comment")
+        else statement.replace("title, text, url)", "title, text, url, pictures)").replace(
+            "'', '')", "'', '', '[]')"
+        )
+        if statement.startswith("INSERT INTO post")
+        else statement.replace("detail, seconds)", "detail, seconds, ranking, steps, pictures)").replace(
+            "0.1)", "0.1, '[]', '[]', '[]')"
+        )
+        if statement.startswith("INSERT INTO draft")
+        else statement
+        for statement in OLD_DATA["0001"]
+    ),
+    "INSERT INTO verdict (id, comment_id, draft_id, kind, text, reason, by, at)"
+    " VALUES (1, 1, 1, 'reject', '', 'wrong', 'ann', '2026-01-02 00:00:00')",
+]
 """For every revision ever released: rows as that version wrote them."""
 
 

@@ -4,12 +4,10 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from bot.bootstrap import ALL_ROLES, Running, assemble
@@ -18,38 +16,23 @@ from bot.reasons import Reason
 from bot.settings import Settings
 from bot.store import channels, sending, voices
 from bot.store.ledger import LedgerUnavailable
+from bot.web.gate import is_loopback
 from bot.web.glance import Kept
-from bot.web.server import is_loopback
 from bot.web.view import ago
 from bot.web.words import WORDS, choose_language
 from tests.builders import START, Desk, comment
-
-
-@dataclass
-class Page:
-    """A served status page, nothing else of the service running."""
-
-    running: Running
-    http: aiohttp.ClientSession
-
-    @property
-    def url(self) -> str:
-        return self.running.page or ""
-
-    async def get(self, path: str = "", **options: Any) -> tuple[int, str]:
-        async with self.http.get(self.url + path, **options) as answer:
-            return answer.status, await answer.text()
+from tests.site import Browser, logged_in
 
 
 @asynccontextmanager
-async def serving(folder: Path, host: str = "127.0.0.1") -> AsyncIterator[Page]:
-    settings = Settings(data_dir=folder, web={"host": host, "port": 0})
-    async with assemble(settings, roles=ALL_ROLES) as running, aiohttp.ClientSession() as http:
-        yield Page(running, http)
+async def serving(folder: Path, host: str = "127.0.0.1", **web: Any) -> AsyncIterator[Browser]:
+    settings = Settings(data_dir=folder, web={"host": host, "port": 0, **web})
+    async with assemble(settings, roles=ALL_ROLES) as running, logged_in(running) as browser:
+        yield browser
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
+async def page(tmp_path: Path) -> AsyncIterator[Browser]:
     async with serving(tmp_path) as made:
         yield made
 
@@ -65,7 +48,7 @@ def answered_and_waiting(running: Running, text: str = "How long do I roast?") -
     running.ledger.write(sending.settle, [sent], owner=desk.owner, now=desk.clock())
 
 
-async def test_the_page_shows_counts_decisions_and_replies(page: Page) -> None:
+async def test_the_page_shows_counts_decisions_and_replies(page: Browser) -> None:
     answered_and_waiting(page.running)
     status, text = await page.get("?lang=en")
     assert status == 200
@@ -75,14 +58,14 @@ async def test_the_page_shows_counts_decisions_and_replies(page: Page) -> None:
     assert re.search(r'class="review"><b>1</b><span>for a person', text)
 
 
-async def test_the_page_shows_what_the_documents_are_filed_under(page: Page, tmp_path: Path) -> None:
+async def test_the_page_shows_what_the_documents_are_filed_under(page: Browser, tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# Shop\n\nWe ship to Canada.\n")
     await page.running.library.ingest([str(tmp_path / "a.md")], tags=frozenset({"<b>shop"}))
     _, text = await page.get("?lang=zh")
     assert "标签：&lt;b&gt;shop 1" in text
 
 
-async def test_the_page_speaks_the_readers_language(page: Page) -> None:
+async def test_the_page_speaks_the_readers_language(page: Browser) -> None:
     _, english = await page.get(headers={"Accept-Language": "de, en;q=0.5, zh;q=0.2"})
     _, chinese = await page.get(headers={"Accept-Language": "zh-CN, en;q=0.9"})
     _, asked = await page.get("?lang=en", headers={"Accept-Language": "zh-CN"})
@@ -92,14 +75,14 @@ async def test_the_page_speaks_the_readers_language(page: Page) -> None:
     assert '<html lang="en">' in asked
 
 
-async def test_what_a_commenter_wrote_is_shown_as_text(page: Page) -> None:
+async def test_what_a_commenter_wrote_is_shown_as_text(page: Browser) -> None:
     answered_and_waiting(page.running, "<script>alert(1)</script>\u202e\x1b how?")
     _, text = await page.get()
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e how?" in text
 
 
-async def test_nothing_foreign_may_run_or_frame_the_page(page: Page) -> None:
+async def test_nothing_foreign_may_run_or_frame_the_page(page: Browser) -> None:
     async with page.http.get(page.url) as answer:
         policy = answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -107,43 +90,42 @@ async def test_nothing_foreign_may_run_or_frame_the_page(page: Page) -> None:
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     _, text = await page.get()
-    assert not re.search(r"<form|<style|style=|<script>| on\w+=", text)
+    assert not re.search(r"<style|style=|<script>| on\w+=", text)
 
 
 @pytest.mark.parametrize("path", ["", "healthz", "metrics", "static/status.css"])
-async def test_a_rebound_host_name_is_refused(page: Page, path: str) -> None:
+async def test_a_rebound_host_name_is_refused(page: Browser, path: str) -> None:
     assert (await page.get(path, headers={"Host": "evil.example"}))[0] == 403
     assert (await page.get(path, headers={"Host": "localhost:1"}))[0] == 200
 
 
-async def test_a_page_for_everyone_shows_no_texts(tmp_path: Path) -> None:
+async def test_a_page_for_everyone_answers_to_any_name_but_only_who_has_logged_in(tmp_path: Path) -> None:
     async with serving(tmp_path, "0.0.0.0") as page:
-        page.running = replace(page.running, page=page.url.replace("0.0.0.0", "127.0.0.1"))
         answered_and_waiting(page.running)
-        status, text = await page.get("?lang=en", headers={"Host": "status.example"})
-    assert status == 200
-    assert "How long" not in text
-    assert "Ten minutes" not in text
-    assert WORDS["en"]["no_texts"] in text
+        address = page.url.replace("0.0.0.0", "127.0.0.1")
+        async with page.http.get(address, headers={"Host": "status.example"}) as answer:
+            assert "How long" in await answer.text()
+        async with page.http.get(address, headers={"Cookie": ""}, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/login?next=/")
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-async def test_nothing_can_be_changed(page: Page, method: str) -> None:
+async def test_nothing_can_be_changed(page: Browser, method: str) -> None:
     async with page.http.request(method, page.url) as answer:
         assert answer.status == 405
 
 
-async def test_unknown_files_are_not_served(page: Page) -> None:
+async def test_unknown_files_are_not_served(page: Browser) -> None:
     assert (await page.get("static/status.html"))[0] == 404
     assert (await page.get("static/..%2fserver.py"))[0] == 404
 
 
-async def test_health_is_good_while_everything_works(page: Page) -> None:
+async def test_health_is_good_while_everything_works(page: Browser) -> None:
     async with page.http.get(page.url + "healthz") as answer:
         assert (answer.status, await answer.json()) == (200, {"ok": True, "troubles": {}})
 
 
-async def test_health_is_bad_while_a_loop_fails(page: Page) -> None:
+async def test_health_is_bad_while_a_loop_fails(page: Browser) -> None:
     page.running.service.loops[0].error = "KeyError: 1"
     async with page.http.get(page.url + "healthz") as answer:
         assert (answer.status, await answer.json()) == (
@@ -154,7 +136,7 @@ async def test_health_is_bad_while_a_loop_fails(page: Page) -> None:
 
 
 async def test_health_and_page_are_bad_while_the_database_is_away(
-    page: Page, monkeypatch: pytest.MonkeyPatch
+    page: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object, **__: object) -> None:
         raise LedgerUnavailable("the ledger is out of reach")
@@ -169,7 +151,7 @@ async def test_health_and_page_are_bad_while_the_database_is_away(
     assert (await page.get("metrics"))[0] == 503
 
 
-async def test_metrics_count_comments_by_state(page: Page) -> None:
+async def test_metrics_count_comments_by_state(page: Browser) -> None:
     answered_and_waiting(page.running)
     status, text = await page.get("metrics")
     assert status == 200
@@ -177,7 +159,7 @@ async def test_metrics_count_comments_by_state(page: Page) -> None:
     assert 'rejoinder_comments{state="review"} 1.0' in text
 
 
-async def test_a_channels_error_and_pause_are_shown(page: Page) -> None:
+async def test_a_channels_error_and_pause_are_shown(page: Browser) -> None:
     desk = Desk(page.running.ledger)
     page.running.ledger.write(channels.restrict, desk.channel_id, error="token <revoked>", now=desk.clock())
     _, text = await page.get("?lang=en")
@@ -254,7 +236,7 @@ def test_ages_are_told_in_the_largest_unit(seconds: int, said: str) -> None:
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "live"), ("zh", "使用中")])
-async def test_the_page_names_the_voice_that_answers(page: Page, language: str, word: str) -> None:
+async def test_the_page_names_the_voice_that_answers(page: Browser, language: str, word: str) -> None:
     new = voices.NewVoice("mia<1>", "voices/mia-1", "digest", "base", 8)
     page.running.ledger.write(voices.add, new, by="ann", now=START)
     page.running.ledger.write(voices.promote, "mia<1>", share=None, by="ann", now=START)

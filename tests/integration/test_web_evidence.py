@@ -21,8 +21,8 @@ from tests.builders import Desk, comment
 from tests.command_line import Cli
 from tests.fake_weights import write_weights
 from tests.fakes import FakeOpenAI
-from tests.integration.test_web import Page
 from tests.integration.test_web_reading import STREAM, post, serving
+from tests.site import Browser as Page
 
 TRACKER = "https://evil.example/pixel.png"
 ENTRY = {"answered": True, "findings": [], "logprob": -0.1, "support": 0.9, "agreement": 0.5, "score": 0.8}
@@ -88,14 +88,6 @@ async def test_pictures_are_named_and_never_loaded_or_linked(page: Page) -> None
     _, text = await page.get("?lang=en")
     assert f">{TRACKER}</p>" in text
     assert not re.search(r"<img|src=\"http|href=\"http|<i>There|<b>\"", text)
-
-
-async def test_a_page_for_everyone_shows_no_evidence(tmp_path: Path) -> None:
-    async with serving(tmp_path, host="0.0.0.0") as page:
-        waits(page.running.ledger, "spam", "mail me at ann@example.com")
-        async with page.http.get(page.url.replace("0.0.0.0", "127.0.0.1")) as answer:
-            text = await answer.text()
-    assert not re.search("grinders|pixel|There are|ann@example.com", text)
 
 
 @pytest.mark.parametrize(

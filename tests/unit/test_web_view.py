@@ -18,7 +18,7 @@ from knowledge.ingest import Stats
 
 def documents(found: Stats, language: Language) -> str:
     glance = Glance(Counts({}, {}), [], [], found, GeneratorHealth(True, ""), "extractive")
-    return str(page_context(glance, {}, language, with_texts=False)["documents"])
+    return str(page_context(glance, {}, language)["documents"])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def voices_page(seen: VoicesSeen, language: Language) -> dict[str, Any]:
         next_send_at=NOW,
     )
     glance = Glance(Counts({}, {}), [channel], [], Stats(1, 1, {}, {}, 0), GeneratorHealth(True, ""), "vllm")
-    return page_context(replace(glance, voices=seen), {}, language, with_texts=False, now=NOW)
+    return page_context(replace(glance, voices=seen), {}, language, now=NOW)
 
 
 @pytest.mark.parametrize(

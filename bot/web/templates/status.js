@@ -7,8 +7,8 @@ async function refresh() {
   if (document.hidden) return;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("now");
-    const old = document.getElementById("now");
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("fresh");
+    const old = document.getElementById("fresh");
     gone.hidden = true;
     // What the reader has unfolded stays unfolded.
     for (const one of old.querySelectorAll("details[open]")) fresh?.querySelector(`#${one.id}`)?.setAttribute("open", "");

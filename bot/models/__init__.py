@@ -1,0 +1,32 @@
+"""Tables of the ledger, the only meeting place of poller, responder, sender and reviewers."""
+
+from bot.models.base import Utc
+from bot.models.comments import Channel, Comment, Draft, Event, Post, Reply, Signal, State, Verdict
+from bot.models.desk import Hold, KeptText, Webhook
+from bot.models.people import ApiToken, AuditEntry, OneTimeLink, Person, Role, Sitting
+from bot.models.voices import Voice, VoiceEvent, VoiceStatus
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Channel",
+    "Comment",
+    "Draft",
+    "Event",
+    "Hold",
+    "KeptText",
+    "OneTimeLink",
+    "Person",
+    "Post",
+    "Reply",
+    "Role",
+    "Signal",
+    "Sitting",
+    "State",
+    "Utc",
+    "Verdict",
+    "Voice",
+    "VoiceEvent",
+    "VoiceStatus",
+    "Webhook",
+]

@@ -1,0 +1,82 @@
+"""What the service has done and what it waits for, for people and for programs.
+
+    GET /          the page
+    GET /healthz   JSON; 200, or 503 while a loop fails or the database cannot be read
+    GET /metrics   for Prometheus
+
+The last two need no log-in. Bound elsewhere than to a loopback address, /healthz names the part that fails but not why.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from bot.metrics import Metrics
+from bot.models import Role
+from bot.store.ledger import LedgerError
+from bot.web.glance import Glance, Watcher
+from bot.web.rendering import Renderer
+from bot.web.routes import Route, visitor_of
+from bot.web.view import page_context
+from knowledge.store import LibraryError
+
+_DATABASE_WAIT_S: Final = 5.0
+
+
+class StatusPages:
+    """Handlers. `private`: only this machine can reach the site."""
+
+    def __init__(
+        self, *, render: Renderer, watcher: Watcher, metrics: Metrics, translates: bool, private: bool
+    ) -> None:
+        self._render = render
+        self._watcher = watcher
+        self._metrics = metrics
+        self._translates = translates
+        self._private = private
+
+    def routes(self) -> Sequence[Route]:
+        return [
+            Route("GET", "/", self.page),
+            Route("GET", "/healthz", self.health, needs=None, page=False),
+            Route("GET", "/metrics", self.metrics, needs=None, page=False),
+        ]
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        try:
+            glance = await self._watcher.glance()
+        except (LedgerError, LibraryError) as error:
+            return self._shown(request, None, {"database": str(error)}, 503)
+        return self._shown(request, glance, self._watcher.troubles, 200)
+
+    def _shown(
+        self, request: web.Request, glance: Glance | None, troubles: dict[str, str], status: int
+    ) -> web.Response:
+        visitor = visitor_of(request)
+        translates = self._translates and visitor is not None and visitor.may(Role.REVIEWER)
+        context = page_context(glance, troubles, self._render.language(request), translates=translates)
+        return self._render.page(request, "status.html", context, status)
+
+    async def health(self, _: web.Request) -> web.StreamResponse:
+        troubles = self._watcher.troubles
+        failing: set[str] = set(self._watcher.failing_loops)
+        try:
+            async with asyncio.timeout(_DATABASE_WAIT_S):
+                await self._watcher.reach_database()
+        except (LedgerError, TimeoutError) as error:
+            troubles["database"] = str(error) or f"no answer within {_DATABASE_WAIT_S:g} s"
+            failing.add("database")
+        shown = troubles if self._private else dict.fromkeys(troubles, "see the log")
+        # A generator that is away is no reason to restart this process: comments wait for it.
+        answer = {"ok": not failing, "troubles": shown}
+        return web.json_response(answer, status=503 if failing else 200)
+
+    async def metrics(self, _: web.Request) -> web.StreamResponse:
+        try:
+            text = self._metrics.render(await self._watcher.counts())
+        except LedgerError as error:
+            raise web.HTTPServiceUnavailable(text=str(error) if self._private else "no database") from error
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
