@@ -199,12 +199,13 @@ def terminal() -> Visitor:
 
 
 def person_json(person: Person) -> dict[str, Any]:
-    return person.model_dump(include={"id", "name", "role", "created_at", "disabled_at"})
+    shown = ("id", "name", "role", "created_at", "disabled_at")
+    return {name: getattr(person, name) for name in shown}
 
 
 def token_json(token: ApiToken, person: Person) -> dict[str, Any]:
-    shown = {"id", "name", "role", "created_at", "seen_at", "ends_at"}
-    return {**token.model_dump(include=shown), "person": person.name}
+    shown = ("id", "name", "role", "created_at", "seen_at", "ends_at")
+    return {**{name: getattr(token, name) for name in shown}, "person": person.name}
 
 
 def _write(shell: Shell, act: Callable[[Session, Visitor, datetime], T]) -> T:

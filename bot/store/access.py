@@ -82,7 +82,7 @@ def set_role(session: Session, person: Person, role: Role) -> None:
     """From the person's next request on. Raises AccessRefused for the last owner."""
     in_turn(session)
     session.refresh(person)
-    if role is not Role.OWNER:
+    if role != Role.OWNER:
         _keep_an_owner(session, person, "make somebody else owner first")
     person.role = role
     session.add(person)
@@ -121,7 +121,8 @@ def end_links_for(session: Session, person_id: int, *, now: datetime) -> None:
 
 
 def _keep_an_owner(session: Session, person: Person, cure: str) -> None:
-    is_one = person.role is Role.OWNER and person.disabled_at is None
+    # As it comes from the database, a role is a plain string: equal to Role.OWNER, but not the same object.
+    is_one = person.role == Role.OWNER and person.disabled_at is None
     if is_one and owners(session) == 1:
         raise AccessRefused(f"{person.name} is the last owner; {cure}")
 
@@ -182,6 +183,11 @@ def end_sitting(session: Session, sitting_id: int, *, person_id: int) -> bool:
     """False where this person has no such sitting."""
     one = delete(Sitting).where(col(Sitting.id) == sitting_id, col(Sitting.person_id) == person_id)
     return bool(session.connection().execute(one).rowcount)
+
+
+def end_sitting_of(session: Session, token: str) -> None:
+    """The one with this cookie, if there is one."""
+    session.execute(delete(Sitting).where(col(Sitting.token_hash) == known_by(token)))
 
 
 def end_sittings(session: Session, person_id: int, *, but: int = 0) -> int:

@@ -28,7 +28,7 @@ def add(
     """A new token and the token itself, which is kept nowhere. Raises AccessRefused."""
     if not name or len(name) > NAME_CHARS:
         raise AccessRefused(f"a token needs a name of at most {NAME_CHARS} characters; say what it is for")
-    if lesser(role, person.role) is not role:
+    if RANK[role] > RANK[person.role]:
         raise AccessRefused(f"{person.name} is {person.role}; a token cannot be more, choose {person.role}")
     if ends_at is not None and ends_at <= now:
         raise AccessRefused("the token would have ended already; choose a later end")

@@ -82,7 +82,7 @@ class Gate:
         now = self._clock()
         visitor = Visitor(
             name=person.name,
-            role=person.role,
+            role=Role(person.role),
             via="page",
             person_id=person.id or 0,
             sitting_id=sitting.id,

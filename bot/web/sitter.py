@@ -44,9 +44,7 @@ class Sitter:
     def sit(self, session: Session, person: Person, caller: Caller, now: datetime) -> str:
         """The cookie's value of a new sitting; a cookie from before, whoever put it there, is worth nothing then."""
         access.delete_ended(session, self.idle, now=now)
-        before = access.sitting_of(session, caller.cookie) if caller.cookie else None
-        if before is not None:
-            access.end_sitting(session, before[0].id or 0, person_id=before[0].person_id)
+        access.end_sitting_of(session, caller.cookie)
         _, token = access.begin_sitting(
             session,
             person_id=person.id or 0,

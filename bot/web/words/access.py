@@ -9,8 +9,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "access_password": ("Password", "密码"),
     "access_password_old": ("Your password so far", "当前密码"),
     "access_password_least": (
-        "New password, at least {least} characters; a few words do well",
-        "新密码，至少 {least} 个字符，用一句话也可以",
+        "New password, at least {number} characters; a few words do well",
+        "新密码，至少 {number} 个字符，用一句话也可以",
     ),
     "access_forgotten": (
         "Forgotten? An owner can make you a link for a new password; on the server: rejoinder people link NAME",
