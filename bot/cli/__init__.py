@@ -28,6 +28,7 @@ COMMANDS = {
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
     "voices": ("bot.cli.voices", "Load, try and promote the LoRA weights that answer the comments."),
     "tools": ("bot.cli.tools", "See and try what the model may call: tables, hours, web hooks."),
+    "people": ("bot.cli.people", "Who may log in, their roles, links and tokens."),
     "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),
     "doctor": ("bot.cli.upkeep", "Check settings, database, documents, channels and generator."),
     "export": ("bot.cli.upkeep", "Write comments with their drafts, replies and verdicts as JSON Lines."),
