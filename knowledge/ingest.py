@@ -16,7 +16,7 @@ from knowledge import loaders, sources
 from knowledge.base import Document, Passage
 from knowledge.boilerplate import without_boilerplate
 from knowledge.calibration import load as load_calibration
-from knowledge.cancelling import Steps, until_cancelled
+from knowledge.cancelling import Steps, to_the_end, until_cancelled
 from knowledge.fetch import fetch
 from knowledge.lock import WriterLock
 from knowledge.passaging import main_language, to_passages
@@ -204,8 +204,8 @@ class Library:
     ) -> Callable[[IngestReport], list[str]]:
         if sources.is_address(source):
             content = await fetch(source, allow_private=allow_private)
-            return await asyncio.to_thread(self._take, content, tags, 0)
-        return await asyncio.to_thread(self._ingest_file, Path(source), tags)
+            return await to_the_end(partial(self._take, content, tags, 0))
+        return await to_the_end(partial(self._ingest_file, Path(source), tags))
 
     def _ingest_file(self, path: Path, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
         stat = loaders.stat(path)
@@ -246,6 +246,7 @@ class Library:
             tags=tags,
             address=loaded.address,
             date=loaded.date,
+            notes=loaded.notes,
         )
 
     def add_loaded(
@@ -309,6 +310,14 @@ class Library:
     def document(self, source: str) -> Document | None:
         """The document that came from `source`; None when the library does not hold it."""
         return self._store.document(sources.canonical(source))
+
+    def numbered(self, number: int) -> Document | None:
+        """The document with this number; None when the library does not hold it."""
+        return self._store.numbered(number)
+
+    def fingerprint(self, source: str) -> Fingerprint | None:
+        """What the document of `source` was when it was read; None when the library does not hold it."""
+        return self._store.fingerprint(sources.canonical(source))
 
     def passages(self, source: str) -> list[Passage]:
         """The passages of one document, in order; none when the library does not hold it."""
