@@ -24,7 +24,7 @@ from knowledge.records import Loaded, LoadError
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
-from knowledge.store import Fingerprint, LibraryError, NewDocument, Store
+from knowledge.store import Fingerprint, LibraryBusy, LibraryError, NewDocument, Store
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseIndex
@@ -174,7 +174,7 @@ class Library:
                     yield
                     return
             if monotonic() >= deadline:
-                raise LibraryError(_locked(self._path))
+                raise LibraryBusy(_locked(self._path))
             await asyncio.sleep(_LOCK_STEP_S)
 
     async def _ingest_all(
@@ -378,7 +378,7 @@ class Library:
     def _locked(self) -> Iterator[None]:
         with self._lock.held(self._lock_wait_s) as got:
             if not got:
-                raise LibraryError(_locked(self._path))
+                raise LibraryBusy(_locked(self._path))
             yield
 
     def stats(self) -> Stats:

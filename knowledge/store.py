@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,14 @@ _DOCUMENTS = (
     "SELECT id, source, title, language, passages, tags, address, date, read_at, notes FROM documents"
 )
 _JOINT = "\n"
-_NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
 
 
 class LibraryError(Exception):
     """The library cannot be used as it is; the message says what to do."""
+
+
+class LibraryBusy(LibraryError):
+    """Another process is writing the library; it works later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ class Store:
         row = self._db.execute(
             "INSERT INTO documents (source, title, language, size, modified_ns, digest, made_by, passages,"
             " generation, tags, address, date, notes, read_at)"
-            f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_NOW})"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (source) DO UPDATE SET title = excluded.title, language = excluded.language,"
             " size = excluded.size,"
             " modified_ns = excluded.modified_ns, digest = excluded.digest, made_by = excluded.made_by,"
@@ -237,6 +241,7 @@ class Store:
                 document.address,
                 document.date,
                 _JOINT.join(document.notes),
+                _now(),
             ),
         ).fetchone()
         return int(row[0])
@@ -245,8 +250,8 @@ class Store:
         """Note a new size and time of a document whose content is the same."""
         with self._translated(), self._writing():
             self._db.execute(
-                f"UPDATE documents SET size = ?, modified_ns = ?, read_at = {_NOW} WHERE source = ?",
-                (fingerprint.size, fingerprint.modified_ns, source),
+                "UPDATE documents SET size = ?, modified_ns = ?, read_at = ? WHERE source = ?",
+                (fingerprint.size, fingerprint.modified_ns, _now(), source),
             )
 
     def tag(self, source: str, tags: frozenset[str]) -> None:
@@ -345,6 +350,10 @@ class Store:
             self._db.close()
 
 
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _joined(tags: frozenset[str]) -> str:
     return _JOINT.join(sorted(tags))
 
@@ -354,9 +363,9 @@ def _parted(joined: str) -> frozenset[str]:
 
 
 def _document(row: tuple[Any, ...]) -> Document:
-    *fields, tags, address, date, read_at, notes = row
+    number, source, title, language, passages, tags, address, date, read_at, notes = row
     told = tuple(notes.split(_JOINT)) if notes else ()
-    return Document(*fields, _parted(tags), address, date, read_at, told)
+    return Document(number, source, title, language, passages, _parted(tags), address, date, read_at, told)
 
 
 def _passage(row: tuple[Any, ...]) -> Passage:

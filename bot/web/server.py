@@ -16,15 +16,20 @@ from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store.ledger import Ledger, LedgerError
-from bot.voices.keeper import VoiceOf
+from bot.stock.intake import Intake
+from bot.voices.keeper import VoiceOf, VoiceServers
+from bot.web.documents import DocumentPages
 from bot.web.gate import Gate, is_loopback
 from bot.web.glance import Watcher
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, Renderer
 from bot.web.routes import Route
+from bot.web.searching import SearchPages
 from bot.web.status import StatusPages
 from bot.web.trial import TrialPages
+from bot.web.uploading import UploadPages
+from bot.web.voices import VoicePages
 from bot.writer import Writer
 from knowledge.ingest import Library
 from knowledge.store import LibraryError
@@ -61,6 +66,11 @@ class PageParts:
     voice_of: VoiceOf
     writer: Writer | None
     """None where no model is set up."""
+    servers: VoiceServers | None
+    """The model servers; None where no model is set up."""
+    intake: Intake
+    works: bool
+    """Whether this process answers comments, too; else it only serves pages."""
     clock: Clock
 
 
@@ -90,8 +100,36 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *status.routes(),
         *reading.routes(),
         *trial.routes(),
+        *stock_routes(parts, render),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
+
+
+def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:
+    """Those of the documents and of the voices."""
+    given, ledger, clock = parts.settings, parts.ledger, parts.clock
+    documents = DocumentPages(
+        render=render,
+        library=parts.library,
+        ledger=ledger,
+        intake=parts.intake,
+        settings=given,
+        works=parts.works,
+        clock=clock,
+    )
+    uploads = UploadPages(render=render, ledger=ledger, intake=parts.intake, clock=clock)
+    search = SearchPages(render=render, library=parts.library, ledger=ledger, settings=given)
+    voices = VoicePages(
+        render=render,
+        ledger=ledger,
+        servers=parts.servers,
+        answerer=parts.answerer,
+        settings=given,
+        works=parts.works,
+        clock=clock,
+        on_change=parts.watcher.forget,
+    )
+    return [*documents.routes(), *uploads.routes(), *search.routes(), *voices.routes()]
 
 
 class Site:
