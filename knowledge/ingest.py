@@ -130,16 +130,18 @@ class Library:
         progress: Progress | None = None,
         embedding: Embedding | None = None,
         allow_private: bool = False,
+        wait_s: float | None = None,
     ) -> IngestReport:
         """Bring files, folders and addresses into the library; what is unchanged is not read again.
 
         `tags` are what the documents are filed under from now on; None leaves the tags of known ones as they are.
         A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
-        lead to private networks. Raises LibraryError when another process keeps the library locked, ModelError when the
-        embedder fails: what was read is kept, and found by its words.
+        lead to private networks. Raises LibraryBusy when another process keeps the library locked for `wait_s` (default: as
+        long as the library was told to wait), ModelError when the embedder fails: what was read is kept, and found by
+        its words.
         """
         report = IngestReport()
-        async with self._writing():
+        async with self._writing(self._lock_wait_s if wait_s is None else wait_s):
             plan = await asyncio.to_thread(sources.plan, given, self._path)
             report.ignored.extend(plan.ignored)
             report.failed.extend(plan.failed)
@@ -166,8 +168,8 @@ class Library:
         self._store.note("embedded", self._dense.generation)
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[None]:
-        deadline = monotonic() + self._lock_wait_s
+    async def _writing(self, wait_s: float) -> AsyncIterator[None]:
+        deadline = monotonic() + wait_s
         while True:
             with self._lock.held(0) as got:
                 if got:

@@ -4,14 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Final, Literal
 
 import structlog
 
-from bot.stock.uploads import Taken, Uploads
+from bot.stock.uploads import Taken, Uploads, as_taken
 from knowledge.ingest import IngestReport, Library
 from knowledge.inspect import freshness
 from knowledge.store import LibraryBusy, LibraryError
@@ -21,6 +21,8 @@ log = structlog.get_logger()
 MOST_WAITING: Final = 200
 SHOWN: Final = 30
 """Jobs that are remembered, the waiting ones aside."""
+_BUSY_S: Final = 1.0
+"""After so long a job says that another process is writing; it waits on."""
 
 
 class IntakeFull(Exception):
@@ -48,6 +50,8 @@ class Job:
     report: IngestReport | None = None
     """Set where `state` is done."""
     error: str = ""
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it is over and its files are settled."""
 
     @property
     def over(self) -> bool:
@@ -115,7 +119,7 @@ class Intake:
             self._reading[1].cancel()
         else:
             job.state = "stopped"
-            await asyncio.to_thread(self._settle, job)
+            await self._finish(job)
         return job
 
     async def run(self) -> None:
@@ -129,7 +133,11 @@ class Intake:
                 continue
             job.state = "reading"
             await self._read(job)
-            await asyncio.to_thread(self._settle, job)
+            await self._finish(job)
+
+    async def _finish(self, job: Job) -> None:
+        await asyncio.to_thread(self._settle, job)
+        job.finished.set()
 
     async def _resume(self) -> None:
         left = await asyncio.to_thread(self._left)
@@ -139,7 +147,7 @@ class Intake:
     def _left(self) -> list[Taken]:
         try:
             kept = self.uploads.kept()
-            return [Taken(path) for path in kept if self._library.fingerprint(str(path)) is None]
+            return [as_taken(path) for path in kept if self._library.fingerprint(str(path)) is None]
         except (LibraryError, OSError) as error:
             log.warning("uploaded files could not be looked through", error=str(error))
             return []
@@ -171,6 +179,7 @@ class Intake:
             progress=job.read,
             embedding=job.embed,
             allow_private=self._allow_private,
+            wait_s=_BUSY_S,
         )
         while True:
             try:

@@ -39,10 +39,30 @@ class Taken:
     """A file that was uploaded and waits to be read."""
 
     path: Path
-    size: int = 0
+    size: int
     """Bytes."""
+    mark: tuple[int, int]
+    """Number and time of the file: another that has taken its place since has others."""
     old: Path | None = None
     """What stood in its place, until it has been read."""
+
+    @property
+    def there(self) -> bool:
+        """Whether the file at `path` is still this one."""
+        try:
+            return _mark(self.path.stat()) == self.mark
+        except FileNotFoundError:
+            return False
+
+
+def as_taken(path: Path, old: Path | None = None) -> Taken:
+    """The file that is at `path` now. Raises OSError."""
+    found = path.stat()
+    return Taken(path, found.st_size, _mark(found), old)
+
+
+def _mark(found: os.stat_result) -> tuple[int, int]:
+    return found.st_ino, found.st_mtime_ns
 
 
 class Uploads:
@@ -60,14 +80,16 @@ class Uploads:
         part = self.folder / f"{_PART}{uuid4().hex}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            size = await self._write(part, pieces)
-            return await asyncio.to_thread(self._place, part, size, safe, replace)
+            await self._write(part, pieces)
+            return await asyncio.to_thread(self._place, part, safe, replace)
         except OSError as error:
             raise UploadRefused("no_room", name=safe, why=error.strerror or str(error)) from error
         finally:
-            part.unlink(missing_ok=True)
+            # Where even that fails, `kept` clears it away later.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
-    async def _write(self, part: Path, pieces: AsyncIterator[bytes]) -> int:
+    async def _write(self, part: Path, pieces: AsyncIterator[bytes]) -> None:
         size = 0
         with part.open("xb") as file:
             async for piece in pieces:
@@ -75,18 +97,20 @@ class Uploads:
                 if size > self.max_bytes:
                     raise UploadRefused("too_large", limit=self.max_bytes // 1_000_000)
                 await asyncio.to_thread(file.write, piece)
-        return size
 
-    def _place(self, part: Path, size: int, name: str, replace: bool) -> Taken:
+    def _place(self, part: Path, name: str, replace: bool) -> Taken:
         target = self.folder / name
         if replace and target.exists():
             old = self.folder / f"{_OLD}{uuid4().hex}"
+            # A file is known by its size and time: one that is written within the same tick would pass for the old one.
+            then, now = target.stat().st_mtime_ns, part.stat().st_mtime_ns
+            os.utime(part, ns=(now, max(now, then + 1)))
             target.rename(old)
             part.rename(target)
-            return Taken(target, size, old)
+            return as_taken(target, old)
         free = self._reserved(name)
         part.replace(free)
-        return Taken(free, size)
+        return as_taken(free)
 
     def _reserved(self, name: str) -> Path:
         """A free name; of two uploads at the same time one takes the next."""
@@ -100,13 +124,13 @@ class Uploads:
 
     def settle(self, taken: Taken, *, held: bool) -> None:
         """What the library holds stays; what it could not read goes, and what stood there before comes back."""
-        if held:
-            if taken.old is not None:
-                taken.old.unlink(missing_ok=True)
-        elif taken.old is not None and taken.old.exists():
-            taken.old.replace(taken.path)
-        else:
-            taken.path.unlink(missing_ok=True)
+        if not held and taken.there:
+            if taken.old is not None and taken.old.exists():
+                taken.old.replace(taken.path)
+            else:
+                taken.path.unlink(missing_ok=True)
+        if taken.old is not None:
+            taken.old.unlink(missing_ok=True)
 
     def owns(self, source: str) -> bool:
         """Whether `source` is a file of this folder, which goes when its document is removed."""

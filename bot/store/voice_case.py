@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Voice, VoiceEvent
-from bot.store import tallies, voices
+from bot.models import Voice, VoiceEvent
+from bot.store import channels, tallies, voices
 from bot.store.tallies import Trial
 from bot.voices.canary import Tally
 
@@ -67,4 +67,4 @@ def latest_events(session: Session, limit: int) -> list[tuple[Voice, VoiceEvent]
 
 
 def _channel_names(session: Session) -> dict[int | None, str]:
-    return {number: name for number, name in session.exec(select(Channel.id, Channel.name))}
+    return {channel.id: channel.name for channel in channels.every(session)}

@@ -15,8 +15,8 @@ from bot.answer import Answerer
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.settings import Settings
-from bot.store.ledger import Ledger, LedgerError
 from bot.stock.intake import Intake
+from bot.store.ledger import Ledger, LedgerError
 from bot.voices.keeper import VoiceOf, VoiceServers
 from bot.web.documents import DocumentPages
 from bot.web.gate import Gate, is_loopback

@@ -65,7 +65,12 @@ class UploadPages:
             raise upload_problem(error, language) from error
         except IntakeFull as error:
             raise refusal(language, 429, "full", "doc_full") from error
-        except (ValueError, HttpProcessingError, web.RequestPayloadError) as error:
+        except (
+            ValueError,
+            HttpProcessingError,
+            web.RequestPayloadError,
+            web.HTTPRequestEntityTooLarge,
+        ) as error:
             raise refusal(language, 400, "bad_upload", "doc_bad_upload") from error
         finally:
             for taken in () if kept else arrived.files:
