@@ -46,7 +46,7 @@ async def test_an_uploaded_file_is_read_and_kept(library: Library, uploads: Uplo
         )
         await over(job)
     assert (job.state, job.done) == ("done", 1)
-    assert [(one.title, one.tags) for one in library.documents()] == [("Shop", {"x"})]
+    assert [(one.title, one.tags) for one in library.documents()] == [("Shop", frozenset({"x"}))]
     assert (uploads.folder / "a.md").exists()
 
 
