@@ -16,10 +16,12 @@ from bot.answer import Answerer
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.settings import Settings
+from bot.stock.intake import Intake
 from bot.store.ledger import Ledger, LedgerError
-from bot.voices.keeper import VoiceOf
+from bot.voices.keeper import VoiceOf, VoiceServers
 from bot.web.account import AccountPages
 from bot.web.audit import AuditPages
+from bot.web.documents import DocumentPages
 from bot.web.entry import EntryPages
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
@@ -28,10 +30,13 @@ from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, Renderer
 from bot.web.routes import Route
+from bot.web.searching import SearchPages
 from bot.web.sitter import Sitter
 from bot.web.starting import StartingPages
 from bot.web.status import StatusPages
 from bot.web.trial import TrialPages
+from bot.web.uploading import UploadPages
+from bot.web.voices import VoicePages
 from bot.writer import Writer
 from knowledge.ingest import Library
 from knowledge.store import LibraryError
@@ -70,6 +75,11 @@ class PageParts:
     voice_of: VoiceOf
     writer: Writer | None
     """None where no model is set up."""
+    servers: VoiceServers | None
+    """The model servers; None where no model is set up."""
+    intake: Intake
+    works: bool
+    """Whether this process answers comments, too; else it only serves pages."""
     clock: Clock
 
 
@@ -100,6 +110,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *reading.routes(),
         *trial.routes(),
         *access_routes(parts, render),
+        *stock_routes(parts, render),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
 
@@ -120,6 +131,33 @@ def access_routes(parts: PageParts, render: Renderer) -> list[Route]:
         *people.routes(),
         *audit.routes(),
     ]
+
+
+def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:
+    """Those of the documents and of the voices."""
+    given, ledger, clock = parts.settings, parts.ledger, parts.clock
+    documents = DocumentPages(
+        render=render,
+        library=parts.library,
+        ledger=ledger,
+        intake=parts.intake,
+        settings=given,
+        works=parts.works,
+        clock=clock,
+    )
+    uploads = UploadPages(render=render, ledger=ledger, intake=parts.intake, clock=clock)
+    search = SearchPages(render=render, library=parts.library, ledger=ledger, settings=given)
+    voices = VoicePages(
+        render=render,
+        ledger=ledger,
+        servers=parts.servers,
+        answerer=parts.answerer,
+        settings=given,
+        works=parts.works,
+        clock=clock,
+        on_change=parts.watcher.forget,
+    )
+    return [*documents.routes(), *uploads.routes(), *search.routes(), *voices.routes()]
 
 
 class Site:
