@@ -214,7 +214,7 @@ def rules(
             send_tools=send_tools,
         )
         if changed != channel.rules:
-            ledger.write(channels.set_rules, name, changed)
+            ledger.write(channels.set_rules, name, changed, now=utc_now())
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
 
 
