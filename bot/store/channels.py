@@ -81,6 +81,12 @@ def set_rules(session: Session, name: str, rules: Mapping[str, Any], *, now: dat
         sending.open_again(session, channel.id or 0, now=now)
 
 
+def changed_rules(known: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """For the audit: each rule that differs, as [before, after]. Pure."""
+    names = sorted(known.keys() | rules.keys())
+    return {name: [known.get(name), rules.get(name)] for name in names if known.get(name) != rules.get(name)}
+
+
 def set_shadow(session: Session, name: str, *, on: bool, now: datetime) -> int:
     """Let nothing be sent on the channel any more, or allow it again; returns how many ready replies went to review.
 
