@@ -17,6 +17,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store.ledger import Ledger, LedgerError
 from bot.voices.keeper import VoiceOf
+from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback
 from bot.web.glance import Watcher
 from bot.web.problems import Problem, problem_response
@@ -69,6 +70,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     status = StatusPages(
         render=render,
         watcher=parts.watcher,
+        figures=FiguresReader(parts.ledger, parts.clock),
         metrics=parts.metrics,
         translates=parts.writer is not None,
         private=is_loopback(parts.settings.web.host),
