@@ -17,7 +17,17 @@ from bot.web.glance import KEPT_S, Kept
 
 PERIODS: Final = (7, 30)
 """Days that can be looked at."""
-DAYS_KEPT_S: Final = 10.0
+PAST_KEPT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a reader looks at."""
+
+    days: int
+    number: int | None = None
+    name: str | None = None
+    """Of the channel; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +41,46 @@ class Figures:
 
 
 class FiguresReader:
-    """Counts, and keeps what was counted for a while."""
+    """Counts, and keeps what was counted: the days before today for a minute, today for seconds."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._days = Kept(self._read_days, DAYS_KEPT_S)
-        self._vain = Kept(self._read_vain, DAYS_KEPT_S)
+        self._past = Kept(self._read_past, PAST_KEPT_S)
+        self._today = Kept(self._read_today, KEPT_S)
+        self._vain = Kept(self._read_vain, PAST_KEPT_S)
         self._quotas = Kept(self._read_quotas, KEPT_S)
-        self._measured: dict[tuple[int, int | None], Kept[tuple[Overview, list[Topic[Unanswered]]]]] = {}
+        self._overviews: dict[Choice, Kept[Overview]] = {}
+        self._topics: dict[Choice, Kept[list[Topic[Unanswered]]]] = {}
 
     async def figures(self, days: int, channel: tuple[int, str] | None) -> Figures:
         """`days` is one of `PERIODS`, `channel` a known channel's number and name. Raises LedgerError."""
-        key = (days, channel[0] if channel is not None else None)
-        kept = self._measured.setdefault(key, Kept(partial(self._measure, days, channel), DAYS_KEPT_S))
-        seen, in_vain = await kept.get()
-        quotas = [one for one in await self._quotas.get() if channel is None or one.channel == channel[1]]
-        return Figures(seen, in_vain, quotas)
+        choice = Choice(days, *(channel or (None, None)))
+        seen = self._overviews.setdefault(choice, Kept(partial(self._overview, choice), KEPT_S))
+        asked = self._topics.setdefault(choice, Kept(partial(self._group, choice), PAST_KEPT_S))
+        quotas = [one for one in await self._quotas.get() if choice.name in (None, one.channel)]
+        return Figures(await seen.get(), await asked.get(), quotas)
 
-    async def _measure(
-        self, days: int, channel: tuple[int, str] | None
-    ) -> tuple[Overview, list[Topic[Unanswered]]]:
-        found, vain = (await self._days.get())[-days:], await self._vain.get()
-        return await asyncio.to_thread(_measured, found, vain, channel)
+    async def _overview(self, choice: Choice) -> Overview:
+        [today] = await self._today.get()
+        past = await self._past.get()
+        if past[-1].end != today.start:  # midnight has passed
+            self._past.forget()
+            past = await self._past.get()
+        return await asyncio.to_thread(overview, [*past, today][-choice.days :], choice.number)
 
-    async def _read_days(self) -> list[Day]:
-        spans = local_days(self._clock(), max(PERIODS))
-        return await self._ledger.aread(dashboard.days, spans)
+    async def _group(self, choice: Choice) -> list[Topic[Unanswered]]:
+        [(start, _), *_] = local_days(self._clock(), choice.days)
+        asked = [
+            one for one in await self._vain.get() if one.at >= start and choice.name in (None, one.channel)
+        ]
+        return await asyncio.to_thread(topics, asked)
+
+    async def _read_past(self) -> list[Day]:
+        return await self._ledger.aread(dashboard.days, local_days(self._clock(), max(PERIODS))[:-1])
+
+    async def _read_today(self) -> list[Day]:
+        return await self._ledger.aread(dashboard.days, local_days(self._clock(), 1))
 
     async def _read_vain(self) -> list[Unanswered]:
         [(start, _), *_] = local_days(self._clock(), max(PERIODS))
@@ -65,11 +88,3 @@ class FiguresReader:
 
     async def _read_quotas(self) -> list[Quota]:
         return await self._ledger.aread(dashboard.quotas, now=self._clock())
-
-
-def _measured(
-    days: Sequence[Day], vain: Sequence[Unanswered], channel: tuple[int, str] | None
-) -> tuple[Overview, list[Topic[Unanswered]]]:
-    number, name = channel if channel is not None else (None, None)
-    asked = [one for one in vain if one.at >= days[0].start and name in (None, one.channel)]
-    return overview(days, number), topics(asked)
