@@ -17,6 +17,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store.ledger import Ledger, LedgerError
 from bot.voices.keeper import VoiceOf
+from bot.web.channels import ChannelPages
 from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback
 from bot.web.glance import Watcher
@@ -88,8 +89,16 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         voice_of=parts.voice_of,
         has_model=parts.writer is not None,
     )
+    channels = ChannelPages(
+        render=render,
+        ledger=parts.ledger,
+        settings=parts.settings,
+        clock=parts.clock,
+        on_change=parts.watcher.forget,
+    )
     return [
         *status.routes(),
+        *channels.routes(),
         *reading.routes(),
         *trial.routes(),
         Route("GET", "/static/{name}", static, needs=None, page=False),
