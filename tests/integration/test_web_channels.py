@@ -10,10 +10,10 @@ import pytest
 from sqlmodel import select
 
 from bot.bootstrap import ALL_ROLES, Running, assemble
-from bot.models import AuditEntry, Channel, Role, State
+from bot.models import AuditEntry, Channel, Draft, Role, State
 from bot.reasons import Reason
 from bot.settings import Settings
-from bot.store import channels
+from bot.store import channels, drafting
 from tests.builders import START, Desk, FakeClock, comment
 from tests.site import Browser, logged_in
 
@@ -28,8 +28,13 @@ def settings_of(folder: Path, **more: Any) -> Settings:
 async def page(tmp_path: Path) -> AsyncIterator[Browser]:
     clock = FakeClock()
     async with assemble(settings_of(tmp_path), roles=ALL_ROLES, clock=clock) as running, logged_in(running) as made:
-        Desk(running.ledger, clock)
         yield made
+
+
+@pytest.fixture(autouse=True)
+def desk(page: Browser) -> Desk:
+    """A channel, `demo`, with the steps of its comments."""
+    return Desk(page.running.ledger)
 
 
 def the_channel(running: Running) -> Channel:
@@ -73,10 +78,7 @@ async def test_pause_and_resume_are_done_and_noted(page: Browser) -> None:
     assert acts(page.running) == [("ann", "pause_channel", "demo"), ("ann", "resume_channel", "demo")]
 
 
-async def test_shadow_is_switched_and_noted(page: Browser) -> None:
-    desk = Desk.__new__(Desk)
-    desk.ledger, desk.clock, desk.owner = page.running.ledger, FakeClock(), "me"
-    desk.channel = the_channel(page.running)
+async def test_shadow_is_switched_and_noted(page: Browser, desk: Desk) -> None:
     desk.ready(1)
     _, text = await change(page, "shadow", on="1")
     assert "in shadow" in text
@@ -136,13 +138,7 @@ async def test_what_cannot_be_is_told_beside_the_field_and_nothing_is_saved(
     assert acts(page.running) == []
 
 
-async def test_the_preview_counts_what_would_have_gone_out_and_saves_nothing(page: Browser) -> None:
-    from bot.models import Draft
-    from bot.store import drafting
-
-    desk = Desk.__new__(Desk)
-    desk.ledger, desk.clock, desk.owner = page.running.ledger, FakeClock(), "me"
-    desk.channel = the_channel(page.running)
+async def test_the_preview_counts_what_would_have_gone_out_and_saves_nothing(page: Browser, desk: Desk) -> None:
     desk.ingest(*(comment(number) for number in range(1, 5)))
     for work, support in zip(desk.claim(), (0.55, 0.75, 0.85, 0.97), strict=True):
         draft = Draft(
@@ -188,7 +184,7 @@ async def test_an_unknown_channel_is_said_to_be_unknown(page: Browser, number: s
 
 
 async def test_the_services_shadow_is_told_on_every_page_of_channels(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, service={"shadow": True})
+    settings = settings_of(tmp_path / "other", service={"shadow": True})
     async with assemble(settings, roles=ALL_ROLES) as running, logged_in(running) as page:
         Desk(running.ledger, FakeClock(datetime.now(UTC)))
         for path in ("channels", "channels/1"):

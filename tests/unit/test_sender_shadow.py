@@ -9,9 +9,9 @@ from adapters.auth import FreshAuth
 from adapters.base import Account, ReplyRef
 from adapters.errors import Permanent, Transient
 from bot.connections import Connection, muted
-from bot.models import State
+from bot.models import Draft, State
 from bot.reasons import Reason
-from bot.store import channels, shadow
+from bot.store import channels, drafting, shadow
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from tests.builders import START, comment
@@ -149,9 +149,6 @@ def test_what_a_person_approves_in_shadow_is_skipped_and_elsewhere_goes_out(benc
 
 
 async def test_with_the_services_own_shadow_the_policys_replies_go_to_a_person(bench: Bench) -> None:
-    from bot.models import Draft
-    from bot.store import drafting
-
     bench.desk.ingest(comment(1))
     [work] = bench.desk.claim()
     draft = Draft(comment_id=work.comment.id or 0, created_at=bench.clock(), text="x", decision="send")
