@@ -254,7 +254,7 @@ async def assemble(
 
 
 async def hold_back(ledger: Ledger, clock: Clock) -> None:
-    """In the sender's place under `service.shadow`: what was ready before, or was made so elsewhere, goes to a person."""
+    """In the sender's place under `service.shadow`: what is ready, from before or from elsewhere, goes to a person."""
     await ledger.awrite(shadow.hold_back, now=clock())
 
 

@@ -14,8 +14,17 @@ from pydantic import SecretStr
 
 from adapters.auth import FreshAuth
 from adapters.base import (
-    Account, AdapterFactory, Budget, Capabilities, Clock, CommentPage, CommentRef, Cursor, PlatformAdapter, ReplyRef,
-)  # fmt: skip
+    Account,
+    AdapterFactory,
+    Budget,
+    Capabilities,
+    Clock,
+    CommentPage,
+    CommentRef,
+    Cursor,
+    PlatformAdapter,
+    ReplyRef,
+)
 from adapters.errors import Permanent, Transient
 from adapters.registry import BadOptions, UnknownPlatform, available, build
 from bot.models import Channel
@@ -50,10 +59,7 @@ class Muted:
 
     def __init__(self, adapter: PlatformAdapter) -> None:
         self._adapter = adapter
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._adapter.capabilities
+        self.capabilities = adapter.capabilities
 
     async def open(self) -> Account:
         return await self._adapter.open()
@@ -69,7 +75,9 @@ class Muted:
 
     async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
         """Raises Permanent; the platform is not called."""
-        raise Permanent("the channel is in shadow, so nothing is sent; end it: rejoinder channels shadow NAME off")
+        raise Permanent(
+            "the channel is in shadow, so nothing is sent; end it: rejoinder channels shadow NAME off"
+        )
 
     async def find_own_replies(self, target: CommentRef, since: datetime) -> list[ReplyRef]:
         return await self._adapter.find_own_replies(target, since)

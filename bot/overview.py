@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from bot.digest import PART, PARTS
@@ -74,7 +75,7 @@ def local_days(now: datetime, number: int, zone: tzinfo | None = None) -> list[t
     today = now.astimezone(zone).date()
     dates = [today - timedelta(days=back) for back in range(number - 1, -2, -1)]
     starts = [datetime.combine(date, time(), tzinfo=zone).astimezone(UTC) for date in dates]
-    return list(zip(starts, starts[1:], strict=False))
+    return list(pairwise(starts))
 
 
 def overview(days: Sequence[Day], channel_id: int | None = None) -> Overview:

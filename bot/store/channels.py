@@ -92,7 +92,9 @@ def set_shadow(session: Session, name: str, *, on: bool, now: datetime) -> int:
 
     Allowing it again sends nothing that was held back: that waits for a person. Raises NoSuchChannel.
     """
-    channel = session.exec(select(Channel).where(Channel.id == named(session, name).id).with_for_update()).one()
+    channel = session.exec(
+        select(Channel).where(Channel.id == named(session, name).id).with_for_update()
+    ).one()
     channel.shadow = on
     session.add(channel)
     session.flush()

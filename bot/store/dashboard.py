@@ -94,7 +94,13 @@ def days(session: Session, spans: Iterable[tuple[datetime, datetime]]) -> list[D
     """One for each span, from its start to before its end. Our own comments and history are left out, and so is what
     a person took back."""
     return [
-        Day(start, end, _came(session, start, end), _waits(session, start, end), _opinions(session, start, end))
+        Day(
+            start,
+            end,
+            _came(session, start, end),
+            _waits(session, start, end),
+            _opinions(session, start, end),
+        )
         for start, end in spans
     ]
 
@@ -125,7 +131,7 @@ def asked_in_vain(session: Session, *, since: datetime) -> list[Unanswered]:
         .join(Post, col(Post.id) == Comment.post_id)
         .where(
             col(Comment.id).in_(_newest(since, MOST_COMMENTS)),
-            Draft.reason == Reason.NOT_IN_DOCUMENTS,
+            col(Draft.reason) == Reason.NOT_IN_DOCUMENTS,
             col(Comment.is_own).is_(False),
         )
         .order_by(col(Comment.created_at), col(Comment.id))
@@ -189,7 +195,7 @@ def _waits(session: Session, start: datetime, end: datetime) -> tuple[tuple[int,
         .order_by(sent_at.desc())
         .limit(MOST_REPLIES)
     )
-    found = session.connection().execute(rows)
+    found: Iterable[Any] = session.connection().execute(rows)
     return tuple((channel, max(0.0, (sent - came).total_seconds())) for channel, came, sent in found)
 
 
@@ -212,7 +218,9 @@ def _opinions(session: Session, start: datetime, end: datetime) -> tuple[Opinion
     )  # fmt: skip
     return tuple(
         Opinion(channel, draft, voice, kind, _began_with(before, candidates, chosen), after)
-        for channel, draft, voice, kind, before, after, candidates, chosen in session.connection().execute(rows)
+        for channel, draft, voice, kind, before, after, candidates, chosen in session.connection().execute(
+            rows
+        )
     )
 
 

@@ -335,11 +335,13 @@ def open_again(session: Session, channel_id: int, *, now: datetime) -> None:
 def _put_off(
     session: Session, channel_id: int, which: ColumnElement[bool], *, due_at: datetime, detail: str
 ) -> None:
-    by_policy = select(Reply.id).where(Reply.comment_id == col(Comment.id), Reply.approved_by == POLICY)
+    by_policy = select(Reply.id).where(
+        col(Reply.comment_id) == col(Comment.id), col(Reply.approved_by) == POLICY
+    )
     session.execute(
         update(Comment)
         .where(
-            Comment.channel_id == channel_id,
+            col(Comment.channel_id) == channel_id,
             col(Comment.state) == State.READY,
             which,
             by_policy.exists(),

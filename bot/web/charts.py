@@ -6,7 +6,7 @@ readable there. Colour is never alone: bars have patterns and totals, lines have
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 WIDTH: Final = 360
@@ -30,6 +30,20 @@ class Series:
     """Small letters: names its colour, pattern and mark in the style sheet."""
     name: str
     values: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What a chart is to show."""
+
+    key: str
+    """Small letters; no two charts of a page have the same."""
+    title: str
+    says: str
+    """The chart in a sentence, for who does not see it."""
+    labels: Sequence[str]
+    series: Sequence[Series]
+    tell: Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,6 @@ class Chart:
     key: str
     title: str
     says: str
-    """The chart in a sentence, for who does not see it."""
     names: tuple[tuple[str, str], ...]
     """Key and name of each series."""
     rows: tuple[tuple[str, tuple[str, ...]], ...]
@@ -86,81 +99,81 @@ class Chart:
     """There is nothing to draw."""
 
 
-def bars(key: str, title: str, says: str, labels: Sequence[str], series: Sequence[Series], tell: Tell) -> Chart:
+def bars(plot: Plot) -> Chart:
     """Bars of one label on top of one another, the first series at the bottom."""
-    totals = [sum(one.values[place] or 0 for one in series) for place in range(len(labels))]
-    most = max(totals, default=0)
-    if most <= 0:
-        return _empty(key, title, says, labels, series, tell)
-    top, steps = _linear(most)
-    slot = _slot(len(labels))
-    drawn: list[Bar] = []
-    for place in range(len(labels)):
-        below = 0.0
-        for one in series:
-            value = one.values[place] or 0
-            if value:
-                y = _y((below + value) / top)
-                height = round(_y(below / top) - y, 2)
-                drawn.append(Bar(one.key, round(_x(place, slot) - slot * 0.36, 2), y, round(slot * 0.72, 2), height))
-            below += value
-    shown = _every(len(labels))
-    over = tuple(
-        (round(_x(place, slot), 2), round(_y(total / top) - 3, 2), tell(total))
+    totals = [sum(one.values[place] or 0 for one in plot.series) for place in range(len(plot.labels))]
+    if max(totals, default=0) <= 0:
+        return _table(plot)
+    top, steps = _linear(max(totals))
+    slot = _slot(len(plot.labels))
+    over = [
+        (round(_x(place, slot), 2), round(_y(total / top) - 3, 2), plot.tell(total))
         for place, total in enumerate(totals)
-        if total and shown == 1
+        if total and _every(len(plot.labels)) == 1
+    ]
+    return replace(
+        _table(plot),
+        empty=False,
+        labels=_labels(plot.labels, slot),
+        steps=tuple(Tick(_y(step / top), plot.tell(step)) for step in steps),
+        bars=tuple(bar for place in range(len(totals)) for bar in _pile(plot.series, place, slot, top)),
+        totals=tuple(over),
     )
-    return Chart(
-        key, title, says, _names(series), _rows(labels, series, tell), _labels(labels, slot),
-        tuple(Tick(_y(step / top), tell(step)) for step in steps), bars=tuple(drawn), totals=over,
-    )  # fmt: skip
 
 
-def shares(key: str, title: str, says: str, labels: Sequence[str], series: Sequence[Series], tell: Tell) -> Chart:
+def _pile(series: Sequence[Series], place: int, slot: float, top: float) -> list[Bar]:
+    """The bars over one label."""
+    drawn, below = [], 0.0
+    for one in series:
+        value = one.values[place] or 0
+        if value:
+            y = _y((below + value) / top)
+            left, height = round(_x(place, slot) - slot * 0.36, 2), round(_y(below / top) - y, 2)
+            drawn.append(Bar(one.key, left, y, round(slot * 0.72, 2), height))
+        below += value
+    return drawn
+
+
+def shares(plot: Plot) -> Chart:
     """Lines of figures from 0 to 1."""
-    steps = (0, 0.25, 0.5, 0.75, 1)
-    return _lines(key, title, says, labels, series, tell, steps, lambda value: value)
+    return _lines(plot, (0, 0.25, 0.5, 0.75, 1), lambda value: value)
 
 
-def durations(
-    key: str, title: str, says: str, labels: Sequence[str], series: Sequence[Series], tell: Tell
-) -> Chart:
+def durations(plot: Plot) -> Chart:
     """Lines of seconds, each step of the scale several times the one before."""
-    known = [value for one in series for value in one.values if value is not None]
-    top = next((step for step in _DURATIONS if step >= max(known, default=0)), _DURATIONS[-1])
+    most = max((value for one in plot.series for value in one.values if value is not None), default=0)
+    top = next((step for step in _DURATIONS if step >= most), _DURATIONS[-1])
     steps = [step for step in _DURATIONS if step <= max(top, 10)]
 
     def height(value: float) -> float:
         return min(max(math.log(max(value, 1)) / math.log(steps[-1]), 0), 1)
 
-    return _lines(key, title, says, labels, series, tell, steps, height)
+    return _lines(plot, steps, height)
 
 
-def _lines(
-    key: str,
-    title: str,
-    says: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    tell: Tell,
-    steps: Sequence[float],
-    height: Callable[[float], float],
-) -> Chart:
+def _lines(plot: Plot, steps: Sequence[float], height: Callable[[float], float]) -> Chart:
     """`height`: from a figure to 0 (the bottom) to 1 (the top)."""
-    if all(value is None for one in series for value in one.values):
-        return _empty(key, title, says, labels, series, tell)
-    slot = _slot(len(labels))
+    if all(value is None for one in plot.series for value in one.values):
+        return _table(plot)
+    slot = _slot(len(plot.labels))
     dots = [
-        [None if value is None else Dot(one.key, round(_x(place, slot), 2), _y(height(value)))
-         for place, value in enumerate(one.values)]
-        for one in series
-    ]  # fmt: skip
-    return Chart(
-        key, title, says, _names(series), _rows(labels, series, tell), _labels(labels, slot),
-        tuple(Tick(_y(height(step)), tell(step)) for step in steps),
-        lines=tuple(Line(one.key, path(row)) for one, row in zip(series, dots, strict=True)),
+        [_dot(one.key, place, value, slot, height) for place, value in enumerate(one.values)]
+        for one in plot.series
+    ]
+    return replace(
+        _table(plot),
+        empty=False,
+        labels=_labels(plot.labels, slot),
+        steps=tuple(Tick(_y(height(step)), plot.tell(step)) for step in steps),
+        lines=tuple(Line(one.key, path(row)) for one, row in zip(plot.series, dots, strict=True)),
         dots=tuple(dot for row in dots for dot in row if dot is not None),
-    )  # fmt: skip
+    )
+
+
+def _dot(
+    key: str, place: int, value: float | None, slot: float, height: Callable[[float], float]
+) -> Dot | None:
+    return None if value is None else Dot(key, round(_x(place, slot), 2), _y(height(value)))
 
 
 def path(dots: Sequence[Dot | None]) -> str:
@@ -209,20 +222,14 @@ def _labels(labels: Sequence[str], slot: float) -> tuple[Tick, ...]:
     )
 
 
-def _names(series: Sequence[Series]) -> tuple[tuple[str, str], ...]:
-    return tuple((one.key, one.name) for one in series)
+def _table(plot: Plot) -> Chart:
+    """The chart with nothing drawn yet."""
 
-
-def _rows(
-    labels: Sequence[str], series: Sequence[Series], tell: Tell
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
     def cell(value: float | None) -> str:
-        return "–" if value is None else tell(value)
+        return "–" if value is None else plot.tell(value)
 
-    return tuple((label, tuple(cell(one.values[place]) for one in series)) for place, label in enumerate(labels))
-
-
-def _empty(
-    key: str, title: str, says: str, labels: Sequence[str], series: Sequence[Series], tell: Tell
-) -> Chart:
-    return Chart(key, title, says, _names(series), _rows(labels, series, tell), empty=True)
+    rows = (
+        (label, tuple(cell(one.values[place]) for one in plot.series)) for place, label in enumerate(plot.labels)
+    )  # fmt: skip
+    names = tuple((one.key, one.name) for one in plot.series)
+    return Chart(plot.key, plot.title, plot.says, names, tuple(rows), empty=True)

@@ -14,7 +14,7 @@ from bot.store.dashboard import Quota
 from bot.store.unanswered import Unanswered
 from bot.unanswered import Topic
 from bot.web import charts
-from bot.web.charts import Chart, Series
+from bot.web.charts import Chart, Plot, Series, Tell
 from bot.web.figures import PERIODS, Figures
 from bot.web.words import WORDS
 
@@ -74,25 +74,26 @@ def _charts(seen: Overview, words: Mapping[str, str]) -> list[Chart]:
         Series("change", words["ov_changed"], [day.judged.change for day in seen.days]),
     ]
     whole = seen.whole
+    told = {
+        "comments": words["ov_says_comments"].format(
+            number=whole.comments, sent=whole.parts["sent"], days=len(labels)
+        ),
+        "replies": words["ov_says_replies"].format(
+            p50=duration(whole.p50, words), p95=duration(whole.p95, words)
+        ),
+        "verdicts": words["ov_says_verdicts"].format(
+            number=whole.judged.total, rate=rate(whole.judged.rate), change=rate(whole.judged.change)
+        ),
+    }
+
+    def plot(key: str, series: Sequence[Series], tell: Tell) -> Plot:
+        return Plot(key, words[f"ov_chart_{key}"], told[key], labels, series, tell)
+
     return [
-        charts.bars(
-            "comments", words["ov_chart_comments"],
-            words["ov_says_comments"].format(number=whole.comments, sent=whole.parts["sent"], days=len(labels)),
-            labels, parts, _number,
-        ),
-        charts.durations(
-            "replies", words["ov_chart_replies"],
-            words["ov_says_replies"].format(p50=duration(whole.p50, words), p95=duration(whole.p95, words)),
-            labels, waits, lambda value: duration(value, words),
-        ),
-        charts.shares(
-            "verdicts", words["ov_chart_verdicts"],
-            words["ov_says_verdicts"].format(
-                number=whole.judged.total, rate=rate(whole.judged.rate), change=rate(whole.judged.change)
-            ),
-            labels, thought, rate,
-        ),
-    ]  # fmt: skip
+        charts.bars(plot("comments", parts, _number)),
+        charts.durations(plot("replies", waits, lambda value: duration(value, words))),
+        charts.shares(plot("verdicts", thought, rate)),
+    ]
 
 
 def _voice(name: str, told: Judged, words: Mapping[str, str]) -> dict[str, str]:

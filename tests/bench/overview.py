@@ -64,7 +64,13 @@ def _some(session: Session, rows: list[dict[str, Any]]) -> None:
     connection.execute(insert(Comment), rows)
     draft = Draft(comment_id=0, created_at=START, text=text, support=0.7).model_dump()
     drafts = [
-        {**draft, "id": row["id"], "comment_id": row["id"], "created_at": row["created_at"], "reason": row["reason"]}
+        {
+            **draft,
+            "id": row["id"],
+            "comment_id": row["id"],
+            "created_at": row["created_at"],
+            "reason": row["reason"],
+        }
         for row in rows
     ]
     connection.execute(insert(Draft), drafts)
@@ -112,7 +118,9 @@ def main() -> None:
         seen, measured_ms = timed(overview, found)
         _, again_ms = timed(overview, found)
         _, quotas_ms = timed(ledger.read, dashboard.quotas, now=NOW)
-        _, drafted_ms = timed(ledger.read, dashboard.drafted, channel_id=channel, since=NOW - timedelta(days=7))
+        _, drafted_ms = timed(
+            ledger.read, dashboard.drafted, channel_id=channel, since=NOW - timedelta(days=7)
+        )
         _, waiting_ms = timed(ledger.read, dashboard.waiting)
         ledger.close()
     figures = {

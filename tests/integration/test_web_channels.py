@@ -27,7 +27,10 @@ def settings_of(folder: Path, **more: Any) -> Settings:
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Browser]:
     clock = FakeClock()
-    async with assemble(settings_of(tmp_path), roles=ALL_ROLES, clock=clock) as running, logged_in(running) as made:
+    async with (
+        assemble(settings_of(tmp_path), roles=ALL_ROLES, clock=clock) as running,
+        logged_in(running) as made,
+    ):
         yield made
 
 
@@ -52,9 +55,14 @@ async def change(page: Browser, what: str, **fields: Any) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", ("not polled yet", "nothing waits", "Nothing is sent")), ("zh", ("尚未轮询", "没有待处理", "不会自动发送"))],
-)  # fmt: skip
-async def test_the_list_tells_how_each_channel_is(page: Browser, language: str, words: tuple[str, ...]) -> None:
+    [
+        ("en", ("not polled yet", "nothing waits", "Nothing is sent")),
+        ("zh", ("尚未轮询", "没有待处理", "不会自动发送")),
+    ],
+)
+async def test_the_list_tells_how_each_channel_is(
+    page: Browser, language: str, words: tuple[str, ...]
+) -> None:
     status, text = await page.get(f"channels?lang={language}")
     assert status == 200
     assert all(word in text for word in ("demo", *words))
@@ -128,7 +136,9 @@ async def test_tags_of_single_posts_outlive_the_form(page: Browser) -> None:
 async def test_what_cannot_be_is_told_beside_the_field_and_nothing_is_saved(
     page: Browser, field: str, typed: str, where: str
 ) -> None:
-    status, text = await change(page, "rules", **{**EMPTY, "time_zone": "UTC", "send": "praise", field: typed})
+    status, text = await change(
+        page, "rules", **{**EMPTY, "time_zone": "UTC", "send": "praise", field: typed}
+    )
     assert status == 422
     assert f'id="{where}-error"' in text
     if field != "persona":
@@ -138,7 +148,9 @@ async def test_what_cannot_be_is_told_beside_the_field_and_nothing_is_saved(
     assert acts(page.running) == []
 
 
-async def test_the_preview_counts_what_would_have_gone_out_and_saves_nothing(page: Browser, desk: Desk) -> None:
+async def test_the_preview_counts_what_would_have_gone_out_and_saves_nothing(
+    page: Browser, desk: Desk
+) -> None:
     desk.ingest(*(comment(number) for number in range(1, 5)))
     for work, support in zip(desk.claim(), (0.55, 0.75, 0.85, 0.97), strict=True):
         draft = Draft(

@@ -7,7 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.web.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Chart, Dot, Series, bars, durations, path, shares
+from bot.web.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    TOP,
+    WIDTH,
+    Chart,
+    Dot,
+    Plot,
+    Series,
+    bars,
+    durations,
+    path,
+    shares,
+)
 from bot.web.rendering import environment
 from bot.web.words import WORDS
 
@@ -21,7 +35,7 @@ def tell(value: float) -> str:
 
 def of(make: object, *series: Series) -> Chart:
     labels = [f"03-{number:02}" for number in range(1, len(series[0].values) + 1)]
-    return make("k", "Title", "It says so.", labels, series, tell)  # type: ignore[operator, no-any-return]
+    return make(Plot("k", "Title", "It says so.", labels, series, tell))  # type: ignore[operator, no-any-return]
 
 
 def drawn(chart: Chart) -> str:
@@ -55,7 +69,9 @@ def test_a_line_is_broken_where_a_figure_is_missing(values: list[float | None]) 
     chart = of(shares, Series("rate", "Rate", values))
     known = [value for value in values if value is not None]
     assert len(chart.dots) == len(known)
-    gaps = sum(1 for one, other in zip([None, *values], values, strict=False) if one is None and other is not None)
+    gaps = sum(
+        1 for one, other in zip([None, *values], values, strict=False) if one is None and other is not None
+    )
     assert sum(line.path.count("M") for line in chart.lines) == gaps
 
 
@@ -110,6 +126,6 @@ def test_nothing_to_draw_is_said_in_words(make: object) -> None:
 
 
 def test_what_stands_in_a_label_is_shown_as_text() -> None:
-    chart = bars("k", "<b>Title", "x", ["<script>"], [Series("sent", "<i>", [1])], tell)
+    chart = bars(Plot("k", "<b>Title", "x", ["<script>"], [Series("sent", "<i>", [1])], tell))
     assert "<script>" not in drawn(chart)
     assert "<i>" not in drawn(chart)

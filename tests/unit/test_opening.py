@@ -57,7 +57,7 @@ def test_the_first_of_two_equal_hours_counts() -> None:
 
 
 @given(
-    st.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1)),
+    st.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
     st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Shanghai"]),
     st.dictionaries(
         st.sampled_from(DAYS), st.lists(st.sampled_from(["09:00-18:00", "22:00-02:00", "02:15-02:45"]), min_size=1)

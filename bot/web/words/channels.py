@@ -82,8 +82,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ch_max_per_hour_says": ("0 sends nothing; empty: no limit.", "0 表示不发送；留空表示不限。"),
     "ch_hours": ("Opening hours", "营业时间"),
     "ch_hours_says": (
-        "When replies go out without a person, such as 09:00-12:00, 13:00-18:00; 22:00-02:00 ends on the next day. A day "
-        "that is empty is closed; if all are, it is always open. What a person approves goes out at any time.",
+        "When replies go out without a person, such as 09:00-12:00, 13:00-18:00; 22:00-02:00 ends on the next day. A "
+        "day that is empty is closed; if all are, it is always open. What a person approves goes out at any time.",
         "自动回复的时段，例如 09:00-12:00, 13:00-18:00；22:00-02:00 到次日结束。留空的日子休息；全部留空表示全天开放。"
         "人工批准的回复随时发出。",
     ),
