@@ -11,6 +11,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ov_whole": ("{number} days", "{number} 天合计"),
     "ov_over_time": ("Over time", "一段时间内"),
     "ov_days": ("{number} days", "{number} 天"),
+    "ov_period": ("Period", "时间段"),
     "ov_show": ("Show", "显示"),
     "ov_channel": ("Channel", "频道"),
     "ov_zone": (
