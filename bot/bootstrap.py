@@ -33,6 +33,7 @@ from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
+from bot.sorter import Sorter
 from bot.store import shadow
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
@@ -201,13 +202,14 @@ async def assemble(
             wakes["poller"] = Loop("poller", poller.tick)
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
+            wakes["sorter"] = Loop("sorter", Sorter(ledger).tick)
         keeper = None
         if "respond" in roles and fleet is not None:
             keeper = make_keeper(settings, ledger, fleet, clock)
             wakes["keeper"] = Loop("keeper", keeper.tick)
         sender = None
         if "send" in roles and settings.service.shadow:
-            wakes["sender"] = Loop("shadow", partial(hold_back, ledger, clock))
+            wakes["sender"] = Loop("shadow", partial(hold_back, ledger, clock, clock()))
         elif "send" in roles:
             sender = Sender(context, on_progress=lambda: waker("sender"))
             wakes["sender"] = Loop("sender", sender.tick)
@@ -253,9 +255,9 @@ async def assemble(
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)
 
 
-async def hold_back(ledger: Ledger, clock: Clock) -> None:
-    """In the sender's place under `service.shadow`: what is ready, from before or from elsewhere, goes to a person."""
-    await ledger.awrite(shadow.hold_back, now=clock())
+async def hold_back(ledger: Ledger, clock: Clock, began: datetime) -> None:
+    """In the sender's place under `service.shadow`: takes what is ready, from before or from elsewhere."""
+    await ledger.awrite(shadow.hold_back, now=clock(), began=began)
 
 
 def process_name() -> str:

@@ -12,12 +12,10 @@ from sqlmodel import Session, col, select
 from bot.models import Channel, Comment, Draft, Post, Reply, State
 from bot.reasons import Reason
 from bot.store import shadow
+from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
 Row = TypeVar("Row", Post, Channel)
-
-POLICY = "policy"
-"""Stands where a person's name would: the decision was the policy's."""
 
 TURNS = 12  # comments of the same thread that a generator may see
 

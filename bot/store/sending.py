@@ -18,8 +18,9 @@ from adapters.base import CommentRef, ReplyRef
 from bot.models import Channel, Comment, Post, Reply, State
 from bot.reasons import Reason
 from bot.store import shadow
-from bot.store.drafting import POLICY, take
+from bot.store.drafting import take
 from bot.store.polling import reference
+from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
 

@@ -9,21 +9,21 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Comment, State
+from bot.models import Channel, Comment, Reply, State
 from bot.reasons import Reason
 from bot.store.states import Move, move
 
 ACTOR = "shadow"
+POLICY = "policy"
+"""Stands where a person's name would: the decision was the policy's."""
 
 
-def approved(channel: Channel, reason: Reason, *, everywhere: bool) -> tuple[State, Reason]:
-    """Where a comment goes whose reply a person has approved for `reason`. `everywhere`: `service.shadow`. Pure.
+def approved(channel: Channel, reason: Reason) -> tuple[State, Reason]:
+    """Where a comment goes whose reply a person has approved for `reason`. Pure.
 
     Where it is `skipped`, no reply is ordered; verdict and text are kept all the same.
     """
-    if channel.shadow or everywhere:
-        return State.SKIPPED, Reason.SHADOW
-    return State.READY, reason
+    return (State.SKIPPED, Reason.SHADOW) if channel.shadow else (State.READY, reason)
 
 
 def among(session: Session, comment_ids: Collection[int]) -> set[int]:
@@ -36,13 +36,27 @@ def among(session: Session, comment_ids: Collection[int]) -> set[int]:
     return {comment_id for comment_id in session.exec(here) if comment_id is not None}
 
 
-def hold_back(session: Session, *, now: datetime, channel_id: int | None = None) -> int:
-    """ready → review, on one channel or on all, whoever has approved them; returns how many.
+def hold_back(
+    session: Session, *, now: datetime, channel_id: int | None = None, began: datetime | None = None
+) -> int:
+    """ready → review, on one channel or on all; returns how many comments were moved.
 
+    Shadow `began` then: what a person has approved since is skipped instead, once it can no longer be taken back.
     A sender that holds one loses it: it can no longer write the intent.
     """
-    ready = select(Comment.id).where(col(Comment.state) == State.READY)
+    ready = (
+        select(Comment.id, Comment.due_at, Reply.approved_by, Reply.ordered_at)
+        .join(Reply, col(Reply.comment_id) == Comment.id, isouter=True)
+        .where(col(Comment.state) == State.READY)
+    )
     if channel_id is not None:
         ready = ready.where(Comment.channel_id == channel_id)
-    moves = [Move(row or 0, State.READY, State.REVIEW, Reason.SHADOW) for row in session.exec(ready)]
+    moves = []
+    for comment_id, due_at, approved_by, ordered_at in session.exec(ready):
+        meant = began is not None and ordered_at is not None and ordered_at >= began
+        by_person = meant and approved_by != POLICY
+        if by_person and due_at > now:
+            continue
+        target = State.SKIPPED if by_person else State.REVIEW
+        moves.append(Move(comment_id or 0, State.READY, target, Reason.SHADOW))
     return len(move(session, moves, now=now, actor=ACTOR))

@@ -14,8 +14,9 @@ from bot.models import Comment, Draft, State, Verdict
 from bot.overview import overview
 from bot.reasons import Reason
 from bot.settings import Settings
-from bot.store import channels, dashboard, drafting, review, sending
+from bot.store import cases, channels, dashboard, drafting, sending, verdicts
 from bot.store.dashboard import Day
+from bot.store.deciding import Sign
 from bot.store.ledger import Ledger
 from tests.builders import START, Desk, FakeClock, comment
 from tests.service import until
@@ -74,10 +75,10 @@ def test_verdicts_count_but_not_those_that_were_taken_back(ledger: Ledger) -> No
         desk.decide(work, State.REVIEW, "Ten minutes.")
     ids = [work.comment.id or 0 for work in works]
     now = desk.clock()
-    ledger.write(review.approve, ids[0], by="ann", now=now)
-    ledger.write(review.edit, ids[1], text="Two minutes.", by="ann", now=now)
-    ledger.write(review.reject, ids[2], reason="wrong", by="ann", now=now)
-    ledger.write(review.approve, ids[3], by="ann", now=now)
+    ledger.write(verdicts.approve, ids[0], sign=Sign("ann"), now=now)
+    ledger.write(verdicts.edit, ids[1], text="Two minutes.", sign=Sign("ann"), now=now)
+    ledger.write(verdicts.reject, ids[2], reason="wrong", sign=Sign("ann"), now=now)
+    ledger.write(verdicts.approve, ids[3], sign=Sign("ann"), now=now)
     ledger.write(take_back, ids[3])
     judged = overview(days(ledger)).whole.judged
     assert (judged.approved, judged.edited, judged.rejected) == (1, 1, 1)
@@ -90,7 +91,7 @@ def test_a_skip_says_nothing_about_the_draft(ledger: Ledger) -> None:
     [work] = desk.claim()
     desk.decide(work, State.REVIEW)
     number = work.comment.id or 0
-    [draft] = ledger.read(review.drafts_of, [number])
+    [draft] = ledger.read(cases.drafts_of, [number])
     ledger.write(
         lambda session: session.add(
             Verdict(comment_id=number, draft_id=draft.id, kind="skip", by="ann", at=desk.clock())
@@ -105,7 +106,7 @@ def test_an_edit_is_measured_from_the_candidate_that_it_began_with(ledger: Ledge
     [work] = desk.claim()
     desk.decide(work, State.REVIEW, "First of all.")
     number = work.comment.id or 0
-    [draft] = ledger.read(review.drafts_of, [number])
+    [draft] = ledger.read(cases.drafts_of, [number])
     verdict = Verdict(
         comment_id=number, draft_id=draft.id, kind="edit", text="abcX", by="ann", at=desk.clock(),
         candidates=["First of all.", "abcd"], chosen=1,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot.models import State
-from bot.store import channels, review, sending
+from bot.store import channels, sending, verdicts
+from bot.store.deciding import Sign
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from tests.builders import comment
@@ -54,7 +55,7 @@ async def test_what_a_person_approved_goes_out_at_any_time(bench: Bench) -> None
     first, second = bench.desk.claim()
     bench.desk.decide(first, State.REVIEW)
     bench.desk.decide(second, State.READY)
-    bench.desk.ledger.write(review.approve, first.comment.id or 0, by="ann", now=bench.clock())
+    bench.desk.ledger.write(verdicts.approve, first.comment.id or 0, sign=Sign("ann"), now=bench.clock())
     await bench.round()
     assert (bench.comment("c1").state, bench.comment("c2").state) == (State.SENT, State.READY)
 

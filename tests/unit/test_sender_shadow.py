@@ -11,7 +11,8 @@ from adapters.errors import Permanent, Transient
 from bot.connections import Connection, muted
 from bot.models import Draft, State
 from bot.reasons import Reason
-from bot.store import channels, drafting, shadow
+from bot.store import channels, drafting, shadow, verdicts
+from bot.store.deciding import Sign
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from tests.builders import START, comment
@@ -140,12 +141,65 @@ async def test_a_muted_connection_reads_but_never_writes(bench: Bench) -> None:
     assert platform.calls == 0
 
 
-def test_what_a_person_approves_in_shadow_is_skipped_and_elsewhere_goes_out(bench: Bench) -> None:
-    channel = bench.channel()
-    assert shadow.approved(channel, Reason.EDITED, everywhere=False) == (State.READY, Reason.EDITED)
-    assert shadow.approved(channel, Reason.EDITED, everywhere=True) == (State.SKIPPED, Reason.SHADOW)
-    channel.shadow = True
-    assert shadow.approved(channel, Reason.APPROVED, everywhere=False) == (State.SKIPPED, Reason.SHADOW)
+def waiting(bench: Bench, number: int = 1) -> int:
+    """A comment for a person, and its number in the ledger."""
+    bench.desk.ingest(comment(number))
+    [work] = bench.desk.claim()
+    bench.desk.decide(work, State.REVIEW)
+    return work.comment.id or 0
+
+
+@pytest.mark.parametrize("text", ["Ten minutes.", "Written anew."])
+async def test_what_a_person_approves_in_shadow_is_kept_and_not_sent(bench: Bench, text: str) -> None:
+    number = waiting(bench)
+    switch(bench, True)
+    sign = Sign("ann")
+    verdict = bench.desk.ledger.write(verdicts.edit, number, text=text, sign=sign, now=bench.clock())
+    assert (bench.comment().state, bench.comment().reason) == (State.SKIPPED, Reason.SHADOW)
+    assert (verdict.text, verdict.undone_at) == (text, None)
+    switch(bench, False)
+    await bench.round(later=1000)
+    assert bench.platform.calls == 0
+
+
+async def test_a_verdict_in_shadow_can_be_taken_back(bench: Bench) -> None:
+    number = waiting(bench)
+    switch(bench, True)
+    bench.desk.ledger.write(verdicts.approve, number, sign=Sign("ann"), now=bench.clock())
+    bench.desk.ledger.write(verdicts.undo, number, sign=Sign("ann"), now=bench.clock())
+    assert bench.comment().state == State.REVIEW
+
+
+async def test_after_shadow_a_person_may_still_answer_what_was_skipped(bench: Bench) -> None:
+    number = waiting(bench)
+    switch(bench, True)
+    bench.desk.ledger.write(verdicts.approve, number, sign=Sign("ann"), now=bench.clock())
+    bench.desk.ledger.write(verdicts.edit, number, text="Again.", sign=Sign("ann"), now=bench.clock())
+    assert bench.comment().state == State.SKIPPED
+    switch(bench, False)
+    bench.desk.ledger.write(verdicts.edit, number, text="Now.", sign=Sign("ann"), now=bench.clock())
+    await bench.round()
+    assert (bench.comment().state, bench.reply().text) == (State.SENT, "Now.")
+
+
+async def test_under_the_services_shadow_what_a_person_approves_is_skipped_once_it_is_settled(
+    bench: Bench,
+) -> None:
+    began = bench.clock()
+    number = waiting(bench)
+    bench.desk.ledger.write(verdicts.approve, number, sign=Sign("ann"), now=bench.clock(), undo_s=8)
+    assert bench.desk.ledger.write(shadow.hold_back, now=bench.clock(), began=began) == 0
+    bench.clock.forward(8)
+    assert bench.desk.ledger.write(shadow.hold_back, now=bench.clock(), began=began) == 1
+    assert (bench.comment().state, bench.comment().reason) == (State.SKIPPED, Reason.SHADOW)
+
+
+async def test_what_was_approved_before_the_services_shadow_goes_back_to_a_person(bench: Bench) -> None:
+    number = waiting(bench)
+    bench.desk.ledger.write(verdicts.approve, number, sign=Sign("ann"), now=bench.clock(), undo_s=8)
+    bench.clock.forward(1)
+    bench.desk.ledger.write(shadow.hold_back, now=bench.clock(), began=bench.clock())
+    assert held(bench)
 
 
 async def test_with_the_services_own_shadow_the_policys_replies_go_to_a_person(bench: Bench) -> None:
