@@ -127,6 +127,15 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "channel_paused": ("{name} is paused: no polling, no sending.", "{name} 已暂停：不轮询，也不发送。"),
     "channel_resumed": ("{name} goes on.", "{name} 已恢复。"),
+    "in_shadow": ("in shadow", "影子模式"),
+    "shadow_on": (
+        "{name} is in shadow: nothing is sent. {number} replies that were ready wait for a person now.",
+        "{name} 已进入影子模式：不会发送任何内容。{number} 条待发送的回复已转为人工审核。",
+    ),
+    "shadow_off": (
+        "{name} may send again. What was held back waits for a person and is not sent by itself.",
+        "{name} 可以重新发送。之前拦下的回复等待人工审核，不会自动发出。",
+    ),
     "backfill_marked": (
         "{name} will be read from there by the running service.",
         "{name} 将由运行中的服务从该时间读起。",

@@ -21,8 +21,10 @@ from bot.store.ledger import Ledger, LedgerError
 from bot.voices.keeper import VoiceOf, VoiceServers
 from bot.web.account import AccountPages
 from bot.web.audit import AuditPages
+from bot.web.channels import ChannelPages
 from bot.web.documents import DocumentPages
 from bot.web.entry import EntryPages
+from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
 from bot.web.people import PeoplePages
@@ -88,6 +90,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     status = StatusPages(
         render=render,
         watcher=parts.watcher,
+        figures=FiguresReader(parts.ledger, parts.clock),
         metrics=parts.metrics,
         translates=parts.writer is not None,
         private=is_loopback(parts.settings.web.host),
@@ -105,8 +108,16 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         voice_of=parts.voice_of,
         has_model=parts.writer is not None,
     )
+    channels = ChannelPages(
+        render=render,
+        ledger=parts.ledger,
+        settings=parts.settings,
+        clock=parts.clock,
+        on_change=parts.watcher.forget,
+    )
     return [
         *status.routes(),
+        *channels.routes(),
         *reading.routes(),
         *trial.routes(),
         *access_routes(parts, render),
