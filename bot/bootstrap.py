@@ -241,6 +241,7 @@ async def assemble(
                     voice_of=who,
                     writer=prose,
                     clock=clock,
+                    servers=fleet,
                 )
             )
             page = await stack.enter_async_context(pages)

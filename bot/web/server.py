@@ -12,11 +12,12 @@ from aiohttp.typedefs import Handler
 
 from adapters.base import Clock
 from bot.answer import Answerer
+from bot.api.site import ApiParts, api_routes
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store.ledger import Ledger, LedgerError
-from bot.voices.keeper import VoiceOf
+from bot.voices.keeper import VoiceOf, VoiceServers
 from bot.web.gate import Gate, is_loopback
 from bot.web.glance import Watcher
 from bot.web.problems import Problem, problem_response
@@ -62,6 +63,8 @@ class PageParts:
     writer: Writer | None
     """None where no model is set up."""
     clock: Clock
+    servers: VoiceServers | None = None
+    """None where no model server is configured."""
 
 
 def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
@@ -90,6 +93,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *status.routes(),
         *reading.routes(),
         *trial.routes(),
+        *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
 
