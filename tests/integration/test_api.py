@@ -118,7 +118,7 @@ async def test_a_document_is_added_listed_and_removed(owner: Browser, tmp_path: 
     assert "We ship to Canada." in passages["items"][0]["text"]
     assert (await ask(owner, "DELETE", f"/documents/{made['id']}"))[:2] == (204, None)
     assert (await refused(owner, 404, "GET", f"/documents/{made['id']}"))["code"] == "not_found"
-    assert list((tmp_path / "uploads").iterdir()) == []  # noqa: ASYNC240
+    assert list((tmp_path / "uploads").iterdir()) == []
 
 
 @pytest.mark.parametrize(
