@@ -33,6 +33,7 @@ from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
+from bot.sorter import Sorter
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices.keeper import VoiceOf, no_voice, voice_of
@@ -199,6 +200,7 @@ async def assemble(
             wakes["poller"] = Loop("poller", poller.tick)
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
+            wakes["sorter"] = Loop("sorter", Sorter(ledger).tick)
         keeper = None
         if "respond" in roles and fleet is not None:
             keeper = make_keeper(settings, ledger, fleet, clock)

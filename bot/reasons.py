@@ -11,6 +11,9 @@ class Reason(StrEnum):
     EDITED = "edited"
     RETRIED = "retried"
     BACKFILLED = "backfilled"
+    REDRAFT = "redraft"
+    REDRAFTED = "redrafted"
+    TAKEN_BACK = "taken_back"
 
     NOT_IN_DOCUMENTS = "not_in_documents"
     NOT_JUDGED = "not_judged"
@@ -57,6 +60,9 @@ _EXPLANATIONS = {
     Reason.EDITED: ("a person wrote the reply", "已由人工修改"),
     Reason.RETRIED: ("a person asked for another try", "已由人工要求重试"),
     Reason.BACKFILLED: ("older comments were asked for", "已要求补答较早的评论"),
+    Reason.REDRAFT: ("a person asked for another draft", "已由人工要求重写草稿"),
+    Reason.REDRAFTED: ("it was drafted again because a person asked for it", "应人工要求重新起草"),
+    Reason.TAKEN_BACK: ("a person took the verdict back", "已由人工撤回裁决"),
     Reason.NOT_IN_DOCUMENTS: ("the documents don't hold the answer", "资料里没有答案"),
     Reason.NOT_JUDGED: (
         "the judge could not say whether the documents answer it",

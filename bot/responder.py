@@ -140,6 +140,7 @@ class Responder:
             ranking=list(answer.ranking),
             language=answer.language,
             intent=answer.intent or "",
+            hint=work.comment.hint,
             passages=evidence(answer.passages),
             citations=list(best.citations),
             support=round(answer.support, 4),
@@ -271,5 +272,7 @@ def question(work: Work) -> Question:
         persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),
+        asked=work.comment.reason == Reason.REDRAFT,
+        hint=work.comment.hint,
         scope=rules.scope(work.post.platform_id),
     )

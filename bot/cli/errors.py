@@ -15,8 +15,8 @@ from bot.generator import GeneratorError
 from bot.plain import plain
 from bot.settings import SettingsError
 from bot.store.channels import ChannelExists, NoSuchChannel
+from bot.store.deciding import VerdictRefused
 from bot.store.ledger import LedgerError
-from bot.store.review import VerdictRefused
 from bot.store.voices import ChangeRefused
 from bot.voices.files import BadVoice
 from bot.web.server import CannotListen

@@ -21,9 +21,11 @@ from bot.models import Comment, Draft, State
 from bot.plain import excerpt, plain
 from bot.reasons import explain
 from bot.settings import Language
-from bot.store import review
+from bot.store import cases, queue, verdicts
+from bot.store.cases import Case, Item, NoSuchComment
+from bot.store.deciding import Sign, VerdictRefused
 from bot.store.ledger import Ledger
-from bot.store.review import Case, Item, VerdictRefused
+from bot.store.queue import Filters
 from bot.web.words import state_word
 
 app = typer.Typer(
@@ -68,7 +70,8 @@ def list_comments(
     states = _states(state)
     language = translation_language(shell, translate)
     with open_ledger(shell.settings) as ledger:
-        items = ledger.read(review.queue, states=states, limit=limit, channel=channel)
+        filters = Filters(states=tuple(states), channel=channel)
+        items = ledger.read(queue.queue, filters, limit=limit).items
         ok = translate_all(shell, ledger, [item.comment for item in items], language)
     if as_json:
         print_json([item_json(item) for item in items])
@@ -89,7 +92,7 @@ def show(
     shell = shell_of(context)
     language = translation_language(shell, translate)
     with open_ledger(shell.settings) as ledger:
-        case = ledger.read(review.case, comment_id)
+        case = ledger.read(cases.case, comment_id)
         ok = translate_all(shell, ledger, case.thread, language)
     if as_json:
         print_json(case_json(case))
@@ -104,7 +107,7 @@ def approve(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
     """Send the drafts as they stand."""
 
     def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(review.approve, comment_id, by=who, now=utc_now())
+        ledger.write(verdicts.approve, comment_id, sign=Sign(who), now=utc_now())
 
     _decide(context, comment_ids, by, act, "review_approved")
 
@@ -125,7 +128,7 @@ def edit(
 
     def act(ledger: Ledger, number: int, who: str) -> None:
         reply = given if given is not None else _edited(ledger, number)
-        ledger.write(review.edit, number, text=reply, by=who, now=utc_now())
+        ledger.write(verdicts.edit, number, text=reply, sign=Sign(who), now=utc_now())
 
     _decide(context, [comment_id], by, act, "review_edited")
 
@@ -141,7 +144,7 @@ def reject(
     """The draft is wrong: don't send it."""
 
     def act(ledger: Ledger, number: int, who: str) -> None:
-        ledger.write(review.reject, number, reason=reason, by=who, now=utc_now())
+        ledger.write(verdicts.reject, number, reason=reason, sign=Sign(who), now=utc_now())
 
     _decide(context, [comment_id], by, act, "review_rejected")
 
@@ -151,7 +154,7 @@ def skip(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
     """Leave comments unanswered."""
 
     def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(review.skip, comment_id, by=who, now=utc_now())
+        ledger.write(verdicts.skip, comment_id, sign=Sign(who), now=utc_now())
 
     _decide(context, comment_ids, by, act, "review_skipped")
 
@@ -161,7 +164,7 @@ def retry(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
     """Try again what has failed."""
 
     def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(review.retry, comment_id, by=who, now=utc_now())
+        ledger.write(verdicts.retry, comment_id, sign=Sign(who), now=utc_now())
 
     _decide(context, comment_ids, by, act, "review_retried")
 
@@ -171,7 +174,7 @@ def sent(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
     """The reply stands on the platform: you saw it there, or posted it yourself."""
 
     def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(review.confirm_sent, comment_id, by=who, now=utc_now())
+        ledger.write(verdicts.confirm_sent, comment_id, sign=Sign(who), now=utc_now())
 
     _decide(context, comment_ids, by, act, "review_sent")
 
@@ -189,7 +192,7 @@ def _decide(
         for comment_id in dict.fromkeys(comment_ids):
             try:
                 act(ledger, comment_id, who)
-            except VerdictRefused as error:
+            except (NoSuchComment, VerdictRefused) as error:
                 typer.echo(f"error: {plain(str(error))}", err=True)
                 refused = True
             else:
@@ -206,7 +209,7 @@ def _read_text(file: Path) -> str:
 
 
 def _edited(ledger: Ledger, comment_id: int) -> str:
-    item = ledger.read(review.case, comment_id).item
+    item = ledger.read(cases.case, comment_id).item
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="rejoinder-edit-") as folder:
         file = Path(folder) / f"reply-{comment_id}.txt"

@@ -18,8 +18,8 @@ from bot.models import State
 from bot.plain import excerpt
 from bot.reasons import explain
 from bot.settings import Settings
-from bot.store import channels, review
-from bot.store.review import Item
+from bot.store import cases, channels
+from bot.store.cases import Item
 from bot.store.stats import Counts
 from bot.web.server import require_free
 from bot.web.words import state_word
@@ -125,7 +125,7 @@ async def _answer_all(settings: Settings, deadline_s: float) -> tuple[Counts, li
 
 async def _watch(ready: Stage, deadline_s: float) -> tuple[Counts, list[Item]]:
     counts = await settled(ready.running, comments=ready.comments, deadline_s=deadline_s)
-    items = await ready.running.ledger.aread(review.following, after=0, limit=1000)
+    items = await ready.running.ledger.aread(cases.following, after=0, limit=1000)
     return counts, items
 
 
