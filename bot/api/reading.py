@@ -38,7 +38,7 @@ async def arguments_of(operation: Operation, request: web.Request) -> dict[str, 
 
 def _checked(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     try:
-        return model.model_validate_strings(values)
+        return model.model_validate(values)
     except ValidationError as error:
         raise _invalid(error) from error
 

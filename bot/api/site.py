@@ -6,10 +6,12 @@ from importlib.metadata import version
 
 from adapters.base import Clock
 from bot.api.channels import ChannelsApi
+from bot.api.comments import CommentsApi
 from bot.api.documents import DocumentsApi
 from bot.api.operations import Operation
 from bot.api.serving import routes
 from bot.api.stats import StatsApi
+from bot.api.verdicts import VerdictsApi
 from bot.api.voices import VoicesApi
 from bot.persona import PRESETS
 from bot.settings import Settings
@@ -46,7 +48,10 @@ def operations_of(parts: ApiParts) -> list[Operation]:
     )
     personas = PRESETS.keys() | settings.personas.keys()
     voices = VoicesApi(ledger=ledger, clock=clock, servers=parts.servers, data_dir=settings.data_dir)
+    verdicts = VerdictsApi(ledger=ledger, clock=clock, undo_s=settings.review.undo_s)
     return [
+        *CommentsApi(ledger=ledger, clock=clock).operations(),
+        *verdicts.operations(),
         *ChannelsApi(ledger=ledger, clock=clock, personas=personas).operations(),
         *documents.operations(),
         *voices.operations(),
