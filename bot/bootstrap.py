@@ -24,6 +24,7 @@ from bot.judge import Judge
 from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
+from bot.notifier import Notifier, target_of
 from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
@@ -207,6 +208,17 @@ async def assemble(
             wakes["keeper"] = Loop("keeper", keeper.tick)
         if "send" in roles:
             wakes["sender"] = Loop("sender", sender.tick)
+        notifier = None
+        if "web" in roles and settings.webhooks:
+            notifier = Notifier(
+                ledger=ledger,
+                http=http,
+                targets=[target_of(hook) for hook in settings.webhooks],
+                desk=settings.web.public_url,
+                owner=owner,
+                clock=clock,
+            )
+            wakes["notifier"] = Loop("notifier", notifier.tick)
         service = Service(
             ledger=ledger,
             parts=Parts(
@@ -214,6 +226,7 @@ async def assemble(
                 responder if "respond" in roles else None,
                 sender if "send" in roles else None,
                 keeper,
+                notifier,
             ),
             loops=wakes.values(),
             beat=make_beat(wakes.values(), settings.service.beat_s),
