@@ -127,8 +127,10 @@ def _pause(session: Session, channel_id: int, paused: bool, who: Visitor, now: d
 
 
 def _shadow(session: Session, channel_id: int, on: bool, who: Visitor, now: datetime) -> Channel:
-    channel = channels.shadow(session, _known(session, channel_id).name, on=on)
-    audit.note(session, who, "shadow_channel", channel.name, now=now, detail={"on": on})
+    channel = _known(session, channel_id)
+    channel.shadow = on
+    session.add(channel)
+    audit.note(session, who, "shadow_on" if on else "shadow_off", channel.name, now=now)
     return channel
 
 
@@ -136,7 +138,9 @@ def _set_rules(
     session: Session, channel_id: int, rules: ChannelRulesSettings, who: Visitor, now: datetime
 ) -> Channel:
     channel = _known(session, channel_id)
-    kept = rules.model_dump(exclude_none=True)
-    channels.set_rules(session, channel.name, kept)
-    audit.note(session, who, "set_rules", channel.name, now=now, detail=kept)
+    before, after = channel.rules, rules.model_dump(exclude_none=True)
+    channels.set_rules(session, channel.name, after)
+    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    detail = {name: [before.get(name), after.get(name)] for name in names}
+    audit.note(session, who, "change_rules", channel.name, now=now, detail=detail)
     return channel

@@ -145,21 +145,22 @@ class DocumentsApi:
         report = await self._library.ingest(
             [source], tags=frozenset(body.tags) or None, allow_private=self._allow_private
         )
-        if report.failed:
-            raise Problem(422, "unreadable", f"{report.failed[0][0]}: {report.failed[0][1]}")
         document = await asyncio.to_thread(self._library.document, source)
+        if report.failed:
+            if document is None:
+                await asyncio.to_thread(self._drop, source)
+            raise Problem(422, "unreadable", f"{report.failed[0][0]}: {report.failed[0][1]}")
         if document is None:
             raise Problem(409, "changed", "somebody removed the document at the same time; add it again")
-        await self._ledger.awrite(self._note, call.visitor, "add_document", document.source)
+        act = "read_document" if isinstance(body, NewAddress) else "upload_document"
+        await self._ledger.awrite(self._note, call.visitor, act, document.source)
         return told(document)
 
     async def remove_document(self, call: Call, path: DocumentPath) -> None:
         """Forget a document; a file stays where it is, but for texts that came by this API."""
         document = await self._known(path.document_id)
         await asyncio.to_thread(self._library.remove, document.source)
-        own = Path(document.source)
-        if own.parent == self._folder.absolute():
-            await asyncio.to_thread(own.unlink, missing_ok=True)
+        await asyncio.to_thread(self._drop, document.source)
         await self._ledger.awrite(self._note, call.visitor, "remove_document", document.source)
 
     async def _known(self, document_id: int) -> Document:
@@ -175,8 +176,18 @@ class DocumentsApi:
             self._folder.mkdir(parents=True, exist_ok=True)
             path.write_text(f"# {given.title}\n\n{given.text}\n", encoding="utf-8")
 
-        await asyncio.to_thread(write)
+        try:
+            await asyncio.to_thread(write)
+        except OSError as error:
+            why = f"{self._folder} cannot be written ({error.strerror}); make room, or mend its rights"
+            raise Problem(503, "no_room", why) from error
         return str(path)
+
+    def _drop(self, source: str) -> None:
+        """Delete a text of ours; what lies elsewhere stays."""
+        own = Path(source)
+        if own.parent == self._folder.absolute():
+            own.unlink(missing_ok=True)
 
     def _note(self, session: Session, who: Visitor, act: str, source: str) -> None:
         audit.note(session, who, act, source, now=self._clock())

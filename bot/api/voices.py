@@ -185,7 +185,8 @@ def _promote(session: Session, name: str, share: float | None, who: Visitor, now
         voices.promote(session, name, share=share, by=who.name, now=now)
     except ChangeRefused as error:
         raise Problem(409, "refused", str(error)) from error
-    audit.note(session, who, "promote_voice", name, now=now, detail={"share": share} if share else None)
+    detail = {} if share is None else {"share": share}
+    audit.note(session, who, "promote_voice", name, now=now, detail=detail)
 
 
 def _roll_back(session: Session, channel: str | None, who: Visitor, now: datetime) -> RolledBack:
@@ -196,5 +197,6 @@ def _roll_back(session: Session, channel: str | None, who: Visitor, now: datetim
         raise Problem(422, "channel", str(error), field="channel") from error
     except ChangeRefused as error:
         raise Problem(409, "refused", str(error)) from error
-    audit.note(session, who, "rollback_voice", went.name, now=now)
+    detail = {"came": came.name if came is not None else "base"}
+    audit.note(session, who, "roll_back_voice", went.name, now=now, detail=detail)
     return RolledBack(went=went.name, came=came.name if came is not None else None)

@@ -96,14 +96,6 @@ def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channe
     return channel
 
 
-def shadow(session: Session, name: str, *, on: bool) -> Channel:
-    """Whether the channel only drafts and decides, and sends nothing. Raises NoSuchChannel."""
-    channel = named(session, name)
-    channel.shadow = on
-    session.add(channel)
-    return channel
-
-
 def rewind(session: Session, name: str, *, since: datetime, now: datetime) -> Channel:
     """Poll again from `since` and answer what was written from then on, what is known already included."""
     channel = named(session, name)

@@ -155,9 +155,7 @@ async def test_a_channel_is_paused_shadowed_and_given_rules(owner: Browser) -> N
     noted = owner.running.ledger.read(
         lambda session: list(session.exec(select(AuditEntry.act).order_by(col(AuditEntry.id))))
     )
-    assert [act for act in noted if "channel" in act or "rules" in act] == [
-        "pause_channel", "resume_channel", "shadow_channel", "set_rules",
-    ]  # fmt: skip
+    assert noted[-4:] == ["pause_channel", "resume_channel", "shadow_on", "change_rules"]
 
 
 async def test_lists_go_on_where_they_ended_while_rows_are_added(owner: Browser) -> None:
