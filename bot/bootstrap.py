@@ -24,6 +24,7 @@ from bot.judge import Judge
 from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
+from bot.notifier import Notifier, target_of
 from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
@@ -216,6 +217,17 @@ async def assemble(
         elif "send" in roles:
             sender = Sender(context, on_progress=lambda: waker("sender"))
             wakes["sender"] = Loop("sender", sender.tick)
+        notifier = None
+        if "web" in roles and settings.webhooks:
+            notifier = Notifier(
+                ledger=ledger,
+                http=http,
+                targets=[target_of(hook) for hook in settings.webhooks],
+                desk=settings.web.public_url,
+                owner=owner,
+                clock=clock,
+            )
+            wakes["notifier"] = Loop("notifier", notifier.tick)
         service = Service(
             ledger=ledger,
             parts=Parts(
@@ -223,6 +235,7 @@ async def assemble(
                 responder if "respond" in roles else None,
                 sender,
                 keeper,
+                notifier,
             ),
             loops=wakes.values(),
             beat=make_beat(wakes.values(), settings.service.beat_s),

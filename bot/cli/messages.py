@@ -47,6 +47,15 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "There is no channel yet, so nothing is polled. Add one: rejoinder channels add NAME --platform PLATFORM",
         "还没有频道，不会轮询任何内容。添加一个：rejoinder channels add 名称 --platform 平台",
     ),
+    "webhooks_none": (
+        "No webhook is set up; write a table [[webhooks]] into the settings: docs/api.md has examples",
+        "尚未配置 webhook；请在配置文件中写一段 [[webhooks]]，示例见 docs/api.zh.md",
+    ),
+    "webhook_arrived": ("{name} took the test notice.", "{name} 已收到测试通知。"),
+    "webhook_never": ("never", "从未"),
+    "webhook_format": ("format", "格式"),
+    "webhook_events": ("tells of", "通知内容"),
+    "webhook_last": ("last notice", "最近一次通知"),
     "stopped": ("Stopped; nothing was lost.", "已停止，没有丢失任何内容。"),
     "once_summary": (
         "{comments} comments: {sent} answered, {review} for a person, {skipped} skipped, {failed} failed; {seconds} s",

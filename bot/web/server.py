@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 from adapters.base import Clock
 from bot.access.passwords import Passwords
 from bot.answer import Answerer
+from bot.api.site import ApiParts, api_routes
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.settings import Settings
@@ -122,6 +123,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *trial.routes(),
         *access_routes(parts, render),
         *stock_routes(parts, render),
+        *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
 
