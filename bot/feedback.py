@@ -96,13 +96,13 @@ def pairs(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[Pair
 
 def settled(found: Iterable[Pair]) -> list[Pair]:
     """Each comparison once, oldest first; where two contradict each other, the later counts."""
-    last = {(pair.draft_id, matter_of(pair)): pair for pair in sorted(found, key=_pair_order)}
+    last = {(one.draft_id, matter(one.chosen, one.rejected)): one for one in sorted(found, key=_pair_order)}
     return sorted(last.values(), key=_pair_order)
 
 
-def matter_of(pair: Pair) -> str:
-    """The same for all comparisons of the same two texts, whichever was preferred: SHA-256 in hexadecimal."""
-    both = sorted((_plain(pair.chosen), _plain(pair.rejected)))
+def matter(chosen: str, rejected: str) -> str:
+    """The same for all comparisons of these two texts, whichever is preferred: SHA-256 in hexadecimal."""
+    both = sorted((_plain(chosen), _plain(rejected)))
     return hashlib.sha256("\0".join(both).encode("utf-8", "backslashreplace")).hexdigest()
 
 

@@ -12,27 +12,34 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _CJK = "\u4e00-\u9fff"
-_PLACE = rf"(?:(?![我你他她它们住在是到寄的了请给从去来和跟就叫这那个条])[{_CJK}])"
+_LEVELS = "省市州盟区县旗镇乡"
+# Without the signs of the levels, so that there is one way only to read a name: the search stays linear.
+_PLACE = rf"(?:(?![我你他她它们住在是到寄的了请给从去来和跟就叫这那个条{_LEVELS}])[{_CJK}])"
+_LEVEL = rf"(?>{_PLACE}{{0,8}}+[{_LEVELS}]\s?)"
 _NUMERAL = r"[\d一二三四五六七八九十百零〇]"
-_ROAD = rf"(?:路|街|大道|道|巷|弄|胡同)\s*{_NUMERAL}{{1,5}}\s*(?:号院?|弄|號)(?![线机店码粉豆色选])"
-_ROOM = rf"(?:[{_CJK}]{{2,8}}?(?:小区|花园|公寓|大厦|苑))?\s*[\dA-Za-z]{{1,4}}\s*(?:号楼|栋|幢|座|單元|单元|室|层)"
-_LEVEL = rf"(?:{_PLACE}{{2,6}}?(?:省|自治区|特别行政区|市|州|盟|区|县|旗|镇|乡|街道|村)\s*)"
+_ROAD = (
+    rf"(?:路|街|大道|道|巷|弄|胡同)(?:[东西南北中])?\s?(?:{_NUMERAL}段)?\s?{_NUMERAL}{{1,5}}\s?(?:号院?|弄|號)"
+    r"(?![线机店码粉豆色选])"
+)
+_ROOM = r"\s?[\dA-Za-z]{1,4}\s?(?:号楼|栋|幢|座|單元|单元|室|层)"
+_ESTATE = rf"(?:{_PLACE}{{2,8}}?(?:小区|花园|公寓|大厦|苑))"
+_LAST = r"(?:\s?\d{2,4}(?!\d)[室号房]?)?"
 _CHINESE_ADDRESS = (
-    rf"{_LEVEL}{{0,5}}{_PLACE}{{1,8}}?{_ROAD}(?:\s*{_ROOM})*(?:\s*\d{{2,4}}(?:室|号|房)?(?!\d))?"
-    rf"|{_LEVEL}{{2,5}}{_PLACE}{{0,10}}?(?:\s*{_ROOM})+(?:\s*\d{{2,4}}室?(?!\d))?"
-    rf"|{_PLACE}{{2,8}}?(?:小区|花园|公寓|苑)\s*(?:{_ROOM})+(?:\s*\d{{2,4}}室?(?!\d))?"
+    rf"{_LEVEL}{{0,6}}+{_PLACE}{{1,10}}?{_ROAD}{_ESTATE}?(?:{_ROOM}){{0,4}}{_LAST}"
+    rf"|{_LEVEL}{{2,6}}+{_PLACE}{{0,10}}?(?:小区)?(?:{_ROOM}){{1,4}}{_LAST}"
+    rf"|{_PLACE}{{2,8}}?(?:小区|花园|公寓|苑)(?:{_ROOM}){{1,4}}{_LAST}"
 )
 
 _SUFFIX = (
     r"(?:Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Terrace|Crescent|Parkway|Pkwy|Highway|Hwy)"
 )
-_SHORT_SUFFIX = r"(?:St|Dr|Ct|Court|Way|Place|Pl|Square|Sq|Close)"
+_SHORT_SUFFIX = r"(?:(?:St|Dr|Ct|Pl|Sq)|(?:Court|Way|Place|Square|Close)(?=\s*(?:,|$)))"
 _UNIT = r"(?:,?\s*(?:[Aa]pt|[Aa]partment|[Ss]uite|[Uu]nit|[Ff]lat|#)\.?\s*#?\w{1,6})?"
 _TOWN = (
-    r"(?:,\s*[A-Z][A-Za-z'.-]+(?:\s[A-Z][A-Za-z'.-]+){0,3})?(?:,?\s+[A-Z]{2})?(?:,?\s+\d{5}(?:-\d{4})?\b)?"
+    r"(?:,\s*[A-Z][A-Za-z'.-]+(?:\s[A-Z][A-Za-z'.-]+){0,3})?(?:,?\s+[A-Z]{2}\b)?(?:,?\s+\d{5}(?:-\d{4})?\b)?"
 )
 _UK_CODE = r"(?:,?\s+[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b)?"
-_NO_NAME = r"(?!(?:the|a|an|on|of|in|to|per|down|this|that|my|your|for|and|more|miles?|km|hours?|minutes?|mins?|cups?)\b)"
+_NO_NAME = r"(?!(?:the|an|on|of|in|to|per|down|this|that|my|your|for|and|more|miles?|km|hours?|minutes?|mins?|cups?)\b)"
 _ENGLISH_ADDRESS = (
     rf"(?<![\w.$€£¥])\d{{1,5}}[A-Za-z]?\s+(?:(?:[A-Z][\w'.-]*|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}"
     rf"(?:{_SUFFIX}|{_SHORT_SUFFIX})\b\.?{_UNIT}{_TOWN}{_UK_CODE}"
@@ -49,8 +56,8 @@ _KEY = (
     r"|(?<![A-Za-z0-9])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{32,}(?![A-Za-z0-9])"
 )
 _ANNOUNCED_KEY = (
-    r"(?:\b(?:password|passwd|pwd|api[ _-]?key|secret|(?:access[ _-]?)?token)\s*(?:is\s|[:=：])"
-    r"|(?:密码|口令|密钥|验证码)\s*(?:是|为|[:=：]))\s*(?P<value>[^\s,，。;；]{4,64})"
+    r"(?:\b(?:password|passwd|pwd|api[ _-]?key|secret|(?:access[ _-]?)?token)|密码|口令|密钥|验证码)\s*"
+    r"(?:[:=：]\s*(?P<a>[^\s,，。;；]{4,64})|(?:is\s+|是|为)\s*(?P<b>(?=[A-Za-z_!#$%*-]{0,60}\d)[\w!#$%*-]{4,64}))"
 )
 _LINK = (
     r"https?://[^\s/@]+:[^\s/@]*@\S+"
@@ -78,7 +85,7 @@ _ANNOUNCED_PHONE = (
     r"(?P<value>\+?\d(?:[\s-]?\d){5,14})(?![\d年月日元块克度])"
 )
 _ACCOUNT = (
-    r"(?:微信|薇信|威信|(?<![A-Za-z])(?:wechat|weixin|vx|wx))\s*(?:号|账号|ID)?\s*(?:(?:is|是|为)|[:：])?\s*"
+    r"(?:微信|薇信|威信|(?<![A-Za-z])v信|加[vV]|(?<![A-Za-z])(?:wechat|weixin|vx|wx))\s*(?:号|账号|ID)?\s*(?:(?:is|是|为)|[:：])?\s*"
     r"(?P<a>(?=[A-Za-z_-]*\d|\w*[_-])[A-Za-z][\w-]{5,19})(?![\w-])"
     r"|(?:微信号?|(?<![A-Za-z])(?:wechat|weixin))\s*(?:ID|id)?\s*(?:是|为|is\s|[:：])\s*(?P<b>[A-Za-z][A-Za-z0-9_-]{5,19})(?![\w-])"
     r"|(?:(?<![A-Za-z])QQ|扣扣|企鹅号)\s*(?:号|群|群号)?\s*(?:(?:is|是|为)|[:：])?\s*(?P<c>[1-9]\d{4,11})(?!\d)"
@@ -90,9 +97,9 @@ _HANDLE = rf"(?<![\w.@/])@(?P<value>[A-Za-z_{_CJK}][\w.{_CJK}-]{{1,29}}(?<![.-])
 _DIGITS: Final = frozenset({"phone", "id", "card"})
 """What is the same number however it is grouped."""
 _KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("link", re.compile(_LINK, re.IGNORECASE)),
     ("secret", re.compile(_KEY)),
     ("secret", re.compile(_ANNOUNCED_KEY, re.IGNORECASE)),
-    ("link", re.compile(_LINK, re.IGNORECASE)),
     ("email", re.compile(_EMAIL)),
     ("account", re.compile(_ACCOUNT, re.IGNORECASE)),
     ("id", re.compile(_ID_CARD)),
@@ -104,8 +111,10 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("handle", re.compile(_HANDLE)),
 )
 _GREETING = r"(?:(?<=@)|(?i:\b(?:hi|hello|hey|dear|thanks|thank you|cheers|sorry|welcome)),?\s+)"
-MAX_CHARS: Final = 20_000
-"""Beyond this a text is cut before it is searched: the patterns look back and forth."""
+WINDOW: Final = 2000
+OVERLAP: Final = 200
+"""Characters. A long text is searched piece by piece, as the patterns look back and forth; nothing that is looked for
+is longer than the overlap, but for private keys, which are masked as far as the piece goes."""
 
 
 @dataclass(slots=True)
@@ -123,18 +132,27 @@ class Mask:
         """The names of commenters."""
         for name in dict.fromkeys(one.strip() for one in names):
             if len(name) >= (2 if re.search(f"[{_CJK}]", name) else 3) and not _in(name, self.own):
-                placeholder = f"[name-{self._letters(name)}]"
+                placeholder = self.name(name)
                 self._know(name, placeholder, _word(name))
                 first = name.split()[0]
                 if first != name and len(first) >= 3 and not _in(first, self.own):
                     self._patterns.append((re.compile(_GREETED.format(re.escape(first))), placeholder))
 
+    def name(self, name: str) -> str:
+        """The placeholder of a commenter's name."""
+        return f"[name-{self._letters(name.strip())}]"
+
     def learn(self, text: str) -> None:
         """Find what is to be masked in a commenter's words."""
-        rest = text[:MAX_CHARS]
+        for start in range(0, max(len(text) - OVERLAP, 1), WINDOW - OVERLAP):
+            self._learn(text[start : start + WINDOW])
+
+    def _learn(self, rest: str) -> None:
         for kind, pattern in _KINDS:
             for value in dict.fromkeys(_values(kind, pattern, rest)):
                 exact = _number(value) if kind in _DIGITS else _word(value)
+                if not re.search(exact, rest, re.IGNORECASE):
+                    exact = re.escape(value)  # it was found inside a longer word
                 if value not in self.known and not re.search(exact, self.own, re.IGNORECASE):
                     count = sum(one.startswith(f"[{kind}-") for one in self.known.values())
                     self._know(value, f"[{kind}-{count + 1}]", exact)

@@ -137,7 +137,7 @@ def _threads(session: Session, ids: Sequence[int]) -> dict[int, list[Turn]]:
     asked, turn = aliased(Comment), aliased(Comment)
     place: Any = (
         func.row_number()
-        .over(partition_by=asked.id, order_by=(col(turn.created_at).desc(), col(turn.id).desc()))
+        .over(partition_by=col(asked.id), order_by=(col(turn.created_at).desc(), col(turn.id).desc()))
         .label("place")
     )
     before = (
