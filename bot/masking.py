@@ -86,8 +86,8 @@ _ANNOUNCED_PHONE = (
 )
 _ACCOUNT = (
     r"(?:微信|薇信|威信|(?<![A-Za-z])v信|加[vV]|(?<![A-Za-z])(?:wechat|weixin|vx|wx))\s*(?:号|账号|ID)?\s*(?:(?:is|是|为)|[:：])?\s*"
-    r"(?P<a>(?=[A-Za-z_-]{0,20}\d|[A-Za-z0-9]{0,20}[_-])[A-Za-z][A-Za-z0-9_-]{5,19})(?![\w-])"
-    r"|(?:微信号?|(?<![A-Za-z])(?:wechat|weixin))\s*(?:ID|id)?\s*(?:是|为|is\s|[:：])\s*(?P<b>[A-Za-z][A-Za-z0-9_-]{5,19})(?![\w-])"
+    r"(?P<a>(?=[A-Za-z_-]{0,20}\d|[A-Za-z0-9]{0,20}[_-])[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
+    r"|(?:微信号?|(?<![A-Za-z])(?:wechat|weixin))\s*(?:ID|id)?\s*(?:是|为|is\s|[:：])\s*(?P<b>[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
     r"|(?:(?<![A-Za-z])QQ|扣扣|企鹅号)\s*(?:号|群|群号)?\s*(?:(?:is|是|为)|[:：])?\s*(?P<c>[1-9]\d{4,11})(?!\d)"
     r"|(?<![A-Za-z])(?:telegram|tg|instagram|insta|skype|discord|line id|snapchat|小红书号|抖音号|快手号)"
     r"\s*(?:是|is\s|[:：])\s*@?(?P<d>[\w.#-]{4,32})"
