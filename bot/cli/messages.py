@@ -176,6 +176,11 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "level_warning": ("warning", "注意"),
     "level_error": ("error", "错误"),
     "export_done": ("Wrote {number} lines to {file}.", "已写入 {number} 行：{file}。"),
+    "export_step": ("comments read", "已读取评论"),
+    "export_trl_done": (
+        "Wrote {sft} replies to imitate, {preferences} preferences and {signals} signals to {folder} ({hash}).",
+        "已写入 {folder}：{sft} 条示范回复、{preferences} 个偏好对、{signals} 个平台信号（{hash}）。",
+    ),
     "eval_index": ("indexing", "建立索引"),
     "eval_ask": ("asking", "提问"),
     "eval_dataset": ("Dataset", "数据集"),
