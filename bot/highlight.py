@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from knowledge import analysis
 from knowledge.splitter import sentence_spans
@@ -62,7 +63,7 @@ def pieces(text: str, marks: Iterable[tuple[Span, str]]) -> list[Piece]:
             text[start:end],
             tuple(dict.fromkeys(label for span, label in wanted if span[0] <= start and end <= span[1])),
         )
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in pairwise(cuts)
     ]
 
 

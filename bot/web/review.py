@@ -1,12 +1,12 @@
 """The review desk: what waits for a person, and one comment with all that is known about it.
 
-    GET /review             the queue and its first comment; filters in the address, see `bot.web.review_asked`
-    GET /review/ID          the queue and this comment
-    GET /review/list        the list alone, `?after=` the place where the page before ended
-    GET /review/item/ID     the comment alone
-    GET /review/filters     the filters alone, with their numbers
-    GET /review/fresh       which comments came since `?moment=`: JSON, `{"ids": [...]}`
-    GET /review/ID/text     the whole comment as plain text
+GET /review             the queue and its first comment; filters in the address, see `bot.web.review_asked`
+GET /review/ID          the queue and this comment
+GET /review/list        the list alone, `?after=` the place where the page before ended
+GET /review/item/ID     the comment alone
+GET /review/filters     the filters alone, with their numbers
+GET /review/fresh       which comments came since `?moment=`: JSON, `{"ids": [...]}`
+GET /review/ID/text     the whole comment as plain text
 """
 
 from collections.abc import Sequence
@@ -33,18 +33,26 @@ from bot.web.review_asked import STATES, Asked, moment_of, number, place_of
 from bot.web.review_detail import detail_context
 from bot.web.review_list import filters_context, list_context
 from bot.web.routes import Route, known_visitor
-from bot.web.words import WORDS
+from bot.web.words import WORDS, state_word
 
 PAGE: Final = 50
 """Comments that one page of the list holds."""
 FRESH: Final = 200
 UNDOABLE: Final = frozenset({"approve", "edit", "reject", "skip"})
 SCRIPT_WORDS: Final = (
-    "offline offline_none logged_out saved_here loading untranslated counter too_long selected new undo held "
-    "take_over refused goes_out decided_by moved writing writing_more bulk_approve bulk_skip bulk_all bulk_first "
-    "did_approve did_edit did_reject did_skip did_undo did_redraft did_retry did_confirm_sent done choose close "
-    "title"
-).split()
+    *(
+        "offline",
+        "offline_none",
+        "logged_out",
+        "saved_here",
+        "untranslated",
+        "counter",
+        "too_long",
+        "selected",
+    ),
+    *("new", "held", "goes_out", "decided_by", "moved", "bulk_all", "bulk_first"),
+    *(f"did_{act}" for act in get_args(Act)),
+)
 
 
 class ReviewPages:
@@ -163,9 +171,9 @@ class ReviewPages:
         after = place_of(request.query.get("after", ""))
         page, held = await self._ledger.aread(_page, asked, now, after)
         language = self._render.language(request)
-        context = list_context(
-            page, asked, held, language, now=now, opened=opened, reader=visitor.name
-        ) | {"decides": visitor.may(Role.REVIEWER)}
+        context = list_context(page, asked, held, language, now=now, opened=opened, reader=visitor.name) | {
+            "decides": visitor.may(Role.REVIEWER)
+        }
         free = (
             item.comment.id
             for item in page.items
@@ -201,12 +209,14 @@ class ReviewPages:
 
     def _script(self, request: web.Request, visitor: Visitor) -> dict[str, Any]:
         """What the script is told."""
-        words = WORDS[self._render.language(request)]
+        language = self._render.language(request)
+        words = WORDS[language]
         return {
             "decides": visitor.may(Role.REVIEWER),
             "undo_s": self._settings.undo_s,
             "hold_s": self._settings.hold_s,
             "reader": visitor.name,
+            "states": {state: state_word(state, language) for state in State},
             "words": {key: words[f"review_{key}"] for key in SCRIPT_WORDS},
         }
 

@@ -42,7 +42,9 @@ class Asked:
     def read(cls, query: Mapping[str, str]) -> "Asked":
         """What makes no sense filters nothing: an old address still opens."""
         state, sort, post = query.get("state", ""), query.get("sort", ""), query.get("post", "")
-        named = {name: query.get(name, "")[:_MAX_LABEL] for name in ("channel", "language", "intent", "reason")}
+        named = {
+            name: query.get(name, "")[:_MAX_LABEL] for name in ("channel", "language", "intent", "reason")
+        }
         age = query.get("age", "")
         return cls(
             state=State(state) if state in set(STATES) else State.REVIEW,

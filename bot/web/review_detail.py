@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from secrets import token_hex
 from typing import Any, Final
 
@@ -116,7 +117,9 @@ def _comment(comment: Comment, language: Language, *, now: datetime, translates:
     return {
         "author": excerpt(comment.author_name, NAME_CHARS),
         "text": plain(text[:COMMENT_CHARS]) + ("…" if len(text) > COMMENT_CHARS else ""),
-        "rest": words["review_all_of_it"].format(number=f"{len(text):,}") if len(text) > COMMENT_CHARS else "",
+        "rest": words["review_all_of_it"].format(number=f"{len(text):,}")
+        if len(text) > COMMENT_CHARS
+        else "",
         "language": comment.language if comment.language in ("en", "zh") else "",
         "link": link(comment.url[:2000]),
         "translation": plain(comment.translations.get(language, "")[:COMMENT_CHARS]),
@@ -166,7 +169,7 @@ def _sentences(text: str, found: Sequence[Sentence], candidate: int, sourced: bo
     spans = {one.span: (number, one) for number, one in enumerate(found, 1)}
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
     shown = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         number, sentence = spans.get((start, end), (0, None))
         shown.append(
             {
@@ -263,7 +266,11 @@ def _ordered(case: Case, words: Any) -> dict[str, str] | None:
     if reply is None:
         return None
     word = words["review_sent_text" if state is State.SENT else "review_ordered"]
-    return {"word": word, "text": plain(reply.text[:MOST_CHARS]), "by": excerpt(reply.approved_by, NAME_CHARS)}
+    return {
+        "word": word,
+        "text": plain(reply.text[:MOST_CHARS]),
+        "by": excerpt(reply.approved_by, NAME_CHARS),
+    }
 
 
 def _earlier(case: Case, language: Language, now: datetime) -> list[dict[str, str]]:

@@ -7,6 +7,8 @@ from bot.translate import Translator
 from bot.web.glance import Watcher
 from bot.web.rendering import Renderer
 from bot.web.review import ReviewPages
+from bot.web.review_bulk import BulkPages
+from bot.web.review_live import LiveEvents
 from bot.web.review_verdicts import VerdictPages
 from bot.web.routes import Route
 from bot.writer import Writer
@@ -38,4 +40,6 @@ def review_routes(
         translator=Translator(ledger, writer) if writer is not None else None,
         clock=clock,
     )
-    return [*pages.routes(), *verdicts.routes()]
+    bulk = BulkPages(render=render, ledger=ledger, settings=settings, clock=clock)
+    live = LiveEvents(ledger=ledger, clock=clock)
+    return [*pages.routes(), *verdicts.routes(), *bulk.routes(), *live.routes()]

@@ -1,10 +1,10 @@
 """What a person does with one comment: verdicts, holds, a translation.
 
     POST /review/ID/verdict     `act`, `version`, `key`, `candidate`, `text`, `took_s`, `over`
-    POST /review/ID/hold        `act`: take, over, release; JSON: who has it, and its version
+    POST /review/ID/hold        `act`: take, over, release; `leave`: another one that is given back
     POST /review/ID/translate   has the comment translated
 
-With `Accept: application/json` a verdict answers in JSON, else by leading to the next comment.
+With `Accept: application/json` they answer in JSON, else by leading to the next page.
 """
 
 import math
@@ -75,7 +75,9 @@ class VerdictPages:
         wish, sign = wish_of(form, wanted_id(request)), sign_of(form, visitor)
         asked, now = Asked.read(request.query), self._clock()
         as_json = JSON in request.headers.get("Accept", "")
-        behind = None if as_json else await self._ledger.aread(_next, wish.comment_id, asked, now, visitor.name)
+        behind = (
+            None if as_json else await self._ledger.aread(_next, wish.comment_id, asked, now, visitor.name)
+        )
         try:
             await decide(self._ledger, wish, sign, now=now, undo_s=self._settings.undo_s)
         except VerdictRefused as error:
@@ -95,7 +97,13 @@ class VerdictPages:
         told = WORDS[language][f"review_no_{error.why}"].format(
             state=state_word(state, language) if state is not None else ""
         )
-        return {"why": error.why, "told": told, "detail": str(error), "version": error.version, "state": state}
+        return {
+            "why": error.why,
+            "told": told,
+            "detail": str(error),
+            "version": error.version,
+            "state": state,
+        }
 
     async def _refused_page(
         self, request: web.Request, wish: Wish, error: VerdictRefused
@@ -119,14 +127,16 @@ class VerdictPages:
             told = await self._ledger.awrite(
                 _hold,
                 comment_id,
-                visitor.name,
-                act,
-                leave,
-                self._clock(),
-                timedelta(seconds=self._settings.hold_s),
+                reader=visitor.name,
+                act=act,
+                leave=leave,
+                now=self._clock(),
+                lasts=timedelta(seconds=self._settings.hold_s),
             )
         except NoSuchComment as error:
             raise Problem(404, "no_comment", str(error)) from error
+        if JSON not in request.headers.get("Accept", ""):
+            raise web.HTTPSeeOther(Asked.read(request.query).link(f"/review/{comment_id}"))
         return web.json_response(told)
 
     async def translate(self, request: web.Request) -> web.StreamResponse:
@@ -199,7 +209,14 @@ def _state(session: Session, comment_id: int) -> State | None:
 
 
 def _hold(
-    session: Session, comment_id: int, reader: str, act: str, leave: int | None, now: datetime, lasts: timedelta
+    session: Session,
+    comment_id: int,
+    *,
+    reader: str,
+    act: str,
+    leave: int | None,
+    now: datetime,
+    lasts: timedelta,
 ) -> dict[str, Any]:
     if leave is not None:
         holds.release(session, by=reader, comment_id=leave)

@@ -60,7 +60,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_all_of_it": ("Show all {number} characters", "显示全部 {number} 个字符"),
     "review_no_text": ("(no text)", "（没有文字）"),
     "review_post_text": ("Text of the post", "帖子正文"),
-    "review_earlier_comments": ("{number} earlier comments are not shown.", "另有 {number} 条较早的评论未显示。"),
+    "review_earlier_comments": (
+        "{number} earlier comments are not shown.",
+        "另有 {number} 条较早的评论未显示。",
+    ),
     "review_why": ("Why it is here", "为什么在这里"),
     "review_candidates": ("Reply", "回复"),
     "review_candidate": ("Candidate {number}", "候选 {number}"),
@@ -134,17 +137,29 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     # What was refused.
     "review_refused": ("Not done", "没有执行"),
     "review_no_gone": ("This comment is not there any more.", "这条评论已不存在。"),
-    "review_no_state": ("It has been decided or moved on already: {state}.", "它已被处理或状态已变：{state}。"),
+    "review_no_state": (
+        "It has been decided or moved on already: {state}.",
+        "它已被处理或状态已变：{state}。",
+    ),
     "review_no_stale": (
         "It changed while you were looking. Look again; what you wrote is kept.",
         "您查看期间它有了变化，请再看一遍；您写的内容已保留。",
     ),
-    "review_no_held": ("Somebody else is on it. Take it over, or go on.", "有人正在处理。可以接手，或处理下一条。"),
+    "review_no_held": (
+        "Somebody else is on it. Take it over, or go on.",
+        "有人正在处理。可以接手，或处理下一条。",
+    ),
     "review_no_empty": ("The reply is empty.", "回复是空的。"),
     "review_no_long": ("It is too long for the platform. Shorten it.", "超出平台的长度上限，请缩短。"),
-    "review_no_no_draft": ("There is no such draft to approve. Write the reply.", "没有可批准的草稿，请撰写回复。"),
+    "review_no_no_draft": (
+        "There is no such draft to approve. Write the reply.",
+        "没有可批准的草稿，请撰写回复。",
+    ),
     "review_no_too_late": ("Too late: it is on its way or has been sent.", "来不及了：正在发送或已经发出。"),
-    "review_no_key": ("This was decided with another verdict already; reload it.", "它已有另一个裁决，请重新打开。"),
+    "review_no_key": (
+        "This was decided with another verdict already; reload it.",
+        "它已有另一个裁决，请重新打开。",
+    ),
     # Many at once.
     "review_bulk": ("Many at once", "批量处理"),
     "review_selected": ("{number} selected", "已选 {number} 条"),
@@ -170,7 +185,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "连接中断。{number} 个裁决已保留，恢复后自动提交。",
     ),
     "review_offline_none": ("No connection. Nothing is lost.", "连接中断，内容不会丢失。"),
-    "review_logged_out": ("You are logged out. Log in again in another tab.", "您已退出登录，请在另一标签页重新登录。"),
+    "review_logged_out": (
+        "You are logged out. Log in again in another tab.",
+        "您已退出登录，请在另一标签页重新登录。",
+    ),
     "review_saved_here": ("What you wrote earlier is back.", "已恢复您之前写的内容。"),
     "review_loading": ("Loading …", "正在加载……"),
     "review_untranslated": ("It could not be translated: {why}", "无法翻译：{why}"),
