@@ -32,6 +32,7 @@ from bot.web.people import PeoplePages
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, Renderer
+from bot.web.review_routes import review_routes
 from bot.web.routes import Route
 from bot.web.searching import SearchPages
 from bot.web.sitter import Sitter
@@ -124,6 +125,14 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *access_routes(parts, render),
         *stock_routes(parts, render),
         *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
+        *review_routes(
+            render=render,
+            ledger=parts.ledger,
+            watcher=parts.watcher,
+            settings=parts.settings.review,
+            writer=parts.writer,
+            clock=parts.clock,
+        ),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
 
