@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bot.settings import Language
+
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "comment": ("Comment", "评论"),
     "decision": ("Decision", "决定"),
@@ -113,6 +115,11 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "review_rejected": ("{id}: the draft was rejected.", "{id}：草稿已拒绝。"),
     "review_skipped": ("{id}: stays unanswered.", "{id}：不再回复。"),
     "review_retried": ("{id}: will be tried again.", "{id}：将重试。"),
+    "review_undone": ("{id}: taken back.", "{id}：已撤回。"),
+    "review_redraft": (
+        "{id}: is drafted again and comes back for review.",
+        "{id}：正在重新起草，完成后回到审核队列。",
+    ),
     "review_sent": ("{id}: noted as answered.", "{id}：已记为已回复。"),
     "digest_written": (
         "Wrote the digest of {comments} comments to {file}.",
@@ -377,3 +384,8 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "trial_chars": ("mean length", "平均长度"),
     "trial_seconds": ("mean seconds", "平均秒数"),
 }
+
+
+def message(key: str, language: Language, **values: object) -> str:
+    """A message in the user's language."""
+    return MESSAGES[key][language == "zh"].format(**values)
