@@ -53,14 +53,14 @@ async def _run(shell: Shell, settings: Settings, roles: frozenset[Role]) -> None
     async with assemble(settings, roles=roles) as running:
         if running.page is not None:
             shell.tell("status_page", url=running.page)
-            await _tell_first_link(shell, running, running.page)
+            await tell_first_link(shell, running, running.page)
         if not await running.ledger.aread(channels.every):
             shell.warn("no_channels")
         await running.service.run(stop)
     shell.warn("stopped")
 
 
-async def _tell_first_link(shell: Shell, running: Running, page: str) -> None:
+async def tell_first_link(shell: Shell, running: Running, page: str) -> None:
     """While nobody could log in as owner, the way in; the links of earlier starts end."""
     secret = await running.ledger.awrite(managing.first_link, terminal(), now=utc_now())
     if secret is not None:
@@ -107,7 +107,7 @@ async def _demo(shell: Shell, settings: Settings, site_port: int) -> None:
         shell.tell("sandbox_site", url=ready.site.url + "/")
         if ready.running.page is not None:
             shell.tell("status_page", url=ready.running.page)
-            await _tell_first_link(shell, ready.running, ready.running.page)
+            await tell_first_link(shell, ready.running, ready.running.page)
         shell.tell("demo_hint")
         await ready.running.service.run(stop)
     shell.warn("stopped")

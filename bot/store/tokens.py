@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from bot.access.secrets import known_by, new_secret
 from bot.access.visitor import RANK
 from bot.models import ApiToken, Person, Role
+from bot.plain import plain
 from bot.store.access import AccessRefused
 
 PREFIX: Final = "rj_"
@@ -26,8 +27,10 @@ def add(
     session: Session, *, person: Person, name: str, role: Role, ends_at: datetime | None, now: datetime
 ) -> tuple[ApiToken, str]:
     """A new token and the token itself, which is kept nowhere. Raises AccessRefused."""
-    if not name or len(name) > NAME_CHARS:
-        raise AccessRefused(f"a token needs a name of at most {NAME_CHARS} characters; say what it is for")
+    if not name or len(name) > NAME_CHARS or plain(name, one_line=True) != name:
+        raise AccessRefused(
+            f"a token needs a name of 1 to {NAME_CHARS} letters, digits and spaces; say what it is for"
+        )
     if RANK[role] > RANK[person.role]:
         raise AccessRefused(f"{person.name} is {person.role}; a token cannot be more, choose {person.role}")
     if ends_at is not None and ends_at <= now:

@@ -128,6 +128,7 @@ class AccountPages:
             "notice": words[notice].format(seconds=wait_s) if notice else "",
             "secret": secret,
             "least": LEAST_CHARS,
+            "here": "/account?",
         }
         return self._render.page(request, "account.html", context, status)
 

@@ -68,12 +68,13 @@ class PeoplePages:
         return [Route("GET", "/people", self.page, Role.OWNER), *posts]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        return await self._shown(request, from_page(request))
+        from_page(request)
+        return await self._shown(request)
 
     async def invite(self, request: web.Request) -> web.StreamResponse:
         visitor, role = from_page(request), role_of(await form_of(request))
         secret = await tried(self._ledger, managing.invite, visitor, role, now=self._clock())
-        return await self._shown(request, visitor, self._address(request, START, secret))
+        return await self._shown(request, self._address(request, START, secret))
 
     async def end_invitation(self, request: web.Request) -> web.StreamResponse:
         visitor, number = await _asked(request)
@@ -87,7 +88,7 @@ class PeoplePages:
     async def link(self, request: web.Request) -> web.StreamResponse:
         visitor, number = await _asked(request)
         secret = await tried(self._ledger, _on, managing.password_link, visitor, number, now=self._clock())
-        return await self._shown(request, visitor, self._address(request, RENEW, secret))
+        return await self._shown(request, self._address(request, RENEW, secret))
 
     async def revoke_token(self, request: web.Request) -> web.StreamResponse:
         visitor, number = await _asked(request)
@@ -103,9 +104,9 @@ class PeoplePages:
         scheme = "https" if is_secure(request, self._settings) else "http"
         return link_address(self._settings.public_url or f"{scheme}://{request.host}", page, secret)
 
-    async def _shown(self, request: web.Request, visitor: Visitor, link: str = "") -> web.Response:
+    async def _shown(self, request: web.Request, link: str = "") -> web.Response:
         found = await self._ledger.aread(_everybody, self._idle, self._clock())
-        context = {**found, "roles": list(Role), "own_id": visitor.person_id, "link": link}
+        context = {**found, "roles": list(Role), "link": link, "here": "/people?"}
         return self._render.page(request, "people.html", context)
 
 

@@ -99,7 +99,7 @@ class StartingPages:
         try:
             token = await self._ledger.awrite(self._use, use, code, hashed, caller=caller, now=self._clock())
         except AccessRefused as error:  # somebody was faster
-            raise Problem(410, "link", str(error)) from error
+            raise self._gone(request) from error
         self._sitter.go(request, token, "/")
 
     def _use(
@@ -114,7 +114,10 @@ class StartingPages:
     async def _refusal(self, request: web.Request) -> Problem:
         caller = self._sitter.caller(request)
         wait_s = await self._ledger.awrite(tries.wrong_link, caller.address, now=self._clock())
-        return slow_down(wait_s) if wait_s else Problem(410, "link", links.USED_UP)
+        return slow_down(wait_s) if wait_s else self._gone(request)
+
+    def _gone(self, request: web.Request) -> Problem:
+        return Problem(410, "link", WORDS[self._render.language(request)]["access_link_gone"])
 
     async def _hashed(self, password: str) -> str:
         try:

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
+from bot.access.passwords import Passwords
+from bot.cli.people import terminal
+from bot.cli.serve import tell_first_link
+from bot.cli.shell import Shell
 from bot.models import AuditEntry, Person, Role, Sitting
 from bot.store import access, links, managing, tries
 from bot.store.ledger import Ledger
@@ -37,6 +41,21 @@ async def test_the_first_link_makes_the_owner_once(site: House) -> None:
     late = await second.start(secret, name="eve")
     assert (late.status, site.names()) == (410, ["ann"])
     assert site.running.ledger.write(links.first, now=site.clock()) is None
+
+
+async def test_every_start_prints_the_way_in_until_there_is_an_owner(
+    site: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = Shell(file=None, data_dir=None, language="zh")
+    printed = []
+    for _ in range(2):
+        await tell_first_link(shell, site.running, site.running.page or "")
+        printed.append(capsys.readouterr().out.split()[-1])
+    assert [address.partition("#")[0] for address in printed] == [f"{site.outside().url}/start"] * 2
+    assert (await site.outside().start(printed[0].partition("#")[2])).status == 410
+    assert (await site.outside().start(printed[1].partition("#")[2])).status == 303
+    await tell_first_link(shell, site.running, site.running.page or "")
+    assert capsys.readouterr().out == ""
 
 
 async def test_a_first_link_ends_after_a_day_or_when_the_next_one_is_made(site: House) -> None:
@@ -255,8 +274,6 @@ async def test_a_person_ends_a_sitting_of_another_browser_but_nobody_elses(site:
 
 
 async def test_a_hash_of_other_costs_is_made_anew_at_the_next_log_in(site: House) -> None:
-    from bot.access.passwords import Passwords
-
     browser = await site.owner()
     cheap = await Passwords(memory_kib=64, rounds=1).hashed(PASSWORD)
 
@@ -395,15 +412,9 @@ async def test_a_name_from_a_stranger_is_text_on_the_audit_page(site: House) -> 
 def test_an_owner_is_made_by_nobody_else_when_the_clock_goes_back(ledger: Ledger) -> None:
     clock = FakeClock()
     clock.forward(timedelta(days=400).total_seconds())
-    secret = ledger.write(managing.first_link, access_terminal(), now=clock()) or ""
+    secret = ledger.write(managing.first_link, terminal(), now=clock()) or ""
     with pytest.raises(access.AccessRefused, match="used, has ended"):
         ledger.write(links.use_for_person, secret, name="ann", password_hash="x", now=START)
-
-
-def access_terminal():  # type: ignore[no-untyped-def]
-    from bot.cli.people import terminal
-
-    return terminal()
 
 
 def test_every_try_is_one_line_of_the_audit(ledger: Ledger) -> None:

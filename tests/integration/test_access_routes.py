@@ -10,6 +10,7 @@ import pytest
 
 from bot.access.visitor import RANK
 from bot.bootstrap import Running
+from bot.cli.people import terminal
 from bot.models import Role
 from bot.store import access, managing
 from bot.web import server
@@ -159,8 +160,6 @@ async def test_no_route_does_anything_for_another_site(site: Walk, headers: dict
 async def test_a_token_may_do_what_its_role_may_without_a_forms_secret(site: Walk, role: Role) -> None:
     ledger, now = site.running.ledger, site.house.clock()
     owner = ledger.write(access.add_person, name="ann", role=Role.OWNER, password_hash=NO_PASSWORD, now=now)
-    from bot.cli.people import terminal
-
     token = ledger.write(
         managing.add_token, terminal(), owner.id or 0, name="bot", role=role, ends_at=None, now=now
     )

@@ -39,6 +39,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "请设置新密码，其他地方的登录会全部退出。",
     ),
     "access_code": ("What stands behind the # in your link", "链接中 # 后面的内容"),
+    "access_link_gone": (
+        "This link was used, has ended or is cut off. Ask an owner for a new one; at the server: rejoinder people link",
+        "此链接已被使用、已过期或不完整。请向管理员索取新链接；也可在服务器上运行：rejoinder people link",
+    ),
     "access_begin": ("Begin", "开始使用"),
     "access_change": ("Change", "更改"),
     "access_password_short": (
