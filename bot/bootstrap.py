@@ -33,6 +33,7 @@ from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
+from bot.signals import Signals
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices.keeper import VoiceOf, no_voice, voice_of
@@ -197,6 +198,7 @@ async def assemble(
         sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
+            wakes["signals"] = Loop("signals", Signals(context).tick)
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
         keeper = None
