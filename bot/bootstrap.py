@@ -34,6 +34,7 @@ from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
+from bot.signals import Signals
 from bot.sorter import Sorter
 from bot.stock.intake import open_intake
 from bot.stock.uploads import FOLDER as UPLOADS
@@ -204,6 +205,7 @@ async def assemble(
         )
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
+            wakes["signals"] = Loop("signals", Signals(context).tick)
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
             wakes["sorter"] = Loop("sorter", Sorter(ledger).tick)

@@ -1,4 +1,4 @@
-"""One comment's verdicts as rows for a trainer: the prompt as it was, and replies as a model writes them. Pure."""
+"""Verdicts as rows for a trainer: the prompt as it was, and replies as a model has to write them. Pure."""
 
 import hashlib
 import json

@@ -24,11 +24,10 @@ from bot.persona import Persona
 from bot.store import feedback
 from bot.store.feedback import Judged, Sign
 from bot.store.ledger import Ledger
+from bot.store.signals import CONFIRMED
 
 PAGE = 200
 VERSION = 1
-CONFIRMED = 2
-"""Looks in a row at which a reply was not there, before it counts as removed; see `bot.signals`."""
 
 PersonaOf = Callable[[Channel], Persona]
 OnStep = Callable[[int, int], None]
