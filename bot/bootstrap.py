@@ -24,6 +24,7 @@ from bot.judge import Judge
 from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
+from bot.notifier import Notifier, target_of
 from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
@@ -34,6 +35,9 @@ from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
 from bot.sorter import Sorter
+from bot.stock.intake import open_intake
+from bot.stock.uploads import FOLDER as UPLOADS
+from bot.stock.uploads import Uploads
 from bot.store import shadow
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
@@ -213,6 +217,17 @@ async def assemble(
         elif "send" in roles:
             sender = Sender(context, on_progress=lambda: waker("sender"))
             wakes["sender"] = Loop("sender", sender.tick)
+        notifier = None
+        if "web" in roles and settings.webhooks:
+            notifier = Notifier(
+                ledger=ledger,
+                http=http,
+                targets=[target_of(hook) for hook in settings.webhooks],
+                desk=settings.web.public_url,
+                owner=owner,
+                clock=clock,
+            )
+            wakes["notifier"] = Loop("notifier", notifier.tick)
         service = Service(
             ledger=ledger,
             parts=Parts(
@@ -220,6 +235,7 @@ async def assemble(
                 responder if "respond" in roles else None,
                 sender,
                 keeper,
+                notifier,
             ),
             loops=wakes.values(),
             beat=make_beat(wakes.values(), settings.service.beat_s),
@@ -238,6 +254,10 @@ async def assemble(
                 servers=fleet.uses if fleet is not None else tuple,
             )
             prose = make_writer(settings, fleet)
+            uploads = Uploads(settings.data_dir / UPLOADS, settings.web.max_upload_mb * 1_000_000)
+            intake = await stack.enter_async_context(
+                open_intake(library, uploads, allow_private=settings.knowledge.allow_private_addresses)
+            )
             pages = serve_pages(
                 PageParts(
                     settings=settings,
@@ -248,6 +268,9 @@ async def assemble(
                     answerer=answering.answerer,
                     voice_of=who,
                     writer=prose,
+                    servers=fleet,
+                    intake=intake,
+                    works=bool(roles & WORK),
                     clock=clock,
                 )
             )

@@ -363,6 +363,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _each_webhook_has_its_own_name(self) -> "Settings":
+        names = [hook.name for hook in self.webhooks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"webhooks: two are called {twice[0]!r}; give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
     def _judge_has_a_model(self) -> "Settings":
         if self.knowledge.judge == "llm" and not (self.generator.base_url and self.generator.model):
             raise ValueError('knowledge.judge = "llm" needs generator.base_url and generator.model')
