@@ -7,23 +7,20 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
-from sqlmodel import Session
 
 from adapters.base import Account, Capabilities
 from adapters.registry import available
-from bot.access.visitor import Visitor
 from bot.backfill import backfill as read_back
 from bot.bootstrap import open_http, open_ledger, utc_now
 from bot.building.persona import make_personas
+from bot.cli.channel_changes import set_paused, set_rules, switch_shadow
 from bot.cli.channel_options import checked_rules, options_of, parse_options
 from bot.cli.errors import Misuse
-from bot.cli.shell import Shell, login, parse_since, print_json, shell_of
+from bot.cli.shell import Shell, parse_since, print_json, shell_of
 from bot.connections import Connections
-from bot.models import Channel, Role
+from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
 from bot.store import channels
-from bot.store.audit import note
-from bot.store.channels import changed_rules
 
 app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
 
@@ -197,7 +194,7 @@ def shadow(
     """Draft and decide everything, but send nothing: what would be sent waits for a person."""
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        held = ledger.write(_switch_shadow, name, on=state == "on")
+        held = ledger.write(switch_shadow, name, on=state == "on")
     shell.tell("shadow_on" if state == "on" else "shadow_off", name=name, number=held)
 
 
@@ -254,7 +251,7 @@ def rules(
             time_zone=time_zone,
         )
         if changed != channel.rules:
-            ledger.write(_set_rules, name, changed, known=channel.rules)
+            ledger.write(set_rules, name, changed, known=channel.rules)
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
 
 
@@ -315,33 +312,8 @@ async def _log_in(
 def _pause(context: typer.Context, name: str, *, paused: bool) -> None:
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        ledger.write(_set_paused, name, paused=paused)
+        ledger.write(set_paused, name, paused=paused)
     shell.tell("channel_paused" if paused else "channel_resumed", name=name)
-
-
-def _set_paused(session: Session, name: str, *, paused: bool) -> None:
-    now = utc_now()
-    channels.pause(session, name, paused=paused, now=now)
-    note(session, terminal_visitor(), "pause_channel" if paused else "resume_channel", name, now=now)
-
-
-def _switch_shadow(session: Session, name: str, *, on: bool) -> int:
-    now = utc_now()
-    held = channels.set_shadow(session, name, on=on, now=now)
-    note(session, terminal_visitor(), "shadow_on" if on else "shadow_off", name, now=now)
-    return held
-
-
-def _set_rules(session: Session, name: str, rules: dict[str, Any], *, known: dict[str, Any]) -> None:
-    now = utc_now()
-    channels.set_rules(session, name, rules, now=now)
-    detail = changed_rules(known, rules)
-    note(session, terminal_visitor(), "change_rules", name, now=now, detail=detail)
-
-
-def terminal_visitor() -> Visitor:
-    """Whoever types the command: the ledger is open to that person anyway."""
-    return Visitor(name=login(), role=Role.OWNER, via="terminal")
 
 
 def channel_json(channel: Channel) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -18,6 +19,7 @@ from bot.web.glance import KEPT_S, Kept
 PERIODS: Final = (7, 30)
 """Days that can be looked at."""
 PAST_KEPT_S: Final = 60.0
+"""Of a day that is over; twice as long for the day before it, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,14 @@ class Figures:
 
 
 class FiguresReader:
-    """Counts, and keeps what was counted: the days before today for a minute, today for seconds."""
+    """Counts, and keeps what was counted: today for seconds, the days before it for minutes."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._past = Kept(self._read_past, PAST_KEPT_S)
-        self._today = Kept(self._read_today, KEPT_S)
+        self._days = Kept(self._read_days, KEPT_S)
+        self._counted: dict[datetime, tuple[Day, datetime]] = {}
+        """Each day by its start, and when it was counted."""
         self._vain = Kept(self._read_vain, PAST_KEPT_S)
         self._quotas = Kept(self._read_quotas, KEPT_S)
         self._overviews: dict[Choice, Kept[Overview]] = {}
@@ -62,12 +65,8 @@ class FiguresReader:
         return Figures(await seen.get(), await asked.get(), quotas)
 
     async def _overview(self, choice: Choice) -> Overview:
-        [today] = await self._today.get()
-        past = await self._past.get()
-        if past[-1].end != today.start:  # midnight has passed
-            self._past.forget()
-            past = await self._past.get()
-        return await asyncio.to_thread(overview, [*past, today][-choice.days :], choice.number)
+        days = await self._days.get()
+        return await asyncio.to_thread(overview, days[-choice.days :], choice.number)
 
     async def _group(self, choice: Choice) -> list[Topic[Unanswered]]:
         [(start, _), *_] = local_days(self._clock(), choice.days)
@@ -76,11 +75,16 @@ class FiguresReader:
         ]
         return await asyncio.to_thread(topics, asked)
 
-    async def _read_past(self) -> list[Day]:
-        return await self._ledger.aread(dashboard.days, local_days(self._clock(), max(PERIODS))[:-1])
-
-    async def _read_today(self) -> list[Day]:
-        return await self._ledger.aread(dashboard.days, local_days(self._clock(), 1))
+    async def _read_days(self) -> list[Day]:
+        """Today, and of the days before those whose time has come: less happens to them the older they are."""
+        now = self._clock()
+        spans = local_days(now, max(PERIODS))
+        known = {start: self._counted[start] for start, _ in spans if start in self._counted}
+        wanted = [span for span in spans if span[0] not in known or stale(*known[span[0]], now)]
+        for day in await self._ledger.aread(dashboard.days, wanted):
+            known[day.start] = (day, now)
+        self._counted = known
+        return [known[start][0] for start, _ in spans]
 
     async def _read_vain(self) -> list[Unanswered]:
         [(start, _), *_] = local_days(self._clock(), max(PERIODS))
@@ -88,3 +92,12 @@ class FiguresReader:
 
     async def _read_quotas(self) -> list[Quota]:
         return await self._ledger.aread(dashboard.quotas, now=self._clock())
+
+
+def stale(day: Day, counted_at: datetime, now: datetime) -> bool:
+    """Whether to count the day again: one that is not over each time, the others the more seldom the older they are."""
+    if day.end > counted_at:
+        return True
+    kept_s = PAST_KEPT_S * (1 + (counted_at - day.end).days)
+    # A clock that was set back counts, too.
+    return not 0 <= (now - counted_at).total_seconds() < kept_s

@@ -96,6 +96,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         metrics=parts.metrics,
         translates=parts.writer is not None,
         private=is_loopback(parts.settings.web.host),
+        shadow=parts.settings.service.shadow,
     )
     reading = ReadingPages(
         render=render,

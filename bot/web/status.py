@@ -29,7 +29,7 @@ _DATABASE_WAIT_S: Final = 5.0
 
 
 class StatusPages:
-    """Handlers. `private`: only this machine can reach the site."""
+    """Handlers. `private`: only this machine can reach the site. `shadow`: `service.shadow`."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class StatusPages:
         metrics: Metrics,
         translates: bool,
         private: bool,
+        shadow: bool,
     ) -> None:
         self._render = render
         self._watcher = watcher
@@ -47,6 +48,7 @@ class StatusPages:
         self._metrics = metrics
         self._translates = translates
         self._private = private
+        self._shadow = shadow
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -87,7 +89,7 @@ class StatusPages:
         visitor = visitor_of(request)
         translates = self._translates and visitor is not None and visitor.may(Role.REVIEWER)
         context = page_context(glance, troubles, self._render.language(request), translates=translates)
-        return self._render.page(request, "status.html", {**context, "over": over}, status)
+        return self._render.page(request, "status.html", {**context, "over": over, "everywhere": self._shadow}, status)
 
     async def health(self, _: web.Request) -> web.StreamResponse:
         troubles = self._watcher.troubles

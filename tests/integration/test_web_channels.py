@@ -199,5 +199,5 @@ async def test_the_services_shadow_is_told_on_every_page_of_channels(tmp_path: P
     settings = settings_of(tmp_path / "other", service={"shadow": True})
     async with assemble(settings, roles=ALL_ROLES) as running, logged_in(running) as page:
         Desk(running.ledger, FakeClock(datetime.now(UTC)))
-        for path in ("channels", "channels/1"):
+        for path in ("", "channels", "channels/1"):
             assert "service.shadow" in (await page.get(path))[1]
