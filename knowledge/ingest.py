@@ -136,9 +136,10 @@ class Library:
 
         `tags` are what the documents are filed under from now on; None leaves the tags of known ones as they are.
         A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
-        lead to private networks. `wait_s` None: as long as the library was told to wait. Raises LibraryBusy when
-        another process keeps the library locked longer, ModelError when the embedder fails: what was read is kept,
-        and found by its words.
+        lead to private networks. `wait_s` None: as long as the library was told to wait.
+
+        Raises LibraryBusy when another process keeps the library locked longer, ModelError when the embedder fails:
+        what was read is kept, and found by its words.
         """
         report = IngestReport()
         async with self._writing(self._lock_wait_s if wait_s is None else wait_s):
@@ -320,6 +321,10 @@ class Library:
     def fingerprint(self, source: str) -> Fingerprint | None:
         """What the document of `source` was when it was read; None when the library does not hold it."""
         return self._store.fingerprint(sources.canonical(source))
+
+    def tags(self) -> frozenset[str]:
+        """Every tag that a document carries."""
+        return self._store.tags()
 
     def passages(self, source: str) -> list[Passage]:
         """The passages of one document, in order; none when the library does not hold it."""

@@ -295,6 +295,12 @@ class Store:
             row = self._db.execute(f"{_DOCUMENTS} WHERE id = ?", (number,)).fetchone()
         return None if row is None else _document(row)
 
+    def tags(self) -> frozenset[str]:
+        """Every tag that a document carries."""
+        with self._lock, self._translated():
+            rows = self._db.execute("SELECT DISTINCT tags FROM documents")
+            return frozenset().union(*(_parted(joined) for (joined,) in rows))
+
     def tagged(self, tags: frozenset[str]) -> frozenset[int]:
         """Numbers of the documents that carry at least one of `tags`."""
         with self._lock, self._translated():

@@ -85,7 +85,7 @@ class Intake:
 
     @property
     def busy(self) -> bool:
-        return any(not job.over for job in self._jobs)
+        return any(not job.finished.is_set() for job in self._jobs)
 
     def require_room(self) -> None:
         """Raises IntakeFull."""

@@ -34,6 +34,8 @@ class Wish:
     def fits(self, document: Document) -> bool:
         if self.tag and self.tag not in document.tags:
             return False
+        if not self.text:
+            return True
         held = "\n".join((document.title, document.source, *document.tags)).casefold()
         return all(word in held for word in self.text.casefold().split())
 
@@ -106,12 +108,15 @@ def place_of(passage: Passage, words: Mapping[str, str], *, title: bool = True) 
 
 
 def job_row(job: Job, words: Mapping[str, str]) -> dict[str, Any]:
+    found = job.report
+    in_vain = found is not None and found.failed and not (found.added or found.updated or found.unchanged)
+    state = "failed" if in_vain else job.state
     return {
         "number": job.number,
         "name": _job_name(job, words),
         "by": job.by or words["doc_job_left"],
-        "state": job.state,
-        "state_word": words[f"doc_job_{job.state}"],
+        "state": state,
+        "state_word": words[f"doc_job_{state}"],
         "over": job.over,
         "done": job.embedded if job.to_embed else job.done,
         "all": job.to_embed or len(job.sources),

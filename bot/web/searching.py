@@ -62,7 +62,7 @@ class SearchPages:
         words, wish = WORDS[language], self._wish(request, known)
         too_long = len(wish.question) > QUESTION_CHARS
         judged = await self._judged(wish) if wish.question.strip() and not too_long else None
-        tags = (await asyncio.to_thread(self._library.stats)).tags
+        tags = await asyncio.to_thread(self._library.tags)
         given = {
             "wish": wish,
             "tag": text_of(request.query, "tag"),

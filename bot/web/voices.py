@@ -163,7 +163,7 @@ class VoicePages:
         request: web.Request,
         *,
         asked: Asked | None = None,
-        names: Sequence[str] = (BASE, ""),
+        names: Sequence[str] = (),
         sides: Sequence[dict[str, Any]] = (),
         notice: str = "",
         status: int = 200,
@@ -171,13 +171,14 @@ class VoicePages:
         words, visitor = WORDS[self._render.language(request)], known_visitor(request)
         found = await self._ledger.aread(voice_case.lines)
         events = await self._ledger.aread(voice_case.latest_events, EVENTS)
+        triable = [BASE, *(line.voice.name for line in reversed(found) if line.voice.path)]
         given = {
             "lines": [line_row(line, words) for line in found],
             "sizes": await self._sizes([line.voice for line in found], words),
             "events": [event_row(voice, event, words) for voice, event in events],
-            "triable": [BASE, *(line.voice.name for line in reversed(found) if line.voice.path)],
+            "triable": triable,
             "asked": asked or Asked(),
-            "names": names,
+            "names": names or (BASE, triable[:2][-1]),
             "sides": sides,
             "notice": notice,
             "elsewhere": "" if self._works else words["voices_here"].format(host=socket.gethostname()),

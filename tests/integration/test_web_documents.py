@@ -225,6 +225,7 @@ async def test_a_picture_named_as_a_document_is_told_and_goes(page: Browser, tmp
     await upload(page, ("a.pdf", b"\x89PNG\r\n\x1a\n" + bytes(100)))
     work = await all_read(page)
     assert "a.pdf: is a PNG picture; give the text as PDF, DOCX, HTML, Markdown or plain text" in work
+    assert '<span class="tag error">failed</span>' in work
     await upload(page, ("b.md", b"Open."))
     await all_read(page)
     assert uploads_of(tmp_path) == ["b.md"]
