@@ -35,6 +35,9 @@ from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
 from bot.sorter import Sorter
+from bot.stock.intake import open_intake
+from bot.stock.uploads import FOLDER as UPLOADS
+from bot.stock.uploads import Uploads
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices.keeper import VoiceOf, no_voice, voice_of
@@ -245,6 +248,10 @@ async def assemble(
                 servers=fleet.uses if fleet is not None else tuple,
             )
             prose = make_writer(settings, fleet)
+            uploads = Uploads(settings.data_dir / UPLOADS, settings.web.max_upload_mb * 1_000_000)
+            intake = await stack.enter_async_context(
+                open_intake(library, uploads, allow_private=settings.knowledge.allow_private_addresses)
+            )
             pages = serve_pages(
                 PageParts(
                     settings=settings,
@@ -255,8 +262,10 @@ async def assemble(
                     answerer=answering.answerer,
                     voice_of=who,
                     writer=prose,
-                    clock=clock,
                     servers=fleet,
+                    intake=intake,
+                    works=bool(roles & WORK),
+                    clock=clock,
                 )
             )
             page = await stack.enter_async_context(pages)

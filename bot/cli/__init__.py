@@ -32,6 +32,7 @@ COMMANDS = {
         "See and try the addresses that are told when a comment needs a person.",
     ),
     "tools": ("bot.cli.tools", "See and try what the model may call: tables, hours, web hooks."),
+    "people": ("bot.cli.people", "Who may log in, their roles, links and tokens."),
     "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),
     "doctor": ("bot.cli.upkeep", "Check settings, database, documents, channels and generator."),
     "export": ("bot.cli.upkeep", "Write comments with their drafts, replies and verdicts as JSON Lines."),
