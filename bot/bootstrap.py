@@ -38,6 +38,7 @@ from bot.sorter import Sorter
 from bot.stock.intake import open_intake
 from bot.stock.uploads import FOLDER as UPLOADS
 from bot.stock.uploads import Uploads
+from bot.store import shadow
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices.keeper import VoiceOf, no_voice, voice_of
@@ -175,7 +176,9 @@ async def assemble(
         ledger = stack.enter_context(open_ledger(settings))
         library = stack.enter_context(open_library(settings))
         http = await stack.enter_async_context(open_http())
-        connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
+        connections = Connections(
+            http=http, clock=clock, timeout_s=settings.service.call_timeout_s, shadow=settings.service.shadow
+        )
         stack.push_async_callback(connections.aclose)
         answering = await stack.enter_async_context(open_answering(settings, library, generator))
         fleet = answering.fleet
@@ -199,7 +202,6 @@ async def assemble(
             on_ready=lambda: waker("sender"),
             voice_of=who,
         )
-        sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
         if "respond" in roles:
@@ -209,7 +211,11 @@ async def assemble(
         if "respond" in roles and fleet is not None:
             keeper = make_keeper(settings, ledger, fleet, clock)
             wakes["keeper"] = Loop("keeper", keeper.tick)
-        if "send" in roles:
+        sender = None
+        if "send" in roles and settings.service.shadow:
+            wakes["sender"] = Loop("shadow", partial(hold_back, ledger, clock, clock()))
+        elif "send" in roles:
+            sender = Sender(context, on_progress=lambda: waker("sender"))
             wakes["sender"] = Loop("sender", sender.tick)
         notifier = None
         if "web" in roles and settings.webhooks:
@@ -227,7 +233,7 @@ async def assemble(
             parts=Parts(
                 poller if "poll" in roles else None,
                 responder if "respond" in roles else None,
-                sender if "send" in roles else None,
+                sender,
                 keeper,
                 notifier,
             ),
@@ -270,6 +276,11 @@ async def assemble(
             )
             page = await stack.enter_async_context(pages)
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)
+
+
+async def hold_back(ledger: Ledger, clock: Clock, began: datetime) -> None:
+    """In the sender's place under `service.shadow`: takes what is ready, from before or from elsewhere."""
+    await ledger.awrite(shadow.hold_back, now=clock(), began=began)
 
 
 def process_name() -> str:

@@ -136,9 +136,9 @@ class Library:
 
         `tags` are what the documents are filed under from now on; None leaves the tags of known ones as they are.
         A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
-        lead to private networks. `wait_s` None: as long as the library was told to wait. Raises LibraryBusy when another
-        process keeps the library locked longer, ModelError when the embedder fails: what was read is kept, and found
-        by its words.
+        lead to private networks. `wait_s` None: as long as the library was told to wait. Raises LibraryBusy when
+        another process keeps the library locked longer, ModelError when the embedder fails: what was read is kept,
+        and found by its words.
         """
         report = IngestReport()
         async with self._writing(self._lock_wait_s if wait_s is None else wait_s):

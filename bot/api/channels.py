@@ -128,8 +128,7 @@ def _pause(session: Session, channel_id: int, paused: bool, who: Visitor, now: d
 
 def _shadow(session: Session, channel_id: int, on: bool, who: Visitor, now: datetime) -> Channel:
     channel = _known(session, channel_id)
-    channel.shadow = on
-    session.add(channel)
+    channels.set_shadow(session, channel.name, on=on, now=now)
     audit.note(session, who, "shadow_on" if on else "shadow_off", channel.name, now=now)
     return channel
 
@@ -138,9 +137,8 @@ def _set_rules(
     session: Session, channel_id: int, rules: ChannelRulesSettings, who: Visitor, now: datetime
 ) -> Channel:
     channel = _known(session, channel_id)
-    before, after = channel.rules, rules.model_dump(exclude_none=True)
-    channels.set_rules(session, channel.name, after)
-    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    detail = {name: [before.get(name), after.get(name)] for name in names}
+    kept = rules.model_dump(exclude_none=True)
+    detail = channels.changed_rules(channel.rules, kept)
+    channels.set_rules(session, channel.name, kept, now=now)
     audit.note(session, who, "change_rules", channel.name, now=now, detail=detail)
     return channel

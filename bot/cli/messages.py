@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bot.settings import Language
+
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "comment": ("Comment", "评论"),
     "decision": ("Decision", "决定"),
@@ -113,6 +115,11 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "review_rejected": ("{id}: the draft was rejected.", "{id}：草稿已拒绝。"),
     "review_skipped": ("{id}: stays unanswered.", "{id}：不再回复。"),
     "review_retried": ("{id}: will be tried again.", "{id}：将重试。"),
+    "review_undone": ("{id}: taken back.", "{id}：已撤回。"),
+    "review_redraft": (
+        "{id}: is drafted again and comes back for review.",
+        "{id}：正在重新起草，完成后回到审核队列。",
+    ),
     "review_sent": ("{id}: noted as answered.", "{id}：已记为已回复。"),
     "digest_written": (
         "Wrote the digest of {comments} comments to {file}.",
@@ -136,6 +143,15 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "channel_paused": ("{name} is paused: no polling, no sending.", "{name} 已暂停：不轮询，也不发送。"),
     "channel_resumed": ("{name} goes on.", "{name} 已恢复。"),
+    "in_shadow": ("in shadow", "影子模式"),
+    "shadow_on": (
+        "{name} is in shadow: nothing is sent. {number} replies that were ready wait for a person now.",
+        "{name} 已进入影子模式：不会发送任何内容。{number} 条待发送的回复已转为人工审核。",
+    ),
+    "shadow_off": (
+        "{name} may send again. What was held back waits for a person and is not sent by itself.",
+        "{name} 可以重新发送。之前拦下的回复等待人工审核，不会自动发出。",
+    ),
     "backfill_marked": (
         "{name} will be read from there by the running service.",
         "{name} 将由运行中的服务从该时间读起。",
@@ -167,6 +183,11 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "level_warning": ("warning", "注意"),
     "level_error": ("error", "错误"),
     "export_done": ("Wrote {number} lines to {file}.", "已写入 {number} 行：{file}。"),
+    "export_step": ("comments read", "已读取评论"),
+    "export_trl_done": (
+        "Wrote {sft} replies to imitate, {preferences} preferences and {signals} signals to {folder} ({hash}).",
+        "已写入 {folder}：{sft} 条示范回复、{preferences} 个偏好对、{signals} 个平台信号（{hash}）。",
+    ),
     "eval_index": ("indexing", "建立索引"),
     "eval_ask": ("asking", "提问"),
     "eval_dataset": ("Dataset", "数据集"),
@@ -363,3 +384,8 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "trial_chars": ("mean length", "平均长度"),
     "trial_seconds": ("mean seconds", "平均秒数"),
 }
+
+
+def message(key: str, language: Language, **values: object) -> str:
+    """A message in the user's language."""
+    return MESSAGES[key][language == "zh"].format(**values)

@@ -22,14 +22,17 @@ from bot.store.ledger import Ledger, LedgerError
 from bot.voices.keeper import VoiceOf, VoiceServers
 from bot.web.account import AccountPages
 from bot.web.audit import AuditPages
+from bot.web.channels import ChannelPages
 from bot.web.documents import DocumentPages
 from bot.web.entry import EntryPages
+from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
 from bot.web.people import PeoplePages
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, Renderer
+from bot.web.review_routes import review_routes
 from bot.web.routes import Route
 from bot.web.searching import SearchPages
 from bot.web.sitter import Sitter
@@ -89,6 +92,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     status = StatusPages(
         render=render,
         watcher=parts.watcher,
+        figures=FiguresReader(parts.ledger, parts.clock),
         metrics=parts.metrics,
         translates=parts.writer is not None,
         private=is_loopback(parts.settings.web.host),
@@ -106,13 +110,29 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         voice_of=parts.voice_of,
         has_model=parts.writer is not None,
     )
+    channels = ChannelPages(
+        render=render,
+        ledger=parts.ledger,
+        settings=parts.settings,
+        clock=parts.clock,
+        on_change=parts.watcher.forget,
+    )
     return [
         *status.routes(),
+        *channels.routes(),
         *reading.routes(),
         *trial.routes(),
         *access_routes(parts, render),
         *stock_routes(parts, render),
         *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
+        *review_routes(
+            render=render,
+            ledger=parts.ledger,
+            watcher=parts.watcher,
+            settings=parts.settings.review,
+            writer=parts.writer,
+            clock=parts.clock,
+        ),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
 

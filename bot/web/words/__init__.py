@@ -5,9 +5,9 @@ from typing import Final
 
 from bot.models import State
 from bot.settings import Language
-from bot.web.words import access, common, digest, documents, evidence, status, trial, voices
+from bot.web.words import common, digest, evidence, review, status, trial
 
-AREAS: Final = (access, common, digest, documents, evidence, status, trial, voices)
+AREAS: Final = (common, digest, evidence, review, status, trial)
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {key: pair[0] for area in AREAS for key, pair in area.WORDS.items()},
     "zh": {key: pair[1] for area in AREAS for key, pair in area.WORDS.items()},
