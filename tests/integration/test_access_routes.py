@@ -49,7 +49,9 @@ async def walk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[W
     monkeypatch.setattr(server, "Site", Kept)
     async with house(folder) as site:
         # What answers to every method is asked with one that no other route has.
-        yield Walk(site, [replace(one, method="PATCH") if one.method == "*" else one for one in made[0].routes])
+        yield Walk(
+            site, [replace(one, method="PATCH") if one.method == "*" else one for one in made[0].routes]
+        )
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def place(route: Route) -> str:
-    return re.sub(r"\{[^}]*\}", "1", route.path)
+    return re.sub(r"\{(?:[^{}]|\{[^{}]*\})*\}", "1", route.path)
 
 
 def label(route: Route) -> str:
