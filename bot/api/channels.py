@@ -137,8 +137,8 @@ def _set_rules(
     session: Session, channel_id: int, rules: ChannelRulesSettings, who: Visitor, now: datetime
 ) -> Channel:
     channel = _known(session, channel_id)
-    after = rules.model_dump(exclude_none=True)
-    detail = channels.changed_rules(channel.rules, after)
-    channels.set_rules(session, channel.name, after, now=now)
+    kept = rules.model_dump(exclude_none=True)
+    detail = channels.changed_rules(channel.rules, kept)
+    channels.set_rules(session, channel.name, kept, now=now)
     audit.note(session, who, "change_rules", channel.name, now=now, detail=detail)
     return channel

@@ -30,6 +30,7 @@ _WRONG: Final = {
     413: "The body is too large.",
     415: "The body is no JSON in UTF-8.",
     422: "It cannot be done with what was given; `code` says why.",
+    429: "Too many wrong tokens; Retry-After says how long to wait.",
     503: "The ledger or the library cannot be reached; nothing was changed.",
 }
 
@@ -131,7 +132,7 @@ def _inlined(schema: Any, known: dict[str, Any]) -> Any:
 
 
 def _problems(operation: Operation) -> dict[str, Any]:
-    codes = {400, 401, 503} | (
+    codes = {400, 401, 429, 503} | (
         {403} if operation.needs != Role.VIEWER or operation.method != "GET" else set()
     )
     codes |= {404} if "{" in operation.path else set()

@@ -15,13 +15,11 @@ from bot.api.verdicts import VerdictsApi
 from bot.api.voices import VoicesApi
 from bot.persona import PRESETS
 from bot.settings import Settings
+from bot.stock.uploads import FOLDER as UPLOADS
 from bot.store.ledger import Ledger
 from bot.voices.keeper import VoiceServers
 from bot.web.routes import Route
 from knowledge.ingest import Library
-
-UPLOADS = "uploads"
-"""Folder below `data_dir` for texts that were sent as documents."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.api import cursors
 from bot.api.operations import Call, Operation
 from bot.api.types import Given, Id, Name, Paged, PageOf, Told
 from bot.models import Role, Voice, VoiceEvent, VoiceStatus
-from bot.store import audit, channels, tallies, voices
+from bot.store import audit, channels, tallies, voice_acts, voices
 from bot.store.channels import NoSuchChannel
 from bot.store.ledger import Ledger
 from bot.store.voices import ChangeRefused
@@ -182,11 +182,9 @@ def _known(session: Session, voice_id: int) -> Voice:
 
 def _promote(session: Session, name: str, share: float | None, who: Visitor, now: datetime) -> None:
     try:
-        voices.promote(session, name, share=share, by=who.name, now=now)
+        voice_acts.promote(session, who, name, share=share, now=now)
     except ChangeRefused as error:
         raise Problem(409, "refused", str(error)) from error
-    detail = {} if share is None else {"share": share}
-    audit.note(session, who, "promote_voice", name, now=now, detail=detail)
 
 
 def _roll_back(session: Session, channel: str | None, who: Visitor, now: datetime) -> RolledBack:

@@ -6,15 +6,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from sqlmodel import col, select
 
+from bot.access.visitor import Visitor
 from bot.api.site import ApiParts, api_routes
 from bot.bootstrap import ALL_ROLES, Running, assemble, utc_now
 from bot.models import AuditEntry, Role
 from bot.settings import Settings
+from bot.store import access, managing
 from tests.builders import Desk
-from tests.site import Browser, logged_in
+from tests.site import NO_PASSWORD, Browser, logged_in
 
 API = "/api/v1"
 
@@ -36,6 +39,21 @@ async def site(tmp_path: Path) -> AsyncIterator[Running]:
 async def owner(site: Running) -> AsyncIterator[Browser]:
     async with logged_in(site) as browser:
         yield browser
+
+
+@asynccontextmanager
+async def program_of(running: Running, role: Role = Role.OWNER) -> AsyncIterator[Browser]:
+    """A program with a token of `role`, of a person who is an owner."""
+    now = utc_now()
+    ledger = running.ledger
+    person = ledger.write(access.add_person, name="pat", role=Role.OWNER, password_hash=NO_PASSWORD, now=now)
+    who = Visitor("pat", Role.OWNER, "terminal")
+    token = ledger.write(
+        managing.add_token, who, person.id or 0, name="script", role=role, ends_at=None, now=now
+    )
+    jar, headers = aiohttp.DummyCookieJar(), {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers, cookie_jar=jar) as http:
+        yield Browser(running, http, "", "pat")
 
 
 async def ask(browser: Browser, method: str, path: str, **options: Any) -> tuple[int, Any, dict[str, str]]:
@@ -185,6 +203,23 @@ async def test_a_viewer_sees_and_changes_nothing(site: Running) -> None:
         assert (await ask(viewer, "GET", path))[0] == 200
         assert (await refused(viewer, 403, "POST", f"{path}/pause"))["code"] == "role"
         assert (await refused(viewer, 403, "POST", "/voices/rollback", json={}))["code"] == "role"
+
+
+async def test_a_program_does_what_its_token_may_without_a_form(site: Running) -> None:
+    path = f"/channels/{Desk(site.ledger).channel_id}"
+    elsewhere = {"Origin": "https://other.example"}
+    async with program_of(site, Role.OWNER) as owner:
+        assert (await ask(owner, "POST", f"{path}/pause", headers=elsewhere))[1]["paused"]
+        assert (await refused(owner, 404, "POST", "/nothing", headers=elsewhere))["code"] == "not_found"
+        wrong = {"Authorization": "Bearer nonsense"}
+        status, _, headers = await ask(owner, "GET", path, headers=wrong)
+        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+async def test_a_token_of_less_may_do_less(site: Running) -> None:
+    path = f"/channels/{Desk(site.ledger).channel_id}"
+    async with program_of(site, Role.REVIEWER) as reviewer:
+        assert (await refused(reviewer, 403, "POST", f"{path}/pause"))["code"] == "role"
 
 
 async def test_who_has_not_logged_in_is_told_nothing(owner: Browser) -> None:

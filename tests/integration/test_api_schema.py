@@ -28,8 +28,7 @@ from bot.models import State
 from bot.settings import Settings
 from bot.web.problems import PROBLEM_JSON
 from tests.builders import Desk, comment
-from tests.integration.test_api import API, serving
-from tests.site import logged_in
+from tests.integration.test_api import API, program_of, serving
 
 EXAMPLES = 8
 PATIENT = hypothesis.settings(
@@ -89,11 +88,11 @@ async def _either(ready: asyncio.Event, task: "asyncio.Task[None]") -> None:
 
 
 async def _serve(folder: Path, found: list[Program], ready: asyncio.Event, done: asyncio.Event) -> None:
-    async with serving(folder) as running, logged_in(running) as owner:
+    async with serving(folder) as running, program_of(running) as owner:
         await _filled(running, folder)
         http = requests.Session()
         http.trust_env = False
-        http.headers.update({**owner.http.headers, "Origin": owner.url.rstrip("/")})
+        http.headers.update(owner.http.headers)
         found.append(Program(owner.url, http))
         ready.set()
         await done.wait()
