@@ -289,6 +289,18 @@ def test_verdicts_are_taken_back_one_after_the_other(desk: Desk) -> None:
     assert refusal(desk, "undo", number).why == "too_late"
 
 
+def test_a_text_that_was_taken_back_is_not_sent_by_a_new_try(desk: Desk) -> None:
+    [number] = waiting(desk)
+    decide(desk, "approve", number, undo_s=0)
+    desk.intend(desk.claim_ready())
+    lost = sending.Settled(number, State.SENDING, State.FAILED, Reason.REFUSED_BY_PLATFORM, "no")
+    assert desk.ledger.write(sending.settle, [lost], owner=desk.owner, now=desk.clock())
+    decide(desk, "edit", number, text="Twelve.")
+    decide(desk, "undo", number)
+    decide(desk, "retry", number)
+    assert [job.text for job in desk.claim_ready()] == ["Ten minutes."]
+
+
 def test_what_is_on_its_way_or_sent_is_not_taken_back(desk: Desk) -> None:
     one, two = waiting(desk, "One?", "Two?")
     for number in (one, two):
@@ -401,10 +413,8 @@ def test_fifty_people_on_five_hundred_comments_give_each_one_verdict(desk: Desk)
     def decide_all(person: int) -> list[int]:
         start.wait()
         sign, done = Sign(f"person {person}"), []
-        # Everybody begins elsewhere, and meets everybody.
-        for number in numbers[person * 10 :] + numbers[: person * 10]:
-            if comment_of(desk, number).state != State.REVIEW:
-                continue
+        # Each comment is before two people.
+        for number in (numbers + numbers)[person * 10 : person * 10 + 20]:
             try:
                 decide_here(desk.ledger, Wish("skip", number), sign, now=desk.clock(), undo_s=8)
             except VerdictRefused:
