@@ -20,7 +20,7 @@ from bot.store.deciding import (
     same,
     short,
 )
-from bot.store.drafting import POLICY
+from bot.store.shadow import POLICY
 
 
 def approve(
