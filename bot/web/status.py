@@ -89,7 +89,9 @@ class StatusPages:
         visitor = visitor_of(request)
         translates = self._translates and visitor is not None and visitor.may(Role.REVIEWER)
         context = page_context(glance, troubles, self._render.language(request), translates=translates)
-        return self._render.page(request, "status.html", {**context, "over": over, "everywhere": self._shadow}, status)
+        return self._render.page(
+            request, "status.html", {**context, "over": over, "everywhere": self._shadow}, status
+        )
 
     async def health(self, _: web.Request) -> web.StreamResponse:
         troubles = self._watcher.troubles
