@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import Session, select
 
 from bot.access.passwords import Passwords
+from bot.bootstrap import utc_now
 from bot.cli.people import terminal
 from bot.cli.serve import tell_first_link
 from bot.cli.shell import Shell
@@ -46,6 +47,7 @@ async def test_the_first_link_makes_the_owner_once(site: House) -> None:
 async def test_every_start_prints_the_way_in_until_there_is_an_owner(
     site: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    site.clock.now = utc_now()  # the command's own clock
     shell = Shell(file=None, data_dir=None, language="zh")
     printed = []
     for _ in range(2):
