@@ -98,7 +98,7 @@ class Answerer:
 
         Raises GeneratorError, and what `voice` raises; nothing else, whatever the comment holds.
         """
-        early = triage(_comment_facts(question), self._triage_rules)
+        early = None if question.asked else triage(_comment_facts(question), self._triage_rules)
         if early is not None:
             return Answer(early, question.language)
         started, until = perf_counter(), self._until()
@@ -154,7 +154,7 @@ class Answerer:
     async def _informed(self, question: Question, until: float) -> GenerationRequest:
         """What is asked of the generator, with the passages that were found."""
         passages = await asyncio.to_thread(
-            self._retriever.retrieve, question.text, self._top_k, question.scope, question.context
+            self._retriever.retrieve, question.wording, self._top_k, question.scope, question.context
         )
         return GenerationRequest(
             comment=question.text,
@@ -164,6 +164,7 @@ class Answerer:
             thread=question.thread,
             passages=tuple(passages),
             persona=self._personas.get(question.persona, self._persona),
+            hint=question.hint,
             max_chars=question.max_chars,
             candidates=self._candidates,
             voice=question.voice,
@@ -190,6 +191,8 @@ class Answerer:
             tuple(look.why for look in looks if look.picture is None),
         )
         decision = decide(draft, self._thresholds, question.rules)
+        if question.asked and decision.action != "review":
+            decision = Decision("review", Reason.REDRAFTED)
         rests_on_passages = draft.support >= least_support(self._thresholds, question.rules)
         if decision.action == "send" and self._judge is not None and rests_on_passages:
             cited = [request.passages[index] for index in best.citations]

@@ -15,10 +15,10 @@ from bot.feedback_rows import mask_of
 from bot.masking import Mask
 from bot.models import Channel, Comment, Draft, Post, Verdict
 from bot.persona import Persona
-from bot.store import feedback, review
+from bot.store import cases, feedback
+from bot.store.cases import Item
 from bot.store.feedback import Judged
 from bot.store.ledger import Ledger
-from bot.store.review import Item
 
 What = Literal["comments", "feedback"]
 
@@ -69,13 +69,13 @@ def _feedback(
 def _page(
     session: Session, *, after: int, channel: str | None, since: datetime | None
 ) -> list[tuple[Item, list[Draft], list[Verdict]]]:
-    items = review.following(session, after=after, limit=PAGE, channel=channel, since=since)
+    items = cases.following(session, after=after, limit=PAGE, channel=channel, since=since)
     ids = [item.comment.id or 0 for item in items]
     drafts: dict[int, list[Draft]] = defaultdict(list)
-    for draft in review.drafts_of(session, ids):
+    for draft in cases.drafts_of(session, ids):
         drafts[draft.comment_id].append(draft)
     verdicts: dict[int, list[Verdict]] = defaultdict(list)
-    for verdict in review.verdicts_of(session, ids):
+    for verdict in cases.verdicts_of(session, ids):
         verdicts[verdict.comment_id].append(verdict)
     return [(item, drafts[number], verdicts[number]) for item, number in zip(items, ids, strict=True)]
 

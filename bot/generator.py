@@ -110,6 +110,8 @@ class GenerationRequest:
     passages: tuple[ScoredPassage, ...] = ()
     """Best first."""
     persona: Persona = field(default_factory=Persona)
+    hint: str = ""
+    """What the person who checks the replies asks of this one; empty where nobody does."""
     max_chars: int = 1000
     """Longest reply, greeting and signature included."""
     candidates: int = 1

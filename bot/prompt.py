@@ -23,7 +23,7 @@ UNKNOWN = "[unknown]"
 """What a model begins its reply with when the passages don't hold the answer."""
 
 FENCE_OPEN, FENCE_CLOSE = "<<<", ">>>"
-MAX_PASSAGE_CHARS, MAX_POST_CHARS, MAX_TURN_CHARS, MAX_TURNS = 2000, 1500, 600, 8
+MAX_PASSAGE_CHARS, MAX_POST_CHARS, MAX_TURN_CHARS, MAX_HINT_CHARS, MAX_TURNS = 2000, 1500, 600, 500, 8
 
 # Tag characters and the rarer variation selectors among them: models read letters that are hidden in those. The two
 # selectors that emoji are written with stay.
@@ -241,4 +241,7 @@ def _task(request: GenerationRequest) -> str:
     if reply_language(request.language) == "zh":
         language = _NAMES["zh"]
     limit = room(request.persona, request.language, request.max_chars)
-    return f"Reply to the comment in {language}, in at most {limit} characters."
+    task = f"Reply to the comment in {language}, in at most {limit} characters."
+    if not request.hint:
+        return task
+    return f"{task}\nThe person who checks your replies asks of this one: {neutral(request.hint)[:MAX_HINT_CHARS]}"

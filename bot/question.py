@@ -35,8 +35,17 @@ class Question:
     """Addresses of the comment's images."""
     post_pictures: tuple[str, ...] = ()
     """Addresses of the post's images."""
+    asked: bool = False
+    """A person asks for this draft: it is written whatever the comment is, and nothing goes out by itself."""
+    hint: str = ""
+    """What that person said about it."""
     scope: frozenset[str] | None = None
     """Tags that the documents must carry one of; None: every document may answer."""
+
+    @property
+    def wording(self) -> str:
+        """What the documents are searched for."""
+        return f"{self.text}\n{self.hint}" if self.hint else self.text
 
     @property
     def context(self) -> str:

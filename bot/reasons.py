@@ -11,6 +11,9 @@ class Reason(StrEnum):
     EDITED = "edited"
     RETRIED = "retried"
     BACKFILLED = "backfilled"
+    REDRAFT = "redraft"
+    REDRAFTED = "redrafted"
+    TAKEN_BACK = "taken_back"
 
     NOT_IN_DOCUMENTS = "not_in_documents"
     NOT_JUDGED = "not_judged"
@@ -21,6 +24,7 @@ class Reason(StrEnum):
     FALSE_PREMISE = "false_premise"
     LANGUAGE = "language"
     NOT_OPENED = "not_opened"
+    SHADOW = "shadow"
     INJECTION = "injection"
     TOO_LONG = "too_long"
     GENERATOR_FAILED = "generator_failed"
@@ -57,6 +61,9 @@ _EXPLANATIONS = {
     Reason.EDITED: ("a person wrote the reply", "已由人工修改"),
     Reason.RETRIED: ("a person asked for another try", "已由人工要求重试"),
     Reason.BACKFILLED: ("older comments were asked for", "已要求补答较早的评论"),
+    Reason.REDRAFT: ("a person asked for another draft", "已由人工要求重写草稿"),
+    Reason.REDRAFTED: ("it was drafted again because a person asked for it", "应人工要求重新起草"),
+    Reason.TAKEN_BACK: ("a person took the verdict back", "已由人工撤回裁决"),
     Reason.NOT_IN_DOCUMENTS: ("the documents don't hold the answer", "资料里没有答案"),
     Reason.NOT_JUDGED: (
         "the judge could not say whether the documents answer it",
@@ -80,6 +87,10 @@ _EXPLANATIONS = {
     Reason.NOT_OPENED: (
         "the channel's owner has not opened this kind of comment for automatic replies",
         "频道主人尚未开放此类评论的自动回复",
+    ),
+    Reason.SHADOW: (
+        "the channel is in shadow: this would have been sent",
+        "频道处于影子模式：本来会发送",
     ),
     Reason.INJECTION: ("the comment tries to give the program orders", "评论试图向程序下达指令"),
     Reason.TOO_LONG: ("the comment is longer than the limit", "评论超过长度上限"),

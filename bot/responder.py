@@ -140,6 +140,7 @@ class Responder:
             ranking=list(answer.ranking),
             language=answer.language,
             intent=answer.intent or "",
+            hint=work.comment.hint,
             passages=evidence(answer.passages),
             citations=list(best.citations),
             support=round(answer.support, 4),
@@ -190,7 +191,11 @@ class Responder:
 
     async def _store_together(self, outcomes: Sequence[Outcome]) -> None:
         await self._context.ledger.awrite(
-            drafting.save_outcomes, outcomes, owner=self._context.owner, now=self._context.clock()
+            drafting.save_outcomes,
+            outcomes,
+            owner=self._context.owner,
+            now=self._context.clock(),
+            everywhere_shadow=self._context.settings.shadow,
         )
 
     def _generator_works(self) -> None:
@@ -271,5 +276,7 @@ def question(work: Work) -> Question:
         persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),
         post_pictures=tuple(work.post.pictures),
+        asked=work.comment.reason == Reason.REDRAFT,
+        hint=work.comment.hint,
         scope=rules.scope(work.post.platform_id),
     )

@@ -14,9 +14,10 @@ from bot.demo import DemoStuck
 from bot.generator import GeneratorError
 from bot.plain import plain
 from bot.settings import SettingsError
+from bot.store.access import AccessRefused
 from bot.store.channels import ChannelExists, NoSuchChannel
+from bot.store.deciding import VerdictRefused
 from bot.store.ledger import LedgerError
-from bot.store.review import VerdictRefused
 from bot.store.voices import ChangeRefused
 from bot.voices.files import BadVoice
 from bot.web.server import CannotListen
@@ -24,6 +25,7 @@ from knowledge.store import LibraryError
 
 BAD_USAGE = (SettingsError, BadOptions, UnknownPlatform, CannotListen)
 FAILED = (
+    AccessRefused,
     AdapterError,
     BadVoice,
     ChangeRefused,

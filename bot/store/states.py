@@ -27,10 +27,11 @@ MOVES: dict[State, frozenset[State]] = {
     ),
     State.UNKNOWN: frozenset({State.SENT, State.READY, State.REVIEW, State.SKIPPED, State.FAILED}),
     State.SENT: frozenset(),
-    State.SKIPPED: frozenset({State.NEW, State.READY}),
+    State.SKIPPED: frozenset({State.NEW, State.REVIEW, State.READY, State.FAILED}),
     State.FAILED: frozenset({State.NEW, State.READY, State.SKIPPED}),
 }
-"""`ready → sent`: a look before sending found that an earlier, unclear attempt had arrived after all.
+"""Back from `ready` and `skipped` to where a comment was: a person took the verdict back.
+`ready → sent`: a look before sending found that an earlier, unclear attempt had arrived after all.
 `review → sent`: a person saw on the platform that it had, or sent it by hand."""
 
 OPEN = (State.NEW, State.REVIEW, State.READY)

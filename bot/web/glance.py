@@ -12,9 +12,9 @@ from sqlmodel import Session
 from bot.generator import Generator, GeneratorHealth
 from bot.models import Channel, Voice, VoiceEvent
 from bot.service import Service
-from bot.store import channels, review, stats, tallies, voices
+from bot.store import cases, channels, stats, tallies, voices
+from bot.store.cases import Item
 from bot.store.ledger import Ledger
-from bot.store.review import Item
 from bot.store.stats import Counts
 from bot.voices.canary import Tally
 from knowledge.ingest import Library, Stats
@@ -135,7 +135,7 @@ class Watcher:
         return Glance(
             await self._counts.get(),
             await self._ledger.aread(channels.every),
-            await self._ledger.aread(review.latest, limit=LATEST),
+            await self._ledger.aread(cases.latest, limit=LATEST),
             await asyncio.to_thread(self._library.stats),
             await self._health.get(),
             self._generator_kind,

@@ -18,8 +18,8 @@ from bot.digest import Digest, digest
 from bot.generator import GeneratorError
 from bot.models import Role
 from bot.store import digest as rows
+from bot.store.cases import NoSuchComment
 from bot.store.ledger import Ledger, LedgerError
-from bot.store.review import VerdictRefused
 from bot.summary import summarised
 from bot.translate import Translator
 from bot.web.digest_view import digest_context
@@ -96,7 +96,7 @@ class ReadingPages:
                 await self._translator.translated(comment_id, language)
         except Busy:
             return self._render.notice(request, WORDS[language]["busy"], 429)
-        except VerdictRefused as error:
+        except NoSuchComment as error:
             return self._render.notice(request, str(error), 404)
         except (GeneratorError, LedgerError) as error:
             return self._render.notice(request, str(error), 503)

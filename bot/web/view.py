@@ -8,7 +8,7 @@ from bot.models import Channel, State
 from bot.plain import excerpt
 from bot.reasons import explain
 from bot.settings import Language
-from bot.store.review import Item
+from bot.store.cases import Item
 from bot.translate import needs_translation
 from bot.voices.canary import Tally
 from bot.web.evidence import aside, draft_evidence, writer_line

@@ -303,7 +303,7 @@ def test_a_reviewer_approves_edits_rejects_and_skips(cli: Cli) -> None:
     assert cli.err.count("\n") == 2
     assert cli("export", "--what", "feedback") == 0
     rows = [json.loads(line) for line in cli.out.splitlines()]
-    assert [row["verdict"]["kind"] for row in rows] == ["approve", "edit", "reject"]
+    assert [row["verdict"]["kind"] for row in rows] == ["approve", "edit", "reject", "skip"]
     desk.ledger.close()
 
 

@@ -14,7 +14,8 @@ from adapters.sandbox_site import create_site, new_token, seed_comments, seed_po
 from bot.bootstrap import Running, assemble, utc_now
 from bot.generator import Completion, GenerationRequest, OnText
 from bot.models import State
-from bot.store import channels, review, stats
+from bot.store import channels, queue, stats
+from bot.store.queue import Filters
 from tests.fakes import FakeOpenAI
 from tests.generators import PlainGenerator
 from tests.service import quick_settings, run_until_done, until
@@ -72,7 +73,7 @@ async def service(
 async def test_any_text_comes_to_an_end_and_holds_up_nobody(tmp_path: Path, text: str) -> None:
     async with service(tmp_path, [text, QUESTION]) as running:
         counts = await run_until_done(running, 2)
-        items = running.ledger.read(review.queue, states=list(State))
+        items = running.ledger.read(queue.queue, Filters(states=tuple(State))).items
     assert counts[State.FAILED] == 0
     assert counts.comments == 2
     by_text = {item.comment.text: item for item in items}
@@ -156,7 +157,7 @@ async def test_a_model_server_that_is_away_costs_time_but_no_comment(tmp_path: P
             assert running.ledger.read(stats.counts)[State.NEW] > 0
             server.fault = ""
             counts = await done
-            [item, *_] = running.ledger.read(review.queue, states=[State.SENT])
+            [item, *_] = running.ledger.read(queue.queue, Filters(states=(State.SENT,))).items
             troubles = running.service.troubles
     assert counts[State.SENT] == len(texts)
     assert troubles == {}

@@ -14,7 +14,8 @@ from bot.generator import GeneratorMisconfigured, GeneratorUnavailable, VoiceUnu
 from bot.models import Draft, State, VoiceStatus
 from bot.serving.fleet import Fleet
 from bot.serving.server import ModelServer
-from bot.store import drafting, review, voices
+from bot.store import drafting, verdicts, voices
+from bot.store.deciding import Sign
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.voices import NewVoice
@@ -261,9 +262,9 @@ def judge(desk: Desk, number: int, voice: str, *, good: bool) -> None:
     outcome = drafting.Outcome(row, State.REVIEW, "because", draft=draft)
     desk.ledger.write(drafting.save_outcomes, [outcome], owner=desk.owner, now=desk.clock())
     if good:
-        desk.ledger.write(review.approve, row, by="ann", now=desk.clock())
+        desk.ledger.write(verdicts.approve, row, sign=Sign("ann"), now=desk.clock())
     else:
-        desk.ledger.write(review.reject, row, reason="wrong", by="ann", now=desk.clock())
+        desk.ledger.write(verdicts.reject, row, reason="wrong", sign=Sign("ann"), now=desk.clock())
 
 
 async def test_a_canary_that_people_reject_goes_by_itself_and_says_why(house: House) -> None:

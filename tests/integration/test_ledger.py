@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import Session, select
 
 from bot.models import Channel, Comment, Draft, Event, Reply, State
-from bot.store import channels, drafting, polling, review, sending, stats
+from bot.store import cases, channels, drafting, polling, sending, stats, verdicts
+from bot.store.deciding import Sign, VerdictRefused
 from bot.store.ledger import Ledger, LedgerUnavailable, LedgerUnusable, connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.states import MOVES, IllegalMove, Move, move
@@ -159,7 +160,7 @@ def test_a_draft_keeps_its_evidence(desk: Desk) -> None:
     )  # fmt: skip
     outcome = drafting.Outcome(draft.comment_id, State.REVIEW, "channel_reviews", draft=draft)
     desk.ledger.write(drafting.save_outcomes, [outcome], owner="me", now=START)
-    case = desk.ledger.read(review.case, draft.comment_id)
+    case = desk.ledger.read(cases.case, draft.comment_id)
     assert case.item.draft is not None
     assert case.item.draft.passages == passages
     assert case.item.draft.prompt_hash == "abc"
@@ -248,11 +249,13 @@ def test_a_verdict_applies_once(desk: Desk) -> None:
     [work] = desk.claim()
     desk.decide(work, State.REVIEW)
     number = work.comment.id or 0
-    assert desk.ledger.write(review.approve, number, by="ann", now=desk.clock()) == "Ten minutes."
-    with pytest.raises(review.VerdictRefused, match="is ready"):
-        desk.ledger.write(review.approve, number, by="bob", now=desk.clock())
+    assert (
+        desk.ledger.write(verdicts.approve, number, sign=Sign("ann"), now=desk.clock()).text == "Ten minutes."
+    )
+    with pytest.raises(VerdictRefused, match="is ready"):
+        desk.ledger.write(verdicts.approve, number, sign=Sign("bob"), now=desk.clock())
     assert one(desk.ledger, Reply).approved_by == "ann"
-    assert [verdict.by for verdict in desk.ledger.read(review.case, number).verdicts] == ["ann"]
+    assert [verdict.by for verdict in desk.ledger.read(cases.case, number).verdicts] == ["ann"]
 
 
 def test_an_edit_answers_also_what_was_rejected(desk: Desk) -> None:
@@ -260,9 +263,9 @@ def test_an_edit_answers_also_what_was_rejected(desk: Desk) -> None:
     [work] = desk.claim()
     desk.decide(work, State.REVIEW)
     number = work.comment.id or 0
-    desk.ledger.write(review.reject, number, reason="wrong", by="ann", now=desk.clock())
+    desk.ledger.write(verdicts.reject, number, reason="wrong", sign=Sign("ann"), now=desk.clock())
     assert states(desk.ledger) == {"c1": "skipped"}
-    desk.ledger.write(review.edit, number, text="Twelve.", by="ann", now=desk.clock())
+    desk.ledger.write(verdicts.edit, number, text="Twelve.", sign=Sign("ann"), now=desk.clock())
     assert states(desk.ledger) == {"c1": "ready"}
     assert one(desk.ledger, Reply).text == "Twelve."
 
@@ -304,8 +307,8 @@ def test_an_empty_edit_is_refused_and_changes_nothing(desk: Desk, text: str) -> 
     desk.ingest(comment(1))
     [work] = desk.claim()
     desk.decide(work, State.REVIEW)
-    with pytest.raises(review.VerdictRefused, match="empty"):
-        desk.ledger.write(review.edit, work.comment.id or 0, text=text, by="ann", now=START)
+    with pytest.raises(VerdictRefused, match="empty"):
+        desk.ledger.write(verdicts.edit, work.comment.id or 0, text=text, sign=Sign("ann"), now=START)
     assert states(desk.ledger) == {"c1": "review"}
 
 
@@ -325,11 +328,11 @@ def test_a_reply_longer_than_the_platform_takes_is_refused_and_nothing_changes(
         flat_threads=False,
     )
     number = work.comment.id or 0
-    work_on = partial(review.approve) if verdict == "approve" else partial(review.edit, text="y" * 301)
-    with pytest.raises(review.VerdictRefused, match="301 characters, demo takes 300"):
-        desk.ledger.write(work_on, number, by="ann", now=desk.clock())
+    work_on = partial(verdicts.approve) if verdict == "approve" else partial(verdicts.edit, text="y" * 301)
+    with pytest.raises(VerdictRefused, match="301 characters, demo takes 300"):
+        desk.ledger.write(work_on, number, sign=Sign("ann"), now=desk.clock())
     assert states(desk.ledger) == {"c1": "review"}
-    assert desk.ledger.read(review.case, number).verdicts == ()
+    assert desk.ledger.read(cases.case, number).verdicts == ()
 
 
 def test_a_backfill_reopens_the_history_that_it_asks_for(desk: Desk) -> None:
@@ -347,7 +350,7 @@ def test_what_failed_is_tried_again_from_where_it_stopped(desk: Desk) -> None:
     [job] = desk.intend(desk.claim_ready())
     failed = sending.Settled(job.comment_id, State.SENDING, State.FAILED, "refused")
     desk.ledger.write(sending.settle, [failed], owner="me", now=desk.clock())
-    desk.ledger.write(review.retry, job.comment_id, by="ann", now=desk.clock())
+    desk.ledger.write(verdicts.retry, job.comment_id, sign=Sign("ann"), now=desk.clock())
     assert states(desk.ledger) == {"c1": "ready"}
 
 

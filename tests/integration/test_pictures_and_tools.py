@@ -14,8 +14,9 @@ from adapters.sandbox_pictures import picture_path
 from adapters.sandbox_site import create_site, new_token, seed_comments, seed_posts, serve
 from bot.bootstrap import assemble, utc_now
 from bot.models import State
-from bot.store import channels, review
-from bot.store.review import Item
+from bot.store import channels, queue
+from bot.store.cases import Item
+from bot.store.queue import Filters
 from tests.fakes import FakeOpenAI
 from tests.service import quick_settings, run_until_done
 
@@ -71,7 +72,7 @@ async def answered(
                 answer_since=utc_now() - timedelta(days=1),
             )
             await run_until_done(running, 1)
-            items = running.ledger.read(review.queue, states=list(State))
+            items = running.ledger.read(queue.queue, Filters(states=tuple(State))).items
     finally:
         await site.aclose()
     [item] = [item for item in items if not item.comment.is_own]

@@ -13,7 +13,8 @@ from bot.bootstrap import Running, assemble, utc_now
 from bot.models import State
 from bot.samples import comments as sample_comments
 from bot.samples import copy_documents
-from bot.store import channels, review
+from bot.store import channels, queue
+from bot.store.queue import Filters
 from tests.conftest import require
 from tests.integration import isso_server
 from tests.service import quick_settings, run_until_done
@@ -86,7 +87,7 @@ async def test_real_viewer_comments_are_answered_reviewed_or_skipped_with_a_reas
         await running.library.ingest([str(NOTES)])
         add_channel(running, isso)
         counts = await run_until_done(running, len(texts))
-        items = running.ledger.read(review.queue, states=list(State), limit=1000)
+        items = running.ledger.read(queue.queue, Filters(states=tuple(State)), limit=1000).items
     assert counts.comments == len(texts)
     assert counts[State.SENT] + counts[State.REVIEW] + counts[State.SKIPPED] == len(texts)
     assert all(item.comment.reason for item in items)

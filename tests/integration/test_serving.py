@@ -10,7 +10,8 @@ from bot.doctor import Finding
 from bot.doctor.model import server_findings
 from bot.models import State
 from bot.settings import Settings
-from bot.store import review, stats
+from bot.store import queue, stats
+from bot.store.queue import Filters
 from tests.fakes import FakeOpenAI, Fault
 from tests.integration.test_hostile import QUESTION, service
 from tests.service import quick_settings, run_until_done, until
@@ -109,7 +110,7 @@ async def test_a_long_thread_and_comment_are_fitted_and_the_evidence_shows_what_
         service(tmp_path, [long], generator=servers(server)) as running,
     ):
         await run_until_done(running, 1)
-        [item] = running.ledger.read(review.queue, states=list(State))
+        [item] = running.ledger.read(queue.queue, Filters(states=tuple(State))).items
     [body] = server.requests
     assert "…" in body["messages"][1]["content"]
     assert item.draft is not None

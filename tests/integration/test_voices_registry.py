@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from bot.models import Draft, State, Voice, VoiceEvent, VoiceStatus
-from bot.store import drafting, review, tallies, voices
+from bot.store import drafting, tallies, verdicts, voices
+from bot.store.deciding import Sign
 from bot.store.ledger import Ledger
 from bot.store.voices import ChangeRefused, NewVoice, NoSuchVoice
 from bot.voices.canary import Tally
@@ -315,12 +316,12 @@ def judged(desk: Desk, number: int, author: str | None, verdict: str, model: str
     outcome = drafting.Outcome(work.comment.id or 0, State.REVIEW, "because", draft=draft)
     desk.ledger.write(drafting.save_outcomes, [outcome], owner=desk.owner, now=desk.clock())
     acts = {
-        "approve": review.approve,
-        "edit": partial(review.edit, text="Twelve."),
-        "reject": partial(review.reject, reason="wrong"),
+        "approve": verdicts.approve,
+        "edit": partial(verdicts.edit, text="Twelve."),
+        "reject": partial(verdicts.reject, reason="wrong"),
     }
     for one in verdict.split("+"):
-        desk.ledger.write(acts[one], work.comment.id or 0, by="ann", now=desk.clock())
+        desk.ledger.write(acts[one], work.comment.id or 0, sign=Sign("ann"), now=desk.clock())
 
 
 def test_a_trial_counts_each_draft_once_and_only_since_the_canary_began(desk: Desk) -> None:

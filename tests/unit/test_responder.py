@@ -109,7 +109,7 @@ async def test_a_new_channel_sends_nothing_by_itself(bench: Bench) -> None:
 
 
 async def test_the_channels_persona_answers(bench: Bench) -> None:
-    bench.desk.ledger.write(channels.set_rules, "demo", {"persona": "expert"})
+    bench.desk.ledger.write(channels.set_rules, "demo", {"persona": "expert"}, now=bench.desk.clock())
     bench.desk.ingest(comment(1))
     [work] = bench.desk.claim()
     assert question(work).persona == "expert"

@@ -30,7 +30,8 @@ from bot.metrics import Metrics
 from bot.models import Channel, Comment, Reply, State
 from bot.sender import Sender, seen
 from bot.settings import ServiceSettings
-from bot.store import review
+from bot.store import verdicts
+from bot.store.deciding import Sign
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.sending import Job, Thread
@@ -361,7 +362,7 @@ async def test_an_answer_approved_after_the_hand_written_one_still_goes_out(benc
     bench.desk.ingest(by_hand, thread_depth=True)
     bench.platform.replies.append(ReplyRef("c2", "c1", "See below", bench.clock()))
     bench.clock.forward(10)
-    bench.desk.ledger.write(review.approve, work.comment.id or 0, by="ann", now=bench.clock())
+    bench.desk.ledger.write(verdicts.approve, work.comment.id or 0, sign=Sign("ann"), now=bench.clock())
     await bench.round()
     assert bench.comment().state == State.SENT
 
@@ -372,7 +373,7 @@ async def test_an_answer_by_hand_that_the_approver_could_not_see_is_respected(be
     bench.desk.decide(work, State.REVIEW)
     bench.platform.replies.append(ReplyRef("h1", "c1", "By hand, not polled yet", bench.clock()))
     bench.clock.forward(10)
-    bench.desk.ledger.write(review.approve, work.comment.id or 0, by="ann", now=bench.clock())
+    bench.desk.ledger.write(verdicts.approve, work.comment.id or 0, sign=Sign("ann"), now=bench.clock())
     await bench.round()
     assert (bench.comment().state, bench.platform.calls) == (State.SKIPPED, 0)
 
@@ -424,7 +425,9 @@ async def test_a_text_that_a_person_replaced_is_still_known_when_it_arrives_late
     assert bench.comment().state == State.FAILED
     bench.platform.replies.append(ReplyRef("r1", "c1", "Ten minutes.", bench.clock()))
     bench.platform.answer = lambda: None
-    bench.desk.ledger.write(review.edit, 1, text="Twelve minutes.", by="ann", now=bench.clock.forward(10))
+    bench.desk.ledger.write(
+        verdicts.edit, 1, text="Twelve minutes.", sign=Sign("ann"), now=bench.clock.forward(10)
+    )
     await bench.round(later=10)
     assert bench.comment().state == State.SENT
     assert len(bench.platform.replies) == 1

@@ -9,8 +9,8 @@ import pytest
 from bot.prompt import FENCE_CLOSE, FENCE_OPEN, Message
 from bot.settings import Language
 from bot.store import translations
+from bot.store.cases import NoSuchComment
 from bot.store.ledger import Ledger
-from bot.store.review import VerdictRefused
 from bot.translate import CUT, SOURCE_CHARS, Translator, checked, translate, translation_messages
 from bot.writer import Schema, TextRefused
 from tests.builders import Desk, comment
@@ -109,5 +109,5 @@ def test_the_first_translation_stays(ledger: Ledger) -> None:
 
 
 async def test_what_is_not_there_is_said_in_one_line(ledger: Ledger) -> None:
-    with pytest.raises(VerdictRefused, match="there is no comment 7"):
+    with pytest.raises(NoSuchComment, match="there is no comment 7"):
         await Translator(ledger, Told()).translated(7, "zh")

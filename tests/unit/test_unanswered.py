@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from bot.models import Draft, State
 from bot.reasons import Reason
+from bot.store.deciding import Sign
 from bot.store.drafting import Outcome, Work, save_outcomes
 from bot.store.ledger import Ledger
-from bot.store.review import edit
 from bot.store.unanswered import Unanswered, unanswered
+from bot.store.verdicts import edit
 from bot.unanswered import topics
 from tests.builders import Desk, comment
 
@@ -84,7 +85,7 @@ def test_only_what_the_documents_did_not_hold_is_taken_waiting_or_answered_by_ha
     works = desk.claim()
     for work, reason in zip(works, reasons, strict=True):
         draft(desk, work, reason)
-    ledger.write(edit, works[2].comment.id or 0, text="By hand.", by="ann", now=desk.clock())
+    ledger.write(edit, works[2].comment.id or 0, text="By hand.", sign=Sign("ann"), now=desk.clock())
     found = ledger.read(unanswered)
     assert [(one.text, one.waiting) for one in found] == [
         ("Question 1?", True),

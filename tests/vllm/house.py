@@ -16,8 +16,9 @@ from bot.building.model import make_generator
 from bot.generator import Generator
 from bot.models import State
 from bot.settings import Settings
-from bot.store import channels, review, voices
-from bot.store.review import Item
+from bot.store import channels, queue, voices
+from bot.store.cases import Item
+from bot.store.queue import Filters
 from bot.store.voices import NewVoice
 from bot.vllm import VLLMGenerator
 from bot.voices.registering import Registered, register
@@ -48,7 +49,7 @@ class House:
 
     def items(self) -> list[Item]:
         """The visitors' comments, newest first, with their newest drafts."""
-        found = self.running.ledger.read(review.queue, states=list(State), limit=1000)
+        found = self.running.ledger.read(queue.queue, Filters(states=tuple(State)), limit=1000).items
         return [item for item in found if not item.comment.is_own]
 
     def drafted(self) -> list[Item]:

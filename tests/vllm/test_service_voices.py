@@ -14,7 +14,7 @@ from bot.models import State, VoiceStatus
 from bot.persona import Persona
 from bot.prompt import system_text
 from bot.store import voices
-from bot.store.review import Item
+from bot.store.cases import Item
 from bot.voices.files import BadVoice
 from tests.vllm import install
 from tests.vllm import voices as made
