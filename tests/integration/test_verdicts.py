@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from functools import partial
 from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlmodel import Session, select
 
-from bot.models import Channel, Comment, Draft, Event, KeptText, Reply, State, Verdict
+from bot.models import Channel, Comment, KeptText, Reply, State, Verdict
 from bot.reasons import Reason
 from bot.responder import question
 from bot.review import Act, Wish, decide_each, decide_here
