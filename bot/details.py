@@ -23,7 +23,7 @@ _PATTERNS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         (r"^only (\d+) images are looked at$", r"最多查看 \1 张图片"),
     ),
 }
-_INTENTS: Final[Mapping[str, tuple[str, str]]] = {
+INTENTS: Final[Mapping[str, tuple[str, str]]] = {
     "question": ("question", "提问"),
     "praise": ("praise", "称赞"),
     "complaint": ("complaint", "投诉"),
@@ -39,8 +39,8 @@ def explain_detail(reason: str, detail: str, language: str = "en") -> str:
         return explain(detail, language)
     if reason in (Reason.CHECKS, Reason.LANGUAGE):
         return ("、" if chinese else ", ").join(label(code, language) for code in detail.split(", "))
-    if reason == Reason.NOT_OPENED and detail in _INTENTS:
-        return _INTENTS[detail][chinese]
+    if reason == Reason.NOT_OPENED and detail in INTENTS:
+        return INTENTS[detail][chinese]
     for pattern, words in _PATTERNS.get(reason, ()) if chinese else ():
         detail = re.sub(pattern, words, detail)
     return detail

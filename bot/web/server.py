@@ -22,6 +22,7 @@ from bot.web.glance import Watcher
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, Renderer
+from bot.web.review_routes import review_routes
 from bot.web.routes import Route
 from bot.web.status import StatusPages
 from bot.web.trial import TrialPages
@@ -90,6 +91,14 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *status.routes(),
         *reading.routes(),
         *trial.routes(),
+        *review_routes(
+            render=render,
+            ledger=parts.ledger,
+            watcher=parts.watcher,
+            settings=parts.settings.review,
+            writer=parts.writer,
+            clock=parts.clock,
+        ),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
 

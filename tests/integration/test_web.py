@@ -93,7 +93,7 @@ async def test_nothing_foreign_may_run_or_frame_the_page(page: Browser) -> None:
     assert not re.search(r"<style|style=|<script>| on\w+=", text)
 
 
-@pytest.mark.parametrize("path", ["", "healthz", "metrics", "static/status.css"])
+@pytest.mark.parametrize("path", ["", "healthz", "metrics", "static/pages.css"])
 async def test_a_rebound_host_name_is_refused(page: Browser, path: str) -> None:
     assert (await page.get(path, headers={"Host": "evil.example"}))[0] == 403
     assert (await page.get(path, headers={"Host": "localhost:1"}))[0] == 200
