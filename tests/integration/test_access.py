@@ -11,9 +11,8 @@ from sqlmodel import Session, select
 
 from bot.access.passwords import Passwords
 from bot.bootstrap import utc_now
-from bot.cli.people import terminal
 from bot.cli.serve import tell_first_link
-from bot.cli.shell import Shell
+from bot.cli.shell import Shell, caller
 from bot.models import AuditEntry, Person, Role, Sitting
 from bot.store import access, links, managing, tries
 from bot.store.ledger import Ledger
@@ -414,7 +413,7 @@ async def test_a_name_from_a_stranger_is_text_on_the_audit_page(site: House) -> 
 def test_an_owner_is_made_by_nobody_else_when_the_clock_goes_back(ledger: Ledger) -> None:
     clock = FakeClock()
     clock.forward(timedelta(days=400).total_seconds())
-    secret = ledger.write(managing.first_link, terminal(), now=clock()) or ""
+    secret = ledger.write(managing.first_link, caller(), now=clock()) or ""
     with pytest.raises(access.AccessRefused, match="used, has ended"):
         ledger.write(links.use_for_person, secret, name="ann", password_hash="x", now=START)
 
