@@ -46,12 +46,12 @@ async def test_the_first_link_makes_the_owner_once(site: House) -> None:
 async def test_every_start_prints_the_way_in_until_there_is_an_owner(
     site: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site.clock.now = utc_now()  # the command's own clock
     shell = Shell(file=None, data_dir=None, language="zh")
     printed = []
     for _ in range(2):
         await tell_first_link(shell, site.running, site.running.page or "")
         printed.append(capsys.readouterr().out.split()[-1])
+    site.clock.now = utc_now()  # the command's own clock
     assert [address.partition("#")[0] for address in printed] == [f"{site.outside().url}/start"] * 2
     assert (await site.outside().start(printed[0].partition("#")[2])).status == 410
     assert (await site.outside().start(printed[1].partition("#")[2])).status == 303

@@ -16,13 +16,15 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener, urlopen
 
 import pytest
 
 from adapters.sandbox_site import create_site, seed_comments, seed_posts, serve
 from bot import samples
 from bot.models import State
+from tests.access import PASSWORD
 from tests.builders import comment
 from tests.command_line import Cli
 from tests.fakes import FakeOpenAI
@@ -55,6 +57,21 @@ def line_with(process: subprocess.Popen[str], word: str) -> str:
         if word in line:
             return line
     raise AssertionError(f"ended without {word!r}: {process.stderr and process.stderr.read()}")
+
+
+def come_in(page: str, path: str, **form: str) -> OpenerDirector:
+    """Sends the form of `path`, and gives the browser that is let in."""
+    browser = build_opener(HTTPCookieProcessor())
+    with browser.open(
+        Request(f"{page}{path}", urlencode(form).encode(), {"Origin": page.rstrip("/")})
+    ) as answer:
+        assert answer.url == page
+    return browser
+
+
+def seen_by(browser: OpenerDirector, url: str) -> str:
+    with browser.open(url, timeout=20) as answer:
+        return answer.read().decode()
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -110,6 +127,8 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
 ) -> None:
     demo = start("demo", "--port", "0", "--site-port", "0")
     site, page = address(line_with(demo, "Sandbox")), address(line_with(demo, "Status"))
+    code = line_with(demo, "/start#").partition("#")[2].strip()
+    owner = come_in(page, "start", code=code, name="ann", password=PASSWORD)
     post = json.loads(get(f"{site}visitor/changes"))["changes"][0]["post_id"]
     body = json.dumps({"post_id": post, "name": "Zoe", "text": "Do you ship to Singapore?"}).encode()
     request = Request(f"{site}visitor/comments", body, {"Content-Type": "application/json"})
@@ -121,7 +140,7 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
         return next((row["text"] for row in rows if row["parent_id"] == written and row["by_creator"]), None)
 
     assert "Singapore" in until(reply)
-    assert until(lambda: "Do you ship to Singapore?" in get(page))
+    assert until(lambda: "Do you ship to Singapore?" in seen_by(owner, page))
     assert json.loads(get(f"{page}healthz")) == {"ok": True, "troubles": {}}
     demo.send_signal(signal.SIGINT)
     assert demo.wait(DEADLINE_S) == 0
@@ -132,7 +151,8 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
     moved = address(line_with(again, "Sandbox"))
     assert any(row["id"] == written for row in json.loads(get(f"{moved}visitor/changes"))["changes"])
     page = address(line_with(again, "Status"))
-    assert until(lambda: "last poll" in get(f"{page}?lang=en"))
+    owner = come_in(page, "login", name="ann", password=PASSWORD)
+    assert until(lambda: "last poll" in seen_by(owner, f"{page}?lang=en"))
     again.send_signal(signal.SIGTERM)
     assert again.wait(DEADLINE_S) == 0
 
