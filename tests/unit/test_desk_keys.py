@@ -152,11 +152,18 @@ def test_a_bulk_act_needs_its_preview() -> None:
 
 def test_after_a_verdict_comes_the_next_that_nobody_has_open() -> None:
     after, effects = news.decided(state(held=frozenset({2})), Wish("approve", 1), 8)
-    assert effects == (Open(3), Refresh())
+    assert effects == (Open(3, led=True), Refresh())
     assert (after.ids, after.total, after.done) == ((2, 3), 2, ((1,),))
     last, effects = news.decided(state(ids=(1,), total=1), Wish("skip", 1), 8)
-    assert effects == (Open(None), Refresh())
+    assert effects == (Open(None, led=True), Refresh())
     assert news.decided(last, Wish("redraft", 1), 8)[0].done == ((1,),)
+
+
+def test_nobody_stays_where_somebody_else_was_quicker() -> None:
+    after, effects = news.taken(state(), shown(1, held_by="bob"))
+    assert (after.held, effects) == (frozenset({1}), (Open(2, led=True),))
+    alone = state(ids=(1,))
+    assert news.taken(alone, shown(1, held_by="bob"))[0].shown == shown(1, held_by="bob")
 
 
 def test_the_comment_is_not_exchanged_under_the_fingers() -> None:
