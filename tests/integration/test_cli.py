@@ -476,3 +476,40 @@ def test_platforms_are_listed_with_what_they_need(cli: Cli) -> None:
     assert {"sandbox", "isso"} <= set(found)
     assert cli("channels", "platforms") == 0
     assert "env:NAME" in cli.out
+
+
+def test_a_verdict_of_the_command_line_can_be_taken_back_and_is_told_as_json(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ingest(comment(1), comment(2))
+    for work in desk.claim():
+        desk.decide(work, State.REVIEW)
+    [told] = cli.json("review", "approve", "1", "--json")
+    assert told == {"id": 1, "act": "approve", "done": True, "state": "ready", "version": 2}
+    assert cli("review", "undo", "1") == 0
+    assert cli.json("review", "show", "1", "--json")["state"] == "review"
+    assert cli("review", "redraft", "2", "--hint", "shorter") == 0
+    assert cli.json("review", "show", "2", "--json")["state"] == "new"
+    assert cli("review", "approve", "1", "2", "99", "--json") == 1
+    assert [(row["done"], row.get("why")) for row in json.loads(cli.out)] == [
+        (True, None), (False, "state"), (False, "gone"),
+    ]  # fmt: skip
+    assert cli.err.count("\n") == 2
+    assert cli("review", "approve", "1", "--candidate", "2") == 1
+    desk.ledger.close()
+
+
+def test_the_list_is_narrowed_and_refuses_what_does_not_exist(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ingest(comment(1), comment(2, "烘焙要多久？"))
+    for work in desk.claim():
+        desk.decide(work, State.REVIEW)
+    assert [row["id"] for row in cli.json("review", "list", "--search", "多久", "--json")] == [2]
+    assert [row["id"] for row in cli.json("review", "list", "--sort", "newest", "--json")] == [2, 1]
+    assert [row["id"] for row in cli.json("review", "list", "--older-than", "1h", "--json")] == [1, 2]
+    assert cli.json("review", "list", "--intent", "praise", "--json") == []
+    assert cli("review", "list", "--channel", "nope") == 1
+    assert "no channel is named 'nope'" in cli.err
+    for option in ("--sort", "--intent", "--reason", "--older-than", "--state"):
+        assert cli("review", "list", option, "nope") == 2
+        assert option in cli.err
+    desk.ledger.close()
