@@ -345,7 +345,7 @@ async def test_verdicts_outlast_a_lost_connection(scene: Scene) -> None:
         await expect(page.locator(".item")).to_be_visible()
         await page.context.set_offline(True)
         await page.keyboard.press("a")
-        await expect(page.locator("#line")).to_contain_text("1 verdicts are kept")
+        await expect(page.locator("#line")).to_contain_text("Verdicts kept: 1")
         await shot(page, "offline")
         assert found(scene, 1)[2] == []
         await page.context.set_offline(False)
