@@ -87,6 +87,10 @@ class Comment:
     url: str = ""
     pictures: tuple[str, ...] = ()
     """Addresses of its images, the first ones first."""
+    likes: int | None = None
+    """How many people like it; None where the platform does not say."""
+    hearted: bool | None = None
+    """The creator has marked it; None where the platform does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,9 @@ class ReplyRef:
     parent_id: str
     text: str
     created_at: datetime
+    likes: int | None = None
+    """As of a `Comment`, and `hearted` too."""
+    hearted: bool | None = None
 
 
 class PlatformAdapter(Protocol):

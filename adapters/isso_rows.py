@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from adapters.base import Comment, CommentRef, ReplyRef
 from adapters.errors import AdapterError, Permanent, RateLimited, RejectedContent
-from adapters.text import clean, parse_id, parse_text, parse_time
+from adapters.text import clean, parse_count, parse_id, parse_text, parse_time
 
 DEFAULT_SALT: Final = "Eech7co8Ohloopo9Ol6baimi"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,6 +107,7 @@ def parse_comment(row: Row, *, me: Me, site_url: str = "") -> Comment:
         is_own=me.wrote(shown_hash, name),
         url=f"{site_url}{row.uri}#isso-{parse_id(data.get('id'))}" if site_url else "",
         pictures=tuple(dict.fromkeys(PICTURE.findall(parse_text(data.get("text"))))),
+        likes=parse_count(data.get("likes")),
     )
 
 
@@ -147,6 +148,8 @@ def reply_ref(comment: Comment) -> ReplyRef:
         parent_id=comment.parent_id or "",
         text=comment.text,
         created_at=comment.ref.created_at,
+        likes=comment.likes,
+        hearted=comment.hearted,
     )
 
 

@@ -202,6 +202,8 @@ def comment_row(comment: SiteComment) -> dict[str, Any]:
         "text": comment.text,
         "created_at": comment.created_at,
         "pictures": list(comment.pictures),
+        "likes": comment.likes,
+        "hearted": comment.hearted,
     }
 
 

@@ -17,7 +17,7 @@ import structlog
 from adapters.base import Comment, CommentRef, Cursor, Post, ReplyRef
 from adapters.errors import Permanent
 from adapters.http import Answer, rows_of
-from adapters.text import parse_id, parse_text, parse_time
+from adapters.text import parse_count, parse_flag, parse_id, parse_text, parse_time
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -58,6 +58,8 @@ def parse_comment(row: object, *, me: str, base_url: str) -> Comment:
         is_own=author_id == me,
         url=f"{base_url}/#c{quote(comment_id, safe='')}",
         pictures=parse_pictures(row.get("pictures"), base_url),
+        likes=parse_count(row.get("likes")),
+        hearted=parse_flag(row.get("hearted")),
     )
 
 
@@ -150,4 +152,6 @@ def reply_ref(comment: Comment) -> ReplyRef:
         parent_id=comment.parent_id or "",
         text=comment.text,
         created_at=comment.ref.created_at,
+        likes=comment.likes,
+        hearted=comment.hearted,
     )

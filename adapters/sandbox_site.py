@@ -20,6 +20,7 @@ from adapters.sandbox_faults import Faults
 from adapters.sandbox_store import SandboxStore
 from adapters.sandbox_tokens import Tokens
 from adapters.sandbox_visitor import VisitorPages, visitor_id
+from adapters.text import parse_count, parse_flag
 
 MAX_BODY: Final = 16 * 1024 * 1024
 _STORE: Final = web.AppKey("store", SandboxStore)
@@ -67,6 +68,7 @@ def create_site(
     app.add_routes(VisitorPages(store, creator, frozenset(allowed_hosts)).routes())
     if admin:
         app.add_routes([web.post("/admin/faults", _set_faults), web.post("/admin/expire-tokens", _expire)])
+        app.add_routes([web.post("/admin/likes", _set_likes)])
     app.on_response_prepare.append(_date_by(clock))
     app.on_cleanup.append(_close_store)
     return app
@@ -147,6 +149,13 @@ async def _set_faults(request: web.Request) -> web.StreamResponse:
         set_faults(request.app, Faults.from_json(await read_json(request)))
     except ValueError as exc:
         return problem(422, str(exc))
+    return web.Response(status=204)
+
+
+async def _set_likes(request: web.Request) -> web.StreamResponse:
+    body = await read_json(request)
+    likes, hearted = parse_count(body.get("likes")), parse_flag(body.get("hearted"))
+    request.app[_STORE].like(str(body.get("id")), likes=likes or 0, hearted=bool(hearted))
     return web.Response(status=204)
 
 

@@ -21,11 +21,11 @@ INSERT INTO comment (post_id, thread_id, parent_id, author_id, author_name, text
     pictures)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING id, post_id, coalesce(thread_id, id), parent_id, author_id, author_name, text, created_us, by_creator,
-    deleted, seq, pictures
+    deleted, seq, pictures, likes, hearted
 """
 _SELECT: Final = """
 SELECT id, post_id, coalesce(thread_id, id), parent_id, author_id, author_name, text, created_us, by_creator,
-    deleted, seq, pictures
+    deleted, seq, pictures, likes, hearted
 FROM comment WHERE
 """
 _SCHEMA: Final = """
@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS comment (
     id INTEGER PRIMARY KEY AUTOINCREMENT, post_id INTEGER NOT NULL REFERENCES post (id),
     thread_id INTEGER, parent_id INTEGER, author_id TEXT NOT NULL, author_name TEXT NOT NULL,
     text TEXT NOT NULL, created_us INTEGER NOT NULL, by_creator INTEGER NOT NULL,
-    deleted INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL, pictures TEXT NOT NULL DEFAULT '[]');
+    deleted INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL, pictures TEXT NOT NULL DEFAULT '[]',
+    likes INTEGER NOT NULL DEFAULT 0, hearted INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS comment_created ON comment (created_us);
 CREATE INDEX IF NOT EXISTS comment_thread ON comment (thread_id);
 CREATE INDEX IF NOT EXISTS comment_seq ON comment (seq);
@@ -72,6 +73,8 @@ class SiteComment:
     seq: int
     pictures: tuple[str, ...] = ()
     """As those of a post."""
+    likes: int = 0
+    hearted: bool = False
 
     @property
     def created_at(self) -> str:
@@ -95,7 +98,7 @@ class SandboxStore:
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
         )
         self._db.executescript(_SCHEMA)
-        self._add_pictures()
+        self._add_columns()
         self._start_ids()
         self._last_us: int = self._number("SELECT max(created_us) FROM comment")
         self._seq: int = self._number("SELECT max(seq) FROM comment")
@@ -158,6 +161,11 @@ class SandboxStore:
         sql = "UPDATE comment SET deleted = 1, text = '\"\"', seq = ? WHERE id = ? AND deleted = 0"
         return self._db.execute(sql, (self._seq, _key(comment_id))).rowcount > 0
 
+    def like(self, comment_id: str, *, likes: int, hearted: bool = False) -> None:
+        """Set how many people like a comment, and whether the creator has marked it."""
+        sql = "UPDATE comment SET likes = ?, hearted = ? WHERE id = ?"
+        self._db.execute(sql, (likes, hearted, _key(comment_id)))
+
     def comment(self, comment_id: str) -> SiteComment | None:
         """The comment, also when it is deleted."""
         row = self._one(_SELECT + "id = ?", _key(comment_id))
@@ -211,11 +219,18 @@ class SandboxStore:
         self._last_us = max(to_us(self._clock()), self._last_us + 1)
         return self._last_us
 
-    def _add_pictures(self) -> None:
+    def _add_columns(self) -> None:
         """To the tables of a file that an older version made."""
-        for table in ("post", "comment"):
-            if not any(row[1] == "pictures" for row in self._db.execute(f"PRAGMA table_info({table})")):
-                self._db.execute(f"ALTER TABLE {table} ADD COLUMN pictures TEXT NOT NULL DEFAULT '[]'")
+        pictures, count = "pictures TEXT NOT NULL DEFAULT '[]'", "INTEGER NOT NULL DEFAULT 0"
+        for table, column in (
+            ("post", pictures),
+            ("comment", pictures),
+            ("comment", f"likes {count}"),
+            ("comment", f"hearted {count}"),
+        ):
+            known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            if column.split()[0] not in known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
     def _start_ids(self) -> None:
         for table in ("post", "comment"):
@@ -233,7 +248,8 @@ def _key(digits: str) -> int:
 
 
 def _comment(row: Iterable[object]) -> SiteComment:
-    key, post, thread, parent, author_id, author_name, text, created, creator, deleted, seq, pictures = row
+    key, post, thread, parent, author_id, author_name, text, created, creator, deleted, seq, *shown = row
+    pictures, likes, hearted = shown
     return SiteComment(
         id=str(key),
         post_id=str(post),
@@ -247,4 +263,6 @@ def _comment(row: Iterable[object]) -> SiteComment:
         deleted=bool(deleted),
         seq=int(str(seq)),
         pictures=tuple(json.loads(str(pictures))),
+        likes=int(str(likes)),
+        hearted=bool(hearted),
     )

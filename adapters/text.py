@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 MAX_ID_CHARS: Final = 255
+MAX_COUNT: Final = 2**31 - 1
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -136,3 +137,15 @@ def _fold(text: str) -> str:
 def _is_invisible(char: str) -> bool:
     # U+FE00 to U+FE0F choose between text and emoji forms of the character before.
     return unicodedata.category(char) in {"Cf", "Cc"} or "\ufe00" <= char <= "\ufe0f"
+
+
+def parse_count(value: object) -> int | None:
+    """A number of likes; None for what is no whole number from zero on."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        return None
+    return value
+
+
+def parse_flag(value: object) -> bool | None:
+    """None for what is neither true nor false."""
+    return value if isinstance(value, bool) else None

@@ -24,6 +24,7 @@ from bot.judge import Judge
 from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
+from bot.notifier import Notifier, target_of
 from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
@@ -33,7 +34,12 @@ from bot.schedule import make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
+from bot.signals import Signals
 from bot.sorter import Sorter
+from bot.stock.intake import open_intake
+from bot.stock.uploads import FOLDER as UPLOADS
+from bot.stock.uploads import Uploads
+from bot.store import shadow
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
 from bot.voices.keeper import VoiceOf, no_voice, voice_of
@@ -171,7 +177,9 @@ async def assemble(
         ledger = stack.enter_context(open_ledger(settings))
         library = stack.enter_context(open_library(settings))
         http = await stack.enter_async_context(open_http())
-        connections = Connections(http=http, clock=clock, timeout_s=settings.service.call_timeout_s)
+        connections = Connections(
+            http=http, clock=clock, timeout_s=settings.service.call_timeout_s, shadow=settings.service.shadow
+        )
         stack.push_async_callback(connections.aclose)
         answering = await stack.enter_async_context(open_answering(settings, library, generator))
         fleet = answering.fleet
@@ -195,9 +203,9 @@ async def assemble(
             on_ready=lambda: waker("sender"),
             voice_of=who,
         )
-        sender = Sender(context, on_progress=lambda: waker("sender"))
         if "poll" in roles:
             wakes["poller"] = Loop("poller", poller.tick)
+            wakes["signals"] = Loop("signals", Signals(context).tick)
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
             wakes["sorter"] = Loop("sorter", Sorter(ledger).tick)
@@ -205,15 +213,31 @@ async def assemble(
         if "respond" in roles and fleet is not None:
             keeper = make_keeper(settings, ledger, fleet, clock)
             wakes["keeper"] = Loop("keeper", keeper.tick)
-        if "send" in roles:
+        sender = None
+        if "send" in roles and settings.service.shadow:
+            wakes["sender"] = Loop("shadow", partial(hold_back, ledger, clock, clock()))
+        elif "send" in roles:
+            sender = Sender(context, on_progress=lambda: waker("sender"))
             wakes["sender"] = Loop("sender", sender.tick)
+        notifier = None
+        if "web" in roles and settings.webhooks:
+            notifier = Notifier(
+                ledger=ledger,
+                http=http,
+                targets=[target_of(hook) for hook in settings.webhooks],
+                desk=settings.web.public_url,
+                owner=owner,
+                clock=clock,
+            )
+            wakes["notifier"] = Loop("notifier", notifier.tick)
         service = Service(
             ledger=ledger,
             parts=Parts(
                 poller if "poll" in roles else None,
                 responder if "respond" in roles else None,
-                sender if "send" in roles else None,
+                sender,
                 keeper,
+                notifier,
             ),
             loops=wakes.values(),
             beat=make_beat(wakes.values(), settings.service.beat_s),
@@ -232,6 +256,10 @@ async def assemble(
                 servers=fleet.uses if fleet is not None else tuple,
             )
             prose = make_writer(settings, fleet)
+            uploads = Uploads(settings.data_dir / UPLOADS, settings.web.max_upload_mb * 1_000_000)
+            intake = await stack.enter_async_context(
+                open_intake(library, uploads, allow_private=settings.knowledge.allow_private_addresses)
+            )
             pages = serve_pages(
                 PageParts(
                     settings=settings,
@@ -242,11 +270,19 @@ async def assemble(
                     answerer=answering.answerer,
                     voice_of=who,
                     writer=prose,
+                    servers=fleet,
+                    intake=intake,
+                    works=bool(roles & WORK),
                     clock=clock,
                 )
             )
             page = await stack.enter_async_context(pages)
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)
+
+
+async def hold_back(ledger: Ledger, clock: Clock, began: datetime) -> None:
+    """In the sender's place under `service.shadow`: takes what is ready, from before or from elsewhere."""
+    await ledger.awrite(shadow.hold_back, now=clock(), began=began)
 
 
 def process_name() -> str:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -12,7 +13,18 @@ import aiohttp
 from pydantic import SecretStr
 
 from adapters.auth import FreshAuth
-from adapters.base import Account, AdapterFactory, Capabilities, Clock, PlatformAdapter
+from adapters.base import (
+    Account,
+    AdapterFactory,
+    Budget,
+    Capabilities,
+    Clock,
+    CommentPage,
+    CommentRef,
+    Cursor,
+    PlatformAdapter,
+    ReplyRef,
+)
 from adapters.errors import Permanent, Transient
 from adapters.registry import BadOptions, UnknownPlatform, available, build
 from bot.models import Channel
@@ -42,6 +54,43 @@ class Connection:
         return await in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
 
 
+class Muted:
+    """An adapter that reads and cannot write, whoever asks it to: for a channel in shadow."""
+
+    def __init__(self, adapter: PlatformAdapter) -> None:
+        self._adapter = adapter
+        self.capabilities = adapter.capabilities
+
+    async def open(self) -> Account:
+        return await self._adapter.open()
+
+    async def refresh_auth(self) -> None:
+        await self._adapter.refresh_auth()
+
+    async def baseline(self, since: datetime) -> Cursor:
+        return await self._adapter.baseline(since)
+
+    async def poll(self, cursor: Cursor, budget: Budget) -> CommentPage:
+        return await self._adapter.poll(cursor, budget)
+
+    async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
+        """Raises Permanent; the platform is not called."""
+        raise Permanent(
+            "the channel is in shadow, so nothing is sent; end it: rejoinder channels shadow NAME off"
+        )
+
+    async def find_own_replies(self, target: CommentRef, since: datetime) -> list[ReplyRef]:
+        return await self._adapter.find_own_replies(target, since)
+
+    async def aclose(self) -> None:
+        await self._adapter.aclose()
+
+
+def muted(connection: Connection) -> Connection:
+    """The same connection, on which nothing can be sent."""
+    return replace(connection, adapter=Muted(connection.adapter))
+
+
 async def in_time(call: Awaitable[T], seconds: float, *, ambiguous: bool) -> T:
     """The result of `call`. Raises Transient when it takes longer than `seconds`."""
     try:
@@ -52,17 +101,24 @@ async def in_time(call: Awaitable[T], seconds: float, *, ambiguous: bool) -> T:
 
 
 class Connections:
-    """All open adapters of this process."""
+    """All open adapters of this process. `shadow`: none of them can send, whatever the channel says."""
 
-    def __init__(self, *, http: aiohttp.ClientSession, clock: Clock, timeout_s: float) -> None:
+    def __init__(
+        self, *, http: aiohttp.ClientSession, clock: Clock, timeout_s: float, shadow: bool = False
+    ) -> None:
         self._http = http
+        self._shadow = shadow
         self._clock = clock
         self._timeout_s = timeout_s
         self._open: dict[int, tuple[str, Connection]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
 
     async def get(self, channel: Channel) -> Connection:
-        """The channel's connection, opened if need be. Raises AdapterError."""
+        """The channel's connection, opened if need be; in shadow it cannot send. Raises AdapterError."""
+        connection = await self._opened(channel)
+        return muted(connection) if channel.shadow or self._shadow else connection
+
+    async def _opened(self, channel: Channel) -> Connection:
         key = channel.id or 0
         options = self._options(channel)
         # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.

@@ -1,15 +1,23 @@
-"""Comments and feedback as JSON Lines, page by page, so that a ledger of any size fits into little memory."""
+"""Comments and feedback as JSON Lines, page by page, so that a ledger of any size fits into little memory.
+
+Comments are the owner's own record, as they are. Feedback is made to be given on: what tells who a commenter is, is
+masked in it.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlmodel import Session
 
-from bot.models import Draft, Verdict
-from bot.store import cases
+from bot.feedback_rows import mask_of
+from bot.masking import Mask
+from bot.models import Channel, Comment, Draft, Post, Verdict
+from bot.persona import Persona
+from bot.store import cases, feedback
 from bot.store.cases import Item
+from bot.store.feedback import Judged
 from bot.store.ledger import Ledger
 
 What = Literal["comments", "feedback"]
@@ -18,23 +26,44 @@ PAGE = 500
 
 
 def rows(
-    ledger: Ledger, *, what: What, channel: str | None = None, since: datetime | None = None
+    ledger: Ledger,
+    *,
+    what: What,
+    persona_of: Callable[[Channel], Persona],
+    channel: str | None = None,
+    since: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """One dictionary a comment, or, for `feedback`, one a verdict; in the order of the comments' numbers.
+    """One dictionary a comment written at `since` or later, or, for `feedback`, one a verdict given then; in the
+    order of the comments' numbers.
 
     Holds no account, option or secret of a channel. Raises LedgerError.
     """
+    if what == "feedback":
+        return _feedback(ledger, persona_of, channel=channel, since=since)
+    return _comments(ledger, channel=channel, since=since)
+
+
+def _comments(ledger: Ledger, *, channel: str | None, since: datetime | None) -> Iterator[dict[str, Any]]:
     after = 0
-    while True:
-        page = ledger.read(_page, after=after, channel=channel, since=since)
-        for item, drafts, verdicts in page:
-            if what == "comments":
-                yield comment_row(item, drafts, verdicts)
-            else:
-                yield from (feedback_row(item, drafts, verdict) for verdict in verdicts)
-        if len(page) < PAGE:
-            return
+    while page := ledger.read(_page, after=after, channel=channel, since=since):
+        yield from (comment_row(*one) for one in page)
         after = page[-1][0].comment.id or 0
+
+
+def _feedback(
+    ledger: Ledger,
+    persona_of: Callable[[Channel], Persona],
+    *,
+    channel: str | None,
+    since: datetime | None,
+) -> Iterator[dict[str, Any]]:
+    after = 0
+    while page := ledger.read(feedback.judged, after=after, limit=PAGE, channel=channel, since=since):
+        for judged in page:
+            mask = mask_of(judged, persona_of(judged.channel))
+            given = (one for one in judged.verdicts if since is None or one.at >= since)
+            yield from (feedback_row(judged, verdict, mask) for verdict in given)
+        after = page[-1].comment.id or 0
 
 
 def _page(
@@ -54,7 +83,7 @@ def _page(
 def comment_row(item: Item, drafts: Sequence[Draft], verdicts: Sequence[Verdict]) -> dict[str, Any]:
     comment, reply = item.comment, item.reply
     return {
-        **_about(item),
+        **_about(comment, item.channel, item.post),
         "state": comment.state,
         "reason": comment.reason,
         "detail": comment.detail,
@@ -66,18 +95,20 @@ def comment_row(item: Item, drafts: Sequence[Draft], verdicts: Sequence[Verdict]
     }
 
 
-def feedback_row(item: Item, drafts: Sequence[Draft], verdict: Verdict) -> dict[str, Any]:
+def feedback_row(judged: Judged, verdict: Verdict, mask: Mask) -> dict[str, Any]:
     """A verdict with the draft that it is about; `draft` is None where a person answered without one."""
-    judged = next((draft for draft in drafts if draft.id == verdict.draft_id), None)
+    draft = judged.drafts.get(verdict.draft_id or 0)
+    about = _about(judged.comment, judged.channel, judged.post)
+    hidden = {"text": mask.apply(about["text"]), "author_name": mask.name(about["author_name"])}
     return {
-        **_about(item),
-        "verdict": _verdict(verdict),
-        "draft": _draft(judged) if judged is not None else None,
+        **about,
+        **hidden,
+        "verdict": mask.apply_all(_verdict(verdict)),
+        "draft": None if draft is None else mask.apply_all(_draft(draft)) | {"passages": draft.passages},
     }
 
 
-def _about(item: Item) -> dict[str, Any]:
-    comment = item.comment
+def _about(comment: Comment, channel: Channel, post: Post) -> dict[str, Any]:
     names = {
         "id",
         "platform_id",
@@ -91,9 +122,9 @@ def _about(item: Item) -> dict[str, Any]:
     }
     return {
         **comment.model_dump(include=names),
-        "channel": item.channel.name,
-        "platform": item.channel.platform,
-        "post": item.post.model_dump(include={"platform_id", "title", "text", "url"}),
+        "channel": channel.name,
+        "platform": channel.platform,
+        "post": post.model_dump(include={"platform_id", "title", "text", "url"}),
     }
 
 

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     FALSE_PREMISE = "false_premise"
     LANGUAGE = "language"
     NOT_OPENED = "not_opened"
+    SHADOW = "shadow"
     INJECTION = "injection"
     TOO_LONG = "too_long"
     GENERATOR_FAILED = "generator_failed"
@@ -86,6 +87,10 @@ _EXPLANATIONS = {
     Reason.NOT_OPENED: (
         "the channel's owner has not opened this kind of comment for automatic replies",
         "频道主人尚未开放此类评论的自动回复",
+    ),
+    Reason.SHADOW: (
+        "the channel is in shadow: this would have been sent",
+        "频道处于影子模式：本来会发送",
     ),
     Reason.INJECTION: ("the comment tries to give the program orders", "评论试图向程序下达指令"),
     Reason.TOO_LONG: ("the comment is longer than the limit", "评论超过长度上限"),

@@ -191,7 +191,11 @@ class Responder:
 
     async def _store_together(self, outcomes: Sequence[Outcome]) -> None:
         await self._context.ledger.awrite(
-            drafting.save_outcomes, outcomes, owner=self._context.owner, now=self._context.clock()
+            drafting.save_outcomes,
+            outcomes,
+            owner=self._context.owner,
+            now=self._context.clock(),
+            everywhere_shadow=self._context.settings.shadow,
         )
 
     def _generator_works(self) -> None:

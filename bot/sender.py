@@ -28,6 +28,7 @@ from bot.connections import Connection
 from bot.context import Context
 from bot.loop import backoff
 from bot.models import Channel, State
+from bot.opening import next_opening
 from bot.reasons import Reason
 from bot.settings import ChannelRulesSettings
 from bot.store import channels, sending
@@ -183,16 +184,17 @@ class Sender:
     # --- sending ---
 
     async def _send_some(self, channel: Channel, connection: Connection) -> bool:
-        rules = ChannelRulesSettings.model_validate(channel.rules)
+        rules, now = ChannelRulesSettings.model_validate(channel.rules), self._context.clock()
         jobs = await self._context.ledger.awrite(
             sending.claim_ready,
             channel_id=channel.id or 0,
             owner=self._context.owner,
-            now=self._context.clock(),
+            now=now,
             lease=self._context.lease,
             limit=self._context.settings.batch,
             gap=timedelta(seconds=gap_s(rules, connection.capabilities)),
             max_per_hour=rules.max_per_hour,
+            opens_at=next_opening(rules.hours, rules.time_zone, now),
         )
         if not jobs:
             return False

@@ -9,6 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from adapters.base import Clock
 from bot.loop import Loop
+from bot.notifier import Notifier
 from bot.poller import Poller
 from bot.responder import Responder
 from bot.sender import Sender
@@ -27,6 +28,7 @@ class Parts:
     responder: Responder | None
     sender: Sender | None
     keeper: Keeper | None = None
+    notifier: Notifier | None = None
 
 
 class Service:
@@ -63,6 +65,8 @@ class Service:
             found["generator"] = self._parts.responder.trouble
         if self._parts.keeper is not None:
             found |= {f"voice {name}": why for name, why in self._parts.keeper.troubles.items()}
+        if self._parts.notifier is not None:
+            found |= {f"webhook {name}": why for name, why in self._parts.notifier.troubles.items()}
         return found
 
     async def run(self, stop: asyncio.Event) -> None:

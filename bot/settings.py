@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.references import SecretReference
-from bot.tools.settings import ToolSettings
+from bot.tools.settings import Day, Span, ToolSettings, checked_zone
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
 from knowledge.tags import as_scope, checked_tag
 
@@ -170,6 +170,11 @@ class ChannelRulesSettings(_Section):
     """Seconds between two replies; None: what the platform asks for."""
     max_per_hour: int | None = Field(default=None, ge=0)
     """0 sends nothing; None: no limit."""
+    hours: dict[Day, list[Span]] = {}
+    """When replies may go out without a person, such as mon = ["09:00-18:00"]; a day that is left out is closed, and
+    what is ready waits for the next opening. Empty: always. What a person approved goes out at any time."""
+    time_zone: Annotated[str, AfterValidator(checked_zone)] = "UTC"
+    """Whose wall clock `hours` go by, such as Asia/Shanghai."""
     tags: list[Tag] = []
     """Answer from documents with one of these tags only; empty: from all."""
     persona: str | None = None
@@ -292,7 +297,7 @@ class ServiceSettings(_Section):
     """First wait after a failure; doubles with each further one, up to `retry_max_s`."""
     retry_max_s: float = Field(default=600.0, ge=0)
     shadow: bool = False
-    """Nothing is sent on any channel: this process builds no sender."""
+    """Nothing is sent on any channel: this process builds no sender, and what would be sent goes to a person."""
     shutdown_s: float = Field(default=8.0, ge=0)
     """How long to finish what is in hand when asked to stop."""
 
@@ -355,6 +360,14 @@ class Settings(BaseSettings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"tools: two are called {twice[0]!r}; give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _each_webhook_has_its_own_name(self) -> "Settings":
+        names = [hook.name for hook in self.webhooks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"webhooks: two are called {twice[0]!r}; give each a name of its own")
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,10 @@ class Document:
     """Where a reader finds it: the canonical address of a web page; empty for files."""
     date: str = ""
     """When it was published, as `2026-03-01`; empty where nothing says."""
+    read_at: str = ""
+    """When its source was last read, as `2026-03-01T08:30:00Z`; empty for what an older version read."""
+    notes: tuple[str, ...] = ()
+    """What of the source could not be read, and the cure, one line each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
 
 Steps = Callable[[int, int], None]
 """Called with how many steps are done, and how many there are."""
@@ -26,6 +29,16 @@ async def until_cancelled(work: Callable[[Steps], None], report: Steps | None) -
         cancelled.set()
         with suppress(_Stopped):
             await running
+        raise
+
+
+async def to_the_end(work: Callable[[], T]) -> T:
+    """Run `work` in a thread; when cancelled, wait until it has ended: a thread that writes cannot be stopped."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
         raise
 
 

@@ -16,7 +16,7 @@ from knowledge import loaders, sources
 from knowledge.base import Document, Passage
 from knowledge.boilerplate import without_boilerplate
 from knowledge.calibration import load as load_calibration
-from knowledge.cancelling import Steps, until_cancelled
+from knowledge.cancelling import Steps, to_the_end, until_cancelled
 from knowledge.fetch import fetch
 from knowledge.lock import WriterLock
 from knowledge.passaging import main_language, to_passages
@@ -24,7 +24,7 @@ from knowledge.records import Loaded, LoadError
 from knowledge.retriever import LibraryRetriever
 from knowledge.sparse import SparseIndex
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
-from knowledge.store import Fingerprint, LibraryError, NewDocument, Store
+from knowledge.store import Fingerprint, LibraryBusy, LibraryError, NewDocument, Store
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseIndex
@@ -130,16 +130,19 @@ class Library:
         progress: Progress | None = None,
         embedding: Embedding | None = None,
         allow_private: bool = False,
+        wait_s: float | None = None,
     ) -> IngestReport:
         """Bring files, folders and addresses into the library; what is unchanged is not read again.
 
         `tags` are what the documents are filed under from now on; None leaves the tags of known ones as they are.
         A source that cannot be read is listed in the report and stops nothing. `allow_private` lets addresses
-        lead to private networks. Raises LibraryError when another process keeps the library locked, ModelError when the
-        embedder fails: what was read is kept, and found by its words.
+        lead to private networks. `wait_s` None: as long as the library was told to wait.
+
+        Raises LibraryBusy when another process keeps the library locked longer, ModelError when the embedder fails:
+        what was read is kept, and found by its words.
         """
         report = IngestReport()
-        async with self._writing():
+        async with self._writing(self._lock_wait_s if wait_s is None else wait_s):
             plan = await asyncio.to_thread(sources.plan, given, self._path)
             report.ignored.extend(plan.ignored)
             report.failed.extend(plan.failed)
@@ -166,15 +169,15 @@ class Library:
         self._store.note("embedded", self._dense.generation)
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[None]:
-        deadline = monotonic() + self._lock_wait_s
+    async def _writing(self, wait_s: float) -> AsyncIterator[None]:
+        deadline = monotonic() + wait_s
         while True:
             with self._lock.held(0) as got:
                 if got:
                     yield
                     return
             if monotonic() >= deadline:
-                raise LibraryError(_locked(self._path))
+                raise LibraryBusy(_locked(self._path))
             await asyncio.sleep(_LOCK_STEP_S)
 
     async def _ingest_all(
@@ -204,8 +207,8 @@ class Library:
     ) -> Callable[[IngestReport], list[str]]:
         if sources.is_address(source):
             content = await fetch(source, allow_private=allow_private)
-            return await asyncio.to_thread(self._take, content, tags, 0)
-        return await asyncio.to_thread(self._ingest_file, Path(source), tags)
+            return await to_the_end(partial(self._take, content, tags, 0))
+        return await to_the_end(partial(self._ingest_file, Path(source), tags))
 
     def _ingest_file(self, path: Path, tags: frozenset[str] | None) -> Callable[[IngestReport], list[str]]:
         stat = loaders.stat(path)
@@ -246,6 +249,7 @@ class Library:
             tags=tags,
             address=loaded.address,
             date=loaded.date,
+            notes=loaded.notes,
         )
 
     def add_loaded(
@@ -310,6 +314,18 @@ class Library:
         """The document that came from `source`; None when the library does not hold it."""
         return self._store.document(sources.canonical(source))
 
+    def numbered(self, number: int) -> Document | None:
+        """The document with this number; None when the library does not hold it."""
+        return self._store.numbered(number)
+
+    def fingerprint(self, source: str) -> Fingerprint | None:
+        """What the document of `source` was when it was read; None when the library does not hold it."""
+        return self._store.fingerprint(sources.canonical(source))
+
+    def tags(self) -> frozenset[str]:
+        """Every tag that a document carries."""
+        return self._store.tags()
+
     def passages(self, source: str) -> list[Passage]:
         """The passages of one document, in order; none when the library does not hold it."""
         found = self.document(source)
@@ -369,7 +385,7 @@ class Library:
     def _locked(self) -> Iterator[None]:
         with self._lock.held(self._lock_wait_s) as got:
             if not got:
-                raise LibraryError(_locked(self._path))
+                raise LibraryBusy(_locked(self._path))
             yield
 
     def stats(self) -> Stats:

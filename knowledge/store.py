@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from knowledge.base import Document, Passage
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 10.0
 _MANY = 500
 """Numbers per query; SQLite allows a limited count of parameters."""
@@ -32,7 +33,9 @@ CREATE TABLE documents (
     generation INTEGER NOT NULL,
     tags TEXT NOT NULL DEFAULT '',
     address TEXT NOT NULL DEFAULT '',
-    date TEXT NOT NULL DEFAULT ''
+    date TEXT NOT NULL DEFAULT '',
+    read_at TEXT NOT NULL DEFAULT '',
+    notes TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX documents_by_generation ON documents (generation);
 CREATE TABLE passages (
@@ -58,17 +61,29 @@ ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT '';
 ALTER TABLE passages ADD COLUMN time TEXT NOT NULL DEFAULT '';
 ALTER TABLE passages ADD COLUMN answer TEXT NOT NULL DEFAULT '';
 """
+_TO_3 = """
+ALTER TABLE documents ADD COLUMN read_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE documents ADD COLUMN notes TEXT NOT NULL DEFAULT '';
+"""
+_STEPS = {0: _SCHEMA, 1: _TO_2 + _TO_3, 2: _TO_3}
+"""What brings a file of each older version up to date."""
 _PASSAGES = """
 SELECT p.id, p.document_id, d.source, d.title, p.heading, p.page, p.position, p.text, p.language, p.time, p.answer,
     d.tags
 FROM passages p JOIN documents d ON d.id = p.document_id
 """
-_DOCUMENTS = "SELECT id, source, title, language, passages, tags, address, date FROM documents"
-_TAG_JOINT = "\n"
+_DOCUMENTS = (
+    "SELECT id, source, title, language, passages, tags, address, date, read_at, notes FROM documents"
+)
+_JOINT = "\n"
 
 
 class LibraryError(Exception):
     """The library cannot be used as it is; the message says what to do."""
+
+
+class LibraryBusy(LibraryError):
+    """Another process is writing the library; it works later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,7 @@ class NewDocument:
     tags: frozenset[str] = frozenset()
     address: str = ""
     date: str = ""
+    notes: Sequence[str] = ()
 
 
 class Store:
@@ -138,7 +154,7 @@ class Store:
                     "update the program, or point it at another library"
                 )
             if version < SCHEMA_VERSION:
-                for statement in (_TO_2 if version else _SCHEMA).split(";\n"):
+                for statement in _STEPS[version].split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -203,12 +219,14 @@ class Store:
         mark = document.fingerprint
         row = self._db.execute(
             "INSERT INTO documents (source, title, language, size, modified_ns, digest, made_by, passages,"
-            " generation, tags, address, date) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " generation, tags, address, date, notes, read_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (source) DO UPDATE SET title = excluded.title, language = excluded.language,"
             " size = excluded.size,"
             " modified_ns = excluded.modified_ns, digest = excluded.digest, made_by = excluded.made_by,"
             " passages = excluded.passages, generation = excluded.generation,"
-            " tags = excluded.tags, address = excluded.address, date = excluded.date RETURNING id",
+            " tags = excluded.tags, address = excluded.address, date = excluded.date, notes = excluded.notes,"
+            " read_at = excluded.read_at RETURNING id",
             (
                 document.source,
                 document.title,
@@ -222,6 +240,8 @@ class Store:
                 _joined(document.tags),
                 document.address,
                 document.date,
+                _JOINT.join(document.notes),
+                _now(),
             ),
         ).fetchone()
         return int(row[0])
@@ -230,8 +250,8 @@ class Store:
         """Note a new size and time of a document whose content is the same."""
         with self._translated(), self._writing():
             self._db.execute(
-                "UPDATE documents SET size = ?, modified_ns = ? WHERE source = ?",
-                (fingerprint.size, fingerprint.modified_ns, source),
+                "UPDATE documents SET size = ?, modified_ns = ?, read_at = ? WHERE source = ?",
+                (fingerprint.size, fingerprint.modified_ns, _now(), source),
             )
 
     def tag(self, source: str, tags: frozenset[str]) -> None:
@@ -268,6 +288,18 @@ class Store:
         with self._lock, self._translated():
             row = self._db.execute(f"{_DOCUMENTS} WHERE source = ?", (source,)).fetchone()
         return None if row is None else _document(row)
+
+    def numbered(self, number: int) -> Document | None:
+        """The document with this number, None when it is not in the library."""
+        with self._lock, self._translated():
+            row = self._db.execute(f"{_DOCUMENTS} WHERE id = ?", (number,)).fetchone()
+        return None if row is None else _document(row)
+
+    def tags(self) -> frozenset[str]:
+        """Every tag that a document carries."""
+        with self._lock, self._translated():
+            rows = self._db.execute("SELECT DISTINCT tags FROM documents")
+            return frozenset().union(*(_parted(joined) for (joined,) in rows))
 
     def tagged(self, tags: frozenset[str]) -> frozenset[int]:
         """Numbers of the documents that carry at least one of `tags`."""
@@ -324,17 +356,22 @@ class Store:
             self._db.close()
 
 
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _joined(tags: frozenset[str]) -> str:
-    return _TAG_JOINT.join(sorted(tags))
+    return _JOINT.join(sorted(tags))
 
 
 def _parted(joined: str) -> frozenset[str]:
-    return frozenset(joined.split(_TAG_JOINT)) if joined else frozenset()
+    return frozenset(joined.split(_JOINT)) if joined else frozenset()
 
 
 def _document(row: tuple[Any, ...]) -> Document:
-    number, source, title, language, passages, tags, address, date = row
-    return Document(number, source, title, language, passages, _parted(tags), address, date)
+    number, source, title, language, passages, tags, address, date, read_at, notes = row
+    told = tuple(notes.split(_JOINT)) if notes else ()
+    return Document(number, source, title, language, passages, _parted(tags), address, date, read_at, told)
 
 
 def _passage(row: tuple[Any, ...]) -> Passage:

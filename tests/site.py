@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.bootstrap import Running, utc_now
+from bot.bootstrap import Running
 from bot.models import Role
 from bot.store import access
 from bot.web.gate import COOKIE, CSRF_HEADER
@@ -44,7 +44,7 @@ class Browser:
 @asynccontextmanager
 async def logged_in(running: Running, role: Role = Role.OWNER, name: str = "ann") -> AsyncIterator[Browser]:
     """A browser of a new person with `role`."""
-    now = utc_now()
+    now = running.service._clock()  # the pages' own: a sitting of another time has ended
     person = running.ledger.write(access.add_person, name=name, role=role, password_hash=NO_PASSWORD, now=now)
     sitting, token = running.ledger.write(
         access.begin_sitting,

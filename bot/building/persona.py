@@ -1,10 +1,11 @@
 """From the settings to the personas that answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from bot.models import Channel
 from bot.persona import PRESETS, Example, Persona
-from bot.settings import Language, PersonaSettings, Settings
+from bot.settings import ChannelRulesSettings, Language, PersonaSettings, Settings
 
 
 def make_persona(settings: PersonaSettings, base: Persona | None = None) -> Persona:
@@ -37,3 +38,14 @@ def make_personas(settings: Settings) -> dict[str, Persona]:
     presets = {name: replace(preset, name=default.name) for name, preset in PRESETS.items()}
     own = {name: make_persona(given, default) for name, given in settings.personas.items()}
     return presets | own
+
+
+def persona_of(settings: Settings) -> Callable[[Channel], Persona]:
+    """Who answers on a channel, by its rules; a name that nobody has is the default persona's."""
+    default, named = make_persona(settings.persona), make_personas(settings)
+
+    def choose(channel: Channel) -> Persona:
+        rules = ChannelRulesSettings.model_validate(channel.rules)
+        return named.get(rules.persona or "", default)
+
+    return choose

@@ -27,10 +27,15 @@ COMMANDS = {
     ),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
     "voices": ("bot.cli.voices", "Load, try and promote the LoRA weights that answer the comments."),
+    "webhooks": (
+        "bot.cli.webhooks",
+        "See and try the addresses that are told when a comment needs a person.",
+    ),
     "tools": ("bot.cli.tools", "See and try what the model may call: tables, hours, web hooks."),
+    "people": ("bot.cli.people", "Who may log in, their roles, links and tokens."),
     "eval": ("bot.cli.evaluate", "Measure retrieval on documents and questions of your own."),
     "doctor": ("bot.cli.upkeep", "Check settings, database, documents, channels and generator."),
-    "export": ("bot.cli.upkeep", "Write comments with their drafts, replies and verdicts as JSON Lines."),
+    "export": ("bot.cli.export", "Write comments or verdicts as JSON Lines, or feedback as training rows."),
     "version": ("bot.cli.setup", "Print the version."),
 }
 """Each command with the module that holds it and its line in the help."""

@@ -9,7 +9,9 @@ from adapters.base import AdapterFactory
 from adapters.registry import BadOptions, UnknownPlatform, available, check_options
 from bot.cli.errors import Misuse
 from bot.connections import secret_fields, with_secrets
+from bot.opening import parse_week
 from bot.settings import ChannelRulesSettings
+from bot.tools.settings import Day
 
 _OPTIONS = {"tags": "tag", "post_tags": "post-tag"}
 """Rules whose option has another name."""
@@ -58,9 +60,11 @@ def checked_rules(
     persona: str | None = None,
     personas: Collection[str] = (),
     send_tools: bool | None = None,
+    hours: Sequence[str] | None = None,
+    time_zone: str | None = None,
 ) -> dict[str, Any]:
     """`known` with what was given; `post_tags` are POST=TAG texts, `persona` is one of `personas`, or empty for the
-    default one. Raises Misuse.
+    default one, `hours` are DAYS=SPANS texts for the whole week, none of them for always open. Raises Misuse.
     """
     refuse_unknown_persona(persona, personas)
     given = {
@@ -71,6 +75,8 @@ def checked_rules(
         "send_tools": send_tools,
         "tags": tags,
         "persona": persona,
+        "hours": None if hours is None else _week(hours),
+        "time_zone": time_zone,
         "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),
     }
     merged = {**known, **{key: value for key, value in given.items() if value is not None}}
@@ -81,6 +87,13 @@ def checked_rules(
         first = error.errors(include_url=False)[0]
         option = _OPTIONS.get(str(first["loc"][0]), str(first["loc"][0]).replace("_", "-"))
         raise Misuse(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _week(texts: Sequence[str]) -> dict[Day, list[str]]:
+    try:
+        return parse_week(texts)
+    except ValueError as error:
+        raise Misuse(f"--hours: {error}") from error
 
 
 def refuse_unknown_persona(persona: str | None, personas: Collection[str]) -> None:

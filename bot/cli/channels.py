@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import nullcontext
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -15,11 +15,11 @@ from bot.bootstrap import open_http, open_ledger, utc_now
 from bot.building.persona import make_personas
 from bot.cli.channel_options import checked_rules, options_of, parse_options
 from bot.cli.errors import Misuse
-from bot.cli.shell import Shell, parse_since, print_json, shell_of
+from bot.cli.shell import Shell, caller, parse_since, print_json, shell_of
 from bot.connections import Connections
 from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
-from bot.store import channels
+from bot.store import channel_acts, channels
 
 app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
 
@@ -49,6 +49,16 @@ PostTags = Annotated[
     typer.Option("--post-tag", metavar="POST=TAG", help="The same for one post; POST= takes it back."),
 ]
 
+Hours = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DAYS=SPANS",
+        help="When replies go out without a person: mon-fri=09:00-12:00,13:00-18:00; repeat it for other days.",
+    ),
+]
+TimeZone = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="Whose clock --hours goes by, such as Asia/Shanghai.")
+]
 PersonaName = Annotated[
     str | None,
     typer.Option("--persona", metavar="NAME", help="Who answers: a persona of the settings, or a preset."),
@@ -108,6 +118,8 @@ def add(
     post_tag: PostTags = None,
     persona: PersonaName = None,
     send_tools: SendTools = None,
+    hours: Hours = None,
+    time_zone: TimeZone = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
@@ -129,6 +141,8 @@ def add(
         persona=persona,
         personas=make_personas(shell.settings),
         send_tools=send_tools,
+        hours=hours,
+        time_zone=time_zone,
     )
     shell.log()
     with open_ledger(shell.settings) as ledger:
@@ -171,6 +185,19 @@ def resume(context: typer.Context, name: Name) -> None:
 
 
 @app.command()
+def shadow(
+    context: typer.Context,
+    name: Name,
+    state: Annotated[Literal["on", "off"], typer.Argument(help="on: nothing is sent; off: it may be again.")],
+) -> None:
+    """Draft and decide everything, but send nothing: what would be sent waits for a person."""
+    shell = shell_of(context)
+    with open_ledger(shell.settings) as ledger:
+        held = ledger.write(channel_acts.set_shadow, caller(), name, on=state == "on", now=utc_now())
+    shell.tell("shadow_on" if state == "on" else "shadow_off", name=name, number=held)
+
+
+@app.command()
 def rules(
     context: typer.Context,
     name: Name,
@@ -190,12 +217,19 @@ def rules(
         ),
     ] = None,
     send_tools: SendTools = None,
+    hours: Hours = None,
+    always_open: Annotated[
+        bool, typer.Option("--always-open", help="Replies may go out at any time again.")
+    ] = False,
+    time_zone: TimeZone = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
         raise Misuse("give --send or --review-all, not both")
     if any_tag and tag:
         raise Misuse("give --tag or --any-tag, not both")
+    if always_open and hours:
+        raise Misuse("give --hours or --always-open, not both")
     shell = shell_of(context)
     wanted = [] if review_all else send
     tags = [] if any_tag else tag
@@ -212,9 +246,11 @@ def rules(
             persona=persona,
             personas=make_personas(shell.settings),
             send_tools=send_tools,
+            hours=[] if always_open else hours,
+            time_zone=time_zone,
         )
         if changed != channel.rules:
-            ledger.write(channels.set_rules, name, changed)
+            ledger.write(channel_acts.set_rules, caller(), name, changed, now=utc_now())
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
 
 
@@ -275,7 +311,7 @@ async def _log_in(
 def _pause(context: typer.Context, name: str, *, paused: bool) -> None:
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        ledger.write(channels.pause, name, paused=paused, now=utc_now())
+        ledger.write(channel_acts.pause, caller(), name, paused=paused, now=utc_now())
     shell.tell("channel_paused" if paused else "channel_resumed", name=name)
 
 
@@ -288,6 +324,7 @@ def channel_json(channel: Channel) -> dict[str, Any]:
         "account_id",
         "account_name",
         "paused",
+        "shadow",
         "created_at",
         "answer_since",
     }
@@ -299,7 +336,7 @@ def channel_json(channel: Channel) -> dict[str, Any]:
 def _row(channel: Channel, shell: Shell) -> tuple[str, ...]:
     rules = ChannelRulesSettings.model_validate(channel.rules)
     sends = ", ".join(rules.send)
-    state = shell.say("paused" if channel.paused else "active")
+    state = shell.say("paused" if channel.paused else "in_shadow" if channel.shadow else "active")
     return (
         channel.name,
         channel.platform,

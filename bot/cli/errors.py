@@ -14,6 +14,7 @@ from bot.demo import DemoStuck
 from bot.generator import GeneratorError
 from bot.plain import plain
 from bot.settings import SettingsError
+from bot.store.access import AccessRefused
 from bot.store.channels import ChannelExists, NoSuchChannel
 from bot.store.deciding import VerdictRefused
 from bot.store.ledger import LedgerError
@@ -24,6 +25,7 @@ from knowledge.store import LibraryError
 
 BAD_USAGE = (SettingsError, BadOptions, UnknownPlatform, CannotListen)
 FAILED = (
+    AccessRefused,
     AdapterError,
     BadVoice,
     ChangeRefused,

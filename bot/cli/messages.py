@@ -3,12 +3,43 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bot.settings import Language
+
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "comment": ("Comment", "评论"),
     "decision": ("Decision", "决定"),
     "reason": ("Reason", "原因"),
     "reply": ("Reply", "回复"),
     "status_page": ("Status page:  {url}", "状态页面： {url}"),
+    "first_link": (
+        "Nobody can log in yet. This link makes the owner; it works once, for 24 hours:\n{url}",
+        "还没有人可以登录。用以下链接创建管理员，只能使用一次，24 小时内有效：\n{url}",
+    ),
+    "people_none": (
+        "Nobody can log in yet. Make the owner: rejoinder people link",
+        "还没有人可以登录。创建管理员：rejoinder people link",
+    ),
+    "people_link_once": ("The link works once, and is not shown again.", "链接只能使用一次，之后不再显示。"),
+    "people_token_once": ("The token is not shown again.", "令牌之后不再显示。"),
+    "people_no_tokens": ("There are no tokens.", "没有令牌。"),
+    "people_role": ("{name} is {role} from now on.", "{name} 的角色现为 {role}。"),
+    "people_disabled": (
+        "{name} is disabled: logged out everywhere, and the tokens rest.",
+        "{name} 已停用：所有登录已退出，令牌暂停使用。",
+    ),
+    "people_enabled": ("{name} may log in again.", "{name} 可以再次登录。"),
+    "people_revoked": ("Token {id} ({name}) is revoked.", "令牌 {id}（{name}）已撤销。"),
+    "people_active": ("active", "可登录"),
+    "people_is_disabled": ("disabled", "已停用"),
+    "people_since": ("Since", "加入日期"),
+    "people_person": ("Person", "成员"),
+    "people_used": ("Last used", "最近使用"),
+    "people_ends": ("Ends", "有效期至"),
+    "people_when": ("When (UTC)", "时间（UTC）"),
+    "people_act": ("Act", "操作"),
+    "people_subject": ("What", "对象"),
+    "people_from": ("From", "来源"),
+    "role": ("Role", "角色"),
     "sandbox_site": ("Sandbox site: {url}", "演示站点： {url}"),
     "demo_hint": (
         "Write a comment on the sandbox site and watch the reply arrive. Ctrl-C stops the demo.",
@@ -18,6 +49,15 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "There is no channel yet, so nothing is polled. Add one: rejoinder channels add NAME --platform PLATFORM",
         "还没有频道，不会轮询任何内容。添加一个：rejoinder channels add 名称 --platform 平台",
     ),
+    "webhooks_none": (
+        "No webhook is set up; write a table [[webhooks]] into the settings: docs/api.md has examples",
+        "尚未配置 webhook；请在配置文件中写一段 [[webhooks]]，示例见 docs/api.zh.md",
+    ),
+    "webhook_arrived": ("{name} took the test notice.", "{name} 已收到测试通知。"),
+    "webhook_never": ("never", "从未"),
+    "webhook_format": ("format", "格式"),
+    "webhook_events": ("tells of", "通知内容"),
+    "webhook_last": ("last notice", "最近一次通知"),
     "stopped": ("Stopped; nothing was lost.", "已停止，没有丢失任何内容。"),
     "once_summary": (
         "{comments} comments: {sent} answered, {review} for a person, {skipped} skipped, {failed} failed; {seconds} s",
@@ -75,6 +115,11 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "review_rejected": ("{id}: the draft was rejected.", "{id}：草稿已拒绝。"),
     "review_skipped": ("{id}: stays unanswered.", "{id}：不再回复。"),
     "review_retried": ("{id}: will be tried again.", "{id}：将重试。"),
+    "review_undone": ("{id}: taken back.", "{id}：已撤回。"),
+    "review_redraft": (
+        "{id}: is drafted again and comes back for review.",
+        "{id}：正在重新起草，完成后回到审核队列。",
+    ),
     "review_sent": ("{id}: noted as answered.", "{id}：已记为已回复。"),
     "digest_written": (
         "Wrote the digest of {comments} comments to {file}.",
@@ -98,6 +143,15 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "channel_paused": ("{name} is paused: no polling, no sending.", "{name} 已暂停：不轮询，也不发送。"),
     "channel_resumed": ("{name} goes on.", "{name} 已恢复。"),
+    "in_shadow": ("in shadow", "影子模式"),
+    "shadow_on": (
+        "{name} is in shadow: nothing is sent. {number} replies that were ready wait for a person now.",
+        "{name} 已进入影子模式：不会发送任何内容。{number} 条待发送的回复已转为人工审核。",
+    ),
+    "shadow_off": (
+        "{name} may send again. What was held back waits for a person and is not sent by itself.",
+        "{name} 可以重新发送。之前拦下的回复等待人工审核，不会自动发出。",
+    ),
     "backfill_marked": (
         "{name} will be read from there by the running service.",
         "{name} 将由运行中的服务从该时间读起。",
@@ -129,6 +183,11 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "level_warning": ("warning", "注意"),
     "level_error": ("error", "错误"),
     "export_done": ("Wrote {number} lines to {file}.", "已写入 {number} 行：{file}。"),
+    "export_step": ("comments read", "已读取评论"),
+    "export_trl_done": (
+        "Wrote {sft} replies to imitate, {preferences} preferences and {signals} signals to {folder} ({hash}).",
+        "已写入 {folder}：{sft} 条示范回复、{preferences} 个偏好对、{signals} 个平台信号（{hash}）。",
+    ),
     "eval_index": ("indexing", "建立索引"),
     "eval_ask": ("asking", "提问"),
     "eval_dataset": ("Dataset", "数据集"),
@@ -325,3 +384,8 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "trial_chars": ("mean length", "平均长度"),
     "trial_seconds": ("mean seconds", "平均秒数"),
 }
+
+
+def message(key: str, language: Language, **values: object) -> str:
+    """A message in the user's language."""
+    return MESSAGES[key][language == "zh"].format(**values)

@@ -1,13 +1,12 @@
 """Passages on a terminal: where each stands, how well it fits, and which words made it fit."""
 
-import re
 from collections.abc import Iterable
 
 import typer
 from rich.text import Text
 
 from bot.cli.shell import Shell
-from bot.persona import is_cjk
+from bot.marking import as_word
 from bot.plain import excerpt, plain
 from knowledge.base import Passage, ScoredPassage
 
@@ -43,17 +42,8 @@ def highlighted(text: str, words: Iterable[str]) -> Text:
     shown = Text(text)
     for word in words:
         if word:
-            shown.highlight_regex(_as_word(word), _MATCHED)
+            shown.highlight_regex(as_word(word), _MATCHED)
     return shown
-
-
-def _as_word(word: str) -> re.Pattern[str]:
-    """The word alone, not inside another one; Chinese and signs have no such border."""
-    before, after = (
-        border if end.isalnum() and not is_cjk(end) else ""
-        for border, end in ((r"(?<!\w)", word[0]), (r"(?!\w)", word[-1]))
-    )
-    return re.compile(before + re.escape(word) + after, re.IGNORECASE)
 
 
 def _indented(text: str) -> str:

@@ -36,6 +36,10 @@ class Bars:
         """Comments that both voices have answered."""
         self._show("trial", done, total, self._shell.say("trial_progress"))
 
+    def exporting(self, done: int, total: int) -> None:
+        """A `bot.trl.OnStep`."""
+        self._show("export", done, total, self._shell.say("export_step"))
+
     def _show(self, phase: str, done: int, total: int, text: str) -> None:
         if phase not in self._tasks:
             self._tasks[phase] = self._progress.add_task("")

@@ -1,31 +1,32 @@
 """`review`: the comments that wait for a person, and what the person decides."""
 
 import os
-import shlex
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, cast, get_args
 
 import typer
 
 from bot.bootstrap import open_ledger, utc_now
 from bot.checks.findings import message_in
+from bot.cli.desk_editor import read_text, write_in_editor
 from bot.cli.errors import Misuse
 from bot.cli.evidence import print_pictures, print_steps
-from bot.cli.shell import Shell, login, print_json, shell_of
+from bot.cli.shell import Shell, login, parse_since, print_json, shell_of
 from bot.cli.translation import translate_all, translation_language
 from bot.details import explain_detail
+from bot.intents import Intent
 from bot.models import Comment, Draft, State
 from bot.plain import excerpt, plain
-from bot.reasons import explain
+from bot.reasons import Reason, explain
+from bot.review import Act, Wish, decide_here
 from bot.settings import Language
-from bot.store import cases, queue, verdicts
+from bot.store import cases, channels, queue
 from bot.store.cases import Case, Item, NoSuchComment
 from bot.store.deciding import Sign, VerdictRefused
 from bot.store.ledger import Ledger
-from bot.store.queue import Filters
+from bot.store.queue import Filters, Sort
 from bot.web.words import state_word
 
 app = typer.Typer(
@@ -45,14 +46,47 @@ Id = Annotated[
     ),
 ]
 By = Annotated[str | None, typer.Option(help="Who decides; default: the login name.")]
+INTENTS: Final = get_args(Intent)
+_DONE: Final[dict[Act, str]] = {
+    "approve": "review_approved",
+    "edit": "review_edited",
+    "reject": "review_rejected",
+    "skip": "review_skipped",
+    "undo": "review_undone",
+    "redraft": "review_redraft",
+    "retry": "review_retried",
+    "confirm_sent": "review_sent",
+}
 _COMMENT_KEYS = (
     "id", "platform_id", "author_name", "text", "url", "language", "is_own",
-    "created_at", "updated_at", "state", "reason", "detail", "attempts", "translations",
+    "created_at", "updated_at", "state", "reason", "detail", "version", "attempts", "similar",
+    "translations",
 )  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Translate = Annotated[
     str | None, typer.Option(metavar="en|zh", help="With a translation by the model; it is kept.")
 ]
+
+
+@app.callback(invoke_without_command=True)
+def desk(
+    context: typer.Context,
+    by: Annotated[
+        str | None, typer.Option(help="Who decides in the terminal desk; default: the login name.")
+    ] = None,
+) -> None:
+    """Decide about the comments that wait for a person; without a command, in the terminal, with keys."""
+    if context.invoked_subcommand is not None:
+        if by is not None:
+            raise Misuse(
+                f"give --by after the command: rejoinder review {context.invoked_subcommand} … --by {by}"
+            )
+        return
+    if os.name != "posix":
+        raise Misuse("the review desk does not run in this system's terminal; use the page, or 'review list'")
+    from bot.cli.desk import open_desk  # noqa: PLC0415  (terminals of other systems don't have what it needs)
+
+    open_desk(shell_of(context), by if by is not None else login())
 
 
 @app.command("list")
@@ -61,22 +95,46 @@ def list_comments(
     *,
     state: Annotated[list[str] | None, typer.Option(help="Which states; default: review.")] = None,
     channel: Annotated[str | None, typer.Option(help="One channel only.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Comments in this language only, such as en, zh.")
+    ] = None,
+    intent: Annotated[str | None, typer.Option(help="question, praise, complaint, request or other.")] = None,
+    reason: Annotated[str | None, typer.Option(help="One reason only, as --json shows it.")] = None,
+    search: Annotated[
+        str, typer.Option(help="Words that comment, author, post or draft must hold; #12 is comment 12.")
+    ] = "",
+    older_than: Annotated[
+        str | None, typer.Option(help="In its state since before then: a date, or 24h, 7d.")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="oldest|newest|value", help="value: what most ask.")
+    ] = "oldest",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     translate: Translate = None,
     as_json: AsJson = False,
 ) -> None:
     """What waits for a person, oldest first."""
     shell = shell_of(context)
-    states = _states(state)
-    language = translation_language(shell, translate)
+    filters = Filters(
+        states=tuple(_states(state)),
+        channel=channel,
+        language=language,
+        intent=_known("--intent", intent, INTENTS),
+        reason=_known("--reason", reason, [known.value for known in Reason]),
+        search=search,
+        until=parse_since(older_than, utc_now(), "--older-than") if older_than is not None else None,
+    )
+    order = cast("Sort", _known("--sort", sort, get_args(Sort)))
+    shown_in = translation_language(shell, translate)
     with open_ledger(shell.settings) as ledger:
-        filters = Filters(states=tuple(states), channel=channel)
-        items = ledger.read(queue.queue, filters, limit=limit).items
-        ok = translate_all(shell, ledger, [item.comment for item in items], language)
+        if channel is not None:
+            ledger.read(channels.named, channel)
+        items = ledger.read(queue.queue, filters, sort=order, limit=limit).items
+        ok = translate_all(shell, ledger, [item.comment for item in items], shown_in)
     if as_json:
         print_json([item_json(item) for item in items])
     elif items:
-        rows = [_row(item, shell, language) for item in items]
+        rows = [_row(item, shell, shown_in) for item in items]
         shell.table(("id", "channel", "state", "comment", "reason", "draft"), rows)
     else:
         shell.tell("review_none")
@@ -103,13 +161,17 @@ def show(
 
 
 @app.command()
-def approve(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
-    """Send the drafts as they stand."""
-
-    def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(verdicts.approve, comment_id, sign=Sign(who), now=utc_now())
-
-    _decide(context, comment_ids, by, act, "review_approved")
+def approve(
+    context: typer.Context,
+    comment_ids: Ids,
+    *,
+    candidate: Annotated[int, typer.Option(min=1, help="Which of the drafts.")] = 1,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the drafts as they stand. 'undo' takes it back for review.undo_s seconds."""
+    wishes = [Wish("approve", number, candidate=candidate - 1) for number in comment_ids]
+    _decide(context, wishes, by, as_json=as_json)
 
 
 @app.command()
@@ -120,17 +182,13 @@ def edit(
     text: Annotated[str | None, typer.Option(help="The reply to send.")] = None,
     file: Annotated[Path | None, typer.Option(help="File that holds the reply.")] = None,
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send another text; also answers what was skipped or has failed. Without a text, opens $EDITOR on the draft."""
     if text is not None and file is not None:
         raise Misuse("give --text or --file, not both")
-    given = _read_text(file) if file is not None else text
-
-    def act(ledger: Ledger, number: int, who: str) -> None:
-        reply = given if given is not None else _edited(ledger, number)
-        ledger.write(verdicts.edit, number, text=reply, sign=Sign(who), now=utc_now())
-
-    _decide(context, [comment_id], by, act, "review_edited")
+    given = read_text(file) if file is not None else text
+    _decide(context, [Wish("edit", comment_id, text=given or "")], by, as_json=as_json, ask=given is None)
 
 
 @app.command()
@@ -140,87 +198,93 @@ def reject(
     *,
     reason: Annotated[str, typer.Option(help="What is wrong with the draft.")],
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """The draft is wrong: don't send it."""
-
-    def act(ledger: Ledger, number: int, who: str) -> None:
-        ledger.write(verdicts.reject, number, reason=reason, sign=Sign(who), now=utc_now())
-
-    _decide(context, [comment_id], by, act, "review_rejected")
+    _decide(context, [Wish("reject", comment_id, text=reason)], by, as_json=as_json)
 
 
 @app.command()
-def skip(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
+def skip(context: typer.Context, comment_ids: Ids, by: By = None, as_json: AsJson = False) -> None:
     """Leave comments unanswered."""
-
-    def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(verdicts.skip, comment_id, sign=Sign(who), now=utc_now())
-
-    _decide(context, comment_ids, by, act, "review_skipped")
+    _decide(context, [Wish("skip", number) for number in comment_ids], by, as_json=as_json)
 
 
 @app.command()
-def retry(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
+def undo(context: typer.Context, comment_ids: Ids, by: By = None, as_json: AsJson = False) -> None:
+    """Take back the last verdict, as long as its reply has not begun to go out."""
+    _decide(context, [Wish("undo", number) for number in comment_ids], by, as_json=as_json)
+
+
+@app.command()
+def redraft(
+    context: typer.Context,
+    comment_id: Id,
+    *,
+    hint: Annotated[str, typer.Option(help="What the next draft is to do better.")] = "",
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have another draft written; it comes back for review, and is not sent by itself."""
+    _decide(context, [Wish("redraft", comment_id, text=hint)], by, as_json=as_json)
+
+
+@app.command()
+def retry(context: typer.Context, comment_ids: Ids, by: By = None, as_json: AsJson = False) -> None:
     """Try again what has failed."""
-
-    def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(verdicts.retry, comment_id, sign=Sign(who), now=utc_now())
-
-    _decide(context, comment_ids, by, act, "review_retried")
+    _decide(context, [Wish("retry", number) for number in comment_ids], by, as_json=as_json)
 
 
 @app.command()
-def sent(context: typer.Context, comment_ids: Ids, by: By = None) -> None:
+def sent(context: typer.Context, comment_ids: Ids, by: By = None, as_json: AsJson = False) -> None:
     """The reply stands on the platform: you saw it there, or posted it yourself."""
-
-    def act(ledger: Ledger, comment_id: int, who: str) -> None:
-        ledger.write(verdicts.confirm_sent, comment_id, sign=Sign(who), now=utc_now())
-
-    _decide(context, comment_ids, by, act, "review_sent")
+    _decide(context, [Wish("confirm_sent", number) for number in comment_ids], by, as_json=as_json)
 
 
 def _decide(
-    context: typer.Context,
-    comment_ids: Iterable[int],
-    by: str | None,
-    act: Callable[[Ledger, int, str], None],
-    message: str,
+    context: typer.Context, wishes: Iterable[Wish], by: str | None, *, as_json: bool, ask: bool = False
 ) -> None:
-    """Each comment by itself: one that refuses the verdict doesn't hold up the others."""
-    shell, who, refused = shell_of(context), by if by is not None else login(), False
+    """Each comment by itself: one that refuses the verdict doesn't hold up the others. `ask` opens the editor."""
+    shell, who, told = shell_of(context), by if by is not None else login(), []
     with open_ledger(shell.settings) as ledger:
-        for comment_id in dict.fromkeys(comment_ids):
+        for wish in dict.fromkeys(wishes):
+            entry: dict[str, Any] = {"id": wish.comment_id, "act": wish.act, "done": True}
             try:
-                act(ledger, comment_id, who)
-            except (NoSuchComment, VerdictRefused) as error:
-                typer.echo(f"error: {plain(str(error))}", err=True)
-                refused = True
-            else:
-                shell.tell(message, id=comment_id)
-    if refused:
+                _carry_out(ledger, wish, who, shell.settings.review.undo_s, ask=ask)
+            except NoSuchComment as error:
+                entry |= {"done": False, "why": "gone", "error": str(error)}
+            except VerdictRefused as error:
+                entry |= {"done": False, "why": error.why, "error": str(error)}
+            told.append(entry | _present(ledger, wish.comment_id))
+            if not entry["done"]:
+                typer.echo(f"error: {plain(entry['error'])}", err=True)
+            elif not as_json:
+                shell.tell(_DONE[wish.act], id=wish.comment_id)
+    if as_json:
+        print_json(told)
+    if not all(entry["done"] for entry in told):
         raise typer.Exit(1)
 
 
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{file} cannot be read: {error}") from error
+def _carry_out(ledger: Ledger, wish: Wish, who: str, undo_s: float, *, ask: bool) -> None:
+    sign = Sign(who)
+    if ask:
+        item = ledger.read(cases.case, wish.comment_id).item
+        text = write_in_editor(wish.comment_id, item.draft.text if item.draft is not None else "")
+        wish, sign = replace(wish, text=text), replace(sign, version=item.comment.version)
+    decide_here(ledger, wish, sign, now=utc_now(), undo_s=undo_s)
 
 
-def _edited(ledger: Ledger, comment_id: int) -> str:
-    item = ledger.read(cases.case, comment_id).item
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    with tempfile.TemporaryDirectory(prefix="rejoinder-edit-") as folder:
-        file = Path(folder) / f"reply-{comment_id}.txt"
-        file.write_text(item.draft.text if item.draft is not None else "", encoding="utf-8")
-        try:
-            code = subprocess.run([*editor, str(file)], check=False).returncode  # noqa: S603  (the user's own editor)
-        except OSError as error:
-            raise Misuse(f"the editor {editor[0]!r} cannot be started; set EDITOR, or give --text") from error
-        if code != 0:
-            raise VerdictRefused(f"comment {comment_id}: the editor ended with {code}; nothing was changed")
-        return _read_text(file)
+def _present(ledger: Ledger, comment_id: int) -> dict[str, Any]:
+    """Where the comment is now; nothing where there is none."""
+    found = ledger.read(cases.items, [comment_id])
+    return {"state": found[0].comment.state, "version": found[0].comment.version} if found else {}
+
+
+def _known(option: str, given: str | None, known: Sequence[str]) -> str | None:
+    if given is not None and given not in known:
+        raise Misuse(f"{option} {given!r} is not known; use {', '.join(known)}")
+    return given
 
 
 def _states(given: list[str] | None) -> list[State]:

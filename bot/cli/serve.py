@@ -10,18 +10,21 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from bot.bootstrap import ALL_ROLES, WORK, Role, assemble
+from bot.bootstrap import ALL_ROLES, WORK, Role, Running, assemble, utc_now
 from bot.cli.errors import Misuse
-from bot.cli.shell import Shell, print_json, shell_of
+from bot.cli.people import site_address
+from bot.cli.shell import Shell, caller, print_json, shell_of
 from bot.demo import SITE_PORT, Stage, demo_settings, settled, stage
 from bot.models import State
 from bot.plain import excerpt
 from bot.reasons import explain
 from bot.settings import Settings
-from bot.store import cases, channels
+from bot.store import cases, channels, managing
 from bot.store.cases import Item
 from bot.store.stats import Counts
+from bot.web.people import link_address
 from bot.web.server import require_free
+from bot.web.starting import START
 from bot.web.words import state_word
 
 app = typer.Typer()
@@ -50,10 +53,19 @@ async def _run(shell: Shell, settings: Settings, roles: frozenset[Role]) -> None
     async with assemble(settings, roles=roles) as running:
         if running.page is not None:
             shell.tell("status_page", url=running.page)
+            await tell_first_link(shell, running, running.page)
         if not await running.ledger.aread(channels.every):
             shell.warn("no_channels")
         await running.service.run(stop)
     shell.warn("stopped")
+
+
+async def tell_first_link(shell: Shell, running: Running, page: str) -> None:
+    """While nobody could log in as owner, the way in; the links of earlier starts end."""
+    secret = await running.ledger.awrite(managing.first_link, caller(), now=utc_now())
+    if secret is not None:
+        url = link_address(site_address(running.settings, page), START, secret)
+        shell.tell("first_link", url=url)
 
 
 @app.command()
@@ -93,7 +105,9 @@ async def _demo(shell: Shell, settings: Settings, site_port: int) -> None:
     stop = stop_on_signals()
     async with stage(settings, site_port=site_port, roles=ALL_ROLES) as ready:
         shell.tell("sandbox_site", url=ready.site.url + "/")
-        shell.tell("status_page", url=ready.running.page)
+        if ready.running.page is not None:
+            shell.tell("status_page", url=ready.running.page)
+            await tell_first_link(shell, ready.running, ready.running.page)
         shell.tell("demo_hint")
         await ready.running.service.run(stop)
     shell.warn("stopped")

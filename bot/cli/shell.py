@@ -16,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import logs
+from bot.access.visitor import Visitor
 from bot.cli.errors import Misuse
-from bot.cli.messages import MESSAGES
+from bot.cli.messages import message
+from bot.models import Role
 from bot.plain import plain
 from bot.settings import Language, Settings, load
 
@@ -55,7 +57,7 @@ class Shell:
 
     def say(self, key: str, **values: object) -> str:
         """A message in the user's language."""
-        return MESSAGES[key][self.language == "zh"].format(**values)
+        return message(key, self.language, **values)
 
     def tell(self, key: str, **values: object) -> None:
         """Print a message on stdout."""
@@ -104,8 +106,15 @@ def login() -> str:
         return f"uid {os.getuid()}"
 
 
-def parse_since(text: str, now: datetime) -> datetime:
-    """A date or time (local where it names no zone), or how long ago: `90m`, `24h`, `7d`, `2w`. Raises Misuse."""
+def caller() -> Visitor:
+    """Whoever calls from the terminal owns the machine, and may do everything."""
+    return Visitor(name=login(), role=Role.OWNER, via="terminal")
+
+
+def parse_since(text: str, now: datetime, option: str = "--since") -> datetime:
+    """A date or time (local where it names no zone), or how long ago: `90m`, `24h`, `7d`, `2w`. Raises Misuse, which
+    names `option`.
+    """
     number, unit = text[:-1], text[-1:]
     if unit in _UNITS and number.isascii() and number.isdigit() and len(number) < 6:
         return now - timedelta(**{_UNITS[unit]: int(number)})
@@ -113,8 +122,8 @@ def parse_since(text: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Misuse(
-            f"--since {text!r} is no time; write 2026-03-01, 2026-03-01T18:00, or how long ago: 24h, 7d, 2w"
+            f"{option} {text!r} is no time; write 2026-03-01, 2026-03-01T18:00, or how long ago: 24h, 7d, 2w"
         ) from error
     if moment > now:
-        raise Misuse(f"--since {text!r} lies in the future; give a time that has passed")
+        raise Misuse(f"{option} {text!r} lies in the future; give a time that has passed")
     return moment

@@ -18,14 +18,10 @@ from bot.reasons import explain
 from bot.settings import Settings
 from bot.store import channels, drafting, voices
 from bot.store.drafting import Work
-from bot.store.ledger import Ledger
 from bot.voices.keeper import voice_ref
 from bot.voices.registering import load_everywhere
-from bot.voices.trial import Compared, Side, compare, summary
+from bot.voices.trial import BASE, Compared, Side, compare, summary, voice_to_try
 from knowledge.ingest import Library
-
-BASE = "base"
-"""Names the base model where a voice is asked for."""
 
 AT_ONCE = 4
 
@@ -37,7 +33,7 @@ def run_trial(shell: Shell, names: Sequence[str], *, number: int, channel: str |
     if shell.settings.generator.kind != "vllm":
         raise Misuse(NO_SERVER)
     with open_ledger(shell.settings) as ledger, open_library(shell.settings) as library:
-        asked = [named_voice(ledger, name, shell.settings) for name in names]
+        asked = [ledger.read(voice_to_try, name, shell.settings.data_dir) for name in names]
         channel_id = ledger.read(channels.named, channel).id if channel is not None else None
         works = ledger.read(drafting.latest_works, limit=number, channel_id=channel_id)
         if not works:
@@ -59,16 +55,6 @@ def run_trial(shell: Shell, names: Sequence[str], *, number: int, channel: str |
         raise typer.Exit(1)
 
 
-def named_voice(ledger: Ledger, name: str, settings: Settings) -> VoiceRef | None:
-    """None for the base model. Raises ChangeRefused for one that is not there."""
-    if name == BASE:
-        return None
-    voice = ledger.read(voices.named, name)
-    if not voice.path:
-        raise Failure(f"the files of {name} were removed; it can answer no more")
-    return voice_ref(voice, settings.data_dir)
-
-
 def chosen_voice(settings: Settings, name: str | None) -> VoiceRef | None:
     """The voice called `name`, or by default the one that is live for all channels; None for the base model.
 
@@ -80,7 +66,7 @@ def chosen_voice(settings: Settings, name: str | None) -> VoiceRef | None:
         return None
     with open_ledger(settings) as ledger:
         if name is not None:
-            return named_voice(ledger, name, settings)
+            return ledger.read(voice_to_try, name, settings.data_dir)
         answering = ledger.read(voices.answering)
     live = next((one for one in answering if one.channel_id is None and one.status == VoiceStatus.LIVE), None)
     return voice_ref(live, settings.data_dir) if live is not None else None

@@ -1,28 +1,14 @@
 """A voice as the command line shows it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from bot.cli.shell import Shell
-from bot.models import Voice, VoiceEvent, VoiceStatus
+from bot.models import Voice, VoiceStatus
 from bot.plain import plain
-from bot.store.tallies import Trial
+from bot.store.voice_case import VoiceCase
 from bot.voices.canary import Tally
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceCase:
-    """One voice with everything that is known about it."""
-
-    voice: Voice
-    channel: str | None
-    """None: it answers every channel that has no voice of its own."""
-    told: Tally
-    trial: Trial | None
-    events: Sequence[VoiceEvent]
 
 
 def voice_json(voice: Voice, channel: str | None, told: Tally) -> dict[str, Any]:

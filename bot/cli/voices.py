@@ -15,14 +15,14 @@ from bot.building.model import fleet_of, make_generator
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, login, print_json, shell_of
 from bot.cli.trial import NO_SERVER, run_trial
-from bot.cli.voice_lines import VoiceCase, case_json, print_case, voice_json, voice_row
+from bot.cli.voice_lines import case_json, print_case, voice_json, voice_row
 from bot.generator import Generator
-from bot.models import Channel, Voice
+from bot.models import Voice
 from bot.settings import Settings
-from bot.store import channels, tallies, voices
+from bot.store import channels, voice_case, voices
 from bot.store.ledger import Ledger
 from bot.store.voices import NewVoice
-from bot.voices.canary import Tally
+from bot.voices.canary import share_of
 from bot.voices.keeper import VoiceServers, voice_ref
 from bot.voices.registering import load_everywhere, put_away, register
 
@@ -62,10 +62,8 @@ def list_voices(context: typer.Context, as_json: AsJson = False) -> None:
     """Every voice, and what people decided about its drafts."""
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        found = ledger.read(voices.every)
-        told = ledger.read(tallies.by_voice)
-        names = _channel_names(ledger.read(channels.every))
-    lines = [(voice, names.get(voice.channel_id), told.get(voice.name, Tally())) for voice in found]
+        found = ledger.read(voice_case.lines)
+    lines = [(line.voice, line.channel, line.told) for line in found]
     if as_json:
         print_json([voice_json(*line) for line in lines])
     elif lines:
@@ -80,15 +78,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """One voice with its history; of a canary, how it does beside the live voice."""
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        voice = ledger.read(voices.named, name)
-        trials = [trial for trial in ledger.read(tallies.trials) if trial.canary.id == voice.id]
-        case = VoiceCase(
-            voice,
-            _channel_names(ledger.read(channels.every)).get(voice.channel_id),
-            ledger.read(tallies.by_voice).get(name, Tally()),
-            trials[0] if trials else None,
-            ledger.read(voices.history, voice.id or 0),
-        )
+        case = ledger.read(voice_case.case_of, name)
     if as_json:
         print_json(case_json(case))
     else:
@@ -224,14 +214,10 @@ async def _load(settings: Settings, voice: Voice) -> list[str]:
 
 def parse_share(text: str) -> float:
     """`10%` or `0.1`. Raises Misuse."""
-    number = text.strip()
     try:
-        share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise Misuse(f"--share {text!r} is no part of the comments; write it as 10% or 0.1")
-    return share
+        return share_of(text)
+    except ValueError as error:
+        raise Misuse(f"--share {text!r} is no part of the comments; write it as 10% or 0.1") from error
 
 
 def _tell(shell: Shell, key: str, voice: Voice, *, as_json: bool) -> None:
@@ -248,10 +234,6 @@ def _warn_away(shell: Shell, reasons: Sequence[str]) -> None:
 
 def _channel_id(ledger: Ledger, name: str | None) -> int | None:
     return ledger.read(channels.named, name).id if name is not None else None
-
-
-def _channel_names(found: Sequence[Channel]) -> dict[int | None, str]:
-    return {channel.id: channel.name for channel in found}
 
 
 def _who(by: str | None) -> str:

@@ -10,9 +10,10 @@ from bot.doctor.installation import database_findings, settings_findings
 from bot.doctor.knowledge import documents_findings, retrieval_findings
 from bot.doctor.model import model_findings, voice_findings
 from bot.doctor.report import Finding, Level
+from bot.doctor.webhooks import webhook_findings
 from bot.models import Channel
 from bot.settings import Settings, SettingsError
-from bot.store import channels, voices
+from bot.store import channels, notices, voices
 from bot.store.ledger import LedgerError
 
 __all__ = ["Finding", "Level", "examine"]
@@ -46,6 +47,7 @@ def _ledger_findings(settings: Settings) -> tuple[list[Finding], list[Channel] |
             findings += database_findings(settings, ledger)
             known = ledger.read(channels.every)
             findings += voice_findings(settings, ledger.read(voices.answering))
+            findings += webhook_findings(settings, ledger.read(notices.every))
     except (LedgerError, SettingsError, OSError) as error:
         findings.append(Finding("error", "database", str(error)))
     return findings, known

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from bot.doctor.report import Finding
-from bot.settings import FILE, Settings
-from bot.store import stats
+from bot.settings import FILE, Settings, WebSettings
+from bot.store import access, stats
 from bot.store.ledger import Ledger
 from bot.web.gate import is_loopback
 
@@ -27,12 +27,27 @@ def settings_findings(settings: Settings, file: Path | None) -> Iterator[Finding
             "the defaults; 'rejoinder init' writes a file to change them in",
             "使用默认值；运行 rejoinder init 可生成配置文件",
         )
-    if not is_loopback(settings.web.host):
+    yield from web_findings(settings.web)
+
+
+def web_findings(web: WebSettings) -> Iterator[Finding]:
+    """How people's passwords travel, and whether attackers can be told from colleagues."""
+    if not is_loopback(web.host) and not web.public_url.startswith("https:") and not web.trusted_proxies:
         yield Finding(
             "warning",
             "settings",
-            f"web.host = {settings.web.host}: the status page has no password; keep it behind a firewall or a proxy",
-            f"web.host = {settings.web.host}：状态页没有密码，请放在防火墙或代理之后",
+            f"web.host = {web.host}: passwords travel readable; put a proxy with TLS in front and set web.public_url "
+            "to its https address",
+            f"web.host = {web.host}：密码会以明文传输；请在前面放置 TLS 代理，并将 web.public_url 设为其 https 地址",
+        )
+    if web.public_url and not web.trusted_proxies:
+        yield Finding(
+            "warning",
+            "settings",
+            "web.public_url is set, but no web.trusted_proxies: everybody counts as one address, so one stranger's "
+            "failed log-ins make all wait; list the proxy's address",
+            "设置了 web.public_url 但没有 web.trusted_proxies：所有人被视为同一地址，陌生人登录失败会让所有人等待；"
+            "请填写代理的地址",
         )
 
 
@@ -46,6 +61,13 @@ def database_findings(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         f"{ledger.address}: up to date and writable, {counts.comments} comments",
         f"{ledger.address}：结构最新，可写入，共 {counts.comments} 条评论",
     )
+    if not ledger.read(access.has_owner):
+        yield Finding(
+            "warning",
+            "people",
+            "there is no owner yet, so nobody can manage; open the link that 'rejoinder people link' prints",
+            "还没有管理员；请打开 rejoinder people link 给出的链接",
+        )
     free_mb = shutil.disk_usage(settings.data_dir).free // 1_000_000
     if free_mb < LEAST_FREE_MB:
         yield Finding(

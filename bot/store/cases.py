@@ -77,6 +77,12 @@ def following(
     return with_replies(session, rows.limit(limit))
 
 
+def items(session: Session, comment_ids: Sequence[int]) -> list[Item]:
+    """These comments, by number; those that are not there are left out."""
+    rows = select_items().where(col(Comment.id).in_(comment_ids)).order_by(col(Comment.id))
+    return with_replies(session, rows)
+
+
 def drafts_of(session: Session, comment_ids: Sequence[int]) -> list[Draft]:
     """Every draft of these comments, oldest first."""
     return list(

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from bot.models import Channel, Comment, State
 from bot.reasons import Reason
+from bot.store import sending, shadow
 from bot.store.states import Move, move
 
 
@@ -70,11 +71,34 @@ def with_id(session: Session, channel_id: int) -> Channel | None:
     return session.get(Channel, channel_id)
 
 
-def set_rules(session: Session, name: str, rules: Mapping[str, Any]) -> None:
-    """Raises NoSuchChannel."""
+def set_rules(session: Session, name: str, rules: Mapping[str, Any], *, now: datetime) -> None:
+    """What waits for the next opening follows new opening hours at once. Raises NoSuchChannel."""
     channel = named(session, name)
+    moved = any(channel.rules.get(key) != rules.get(key) for key in ("hours", "time_zone"))
     channel.rules = dict(rules)
     session.add(channel)
+    if moved:
+        sending.open_again(session, channel.id or 0, now=now)
+
+
+def changed_rules(known: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """For the audit: each rule that differs, as [before, after]. Pure."""
+    names = sorted(known.keys() | rules.keys())
+    return {name: [known.get(name), rules.get(name)] for name in names if known.get(name) != rules.get(name)}
+
+
+def set_shadow(session: Session, name: str, *, on: bool, now: datetime) -> int:
+    """Let nothing be sent on the channel any more, or allow it again; returns how many ready replies went to review.
+
+    Allowing it again sends nothing that was held back: that waits for a person. Raises NoSuchChannel.
+    """
+    channel = session.exec(
+        select(Channel).where(Channel.id == named(session, name).id).with_for_update()
+    ).one()
+    channel.shadow = on
+    session.add(channel)
+    session.flush()
+    return shadow.hold_back(session, channel_id=channel.id, now=now) if on else 0
 
 
 def set_options(session: Session, name: str, options: Mapping[str, Any], *, now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 from bot.access.visitor import Via
 from bot.models import Channel, Comment, Draft, Hold, Reply, State, Verdict
 from bot.reasons import Reason
+from bot.store import shadow
 from bot.store.cases import NoSuchComment
 from bot.store.drafting import Order, order_replies
 from bot.store.states import MOVES, Move, move
@@ -110,7 +111,7 @@ def order(
     now: datetime,
     undo_s: float,
 ) -> Verdict:
-    """Write the verdict down and order its reply. Raises VerdictRefused."""
+    """Write the verdict down and order its reply; in shadow nothing is ordered. Raises VerdictRefused."""
     channel = session.get_one(Channel, comment.channel_id)
     longest = MOST_CHARS if channel.max_reply_chars is None else channel.max_reply_chars
     if len(text) > longest:
@@ -120,9 +121,12 @@ def order(
             comment.version,
         )
     verdict = record(session, comment, sign=sign, now=now, kind=kind, text=text, chosen=chosen)
-    order_replies(session, [Order(comment, comment.draft_id, text)], approved_by=sign.by, now=now)
-    reason = Reason.APPROVED if kind == "approve" else Reason.EDITED
-    go(session, comment, State.READY, reason, "", sign=sign, now=now, due_at=now + timedelta(seconds=undo_s))
+    target, reason = shadow.approved(channel, Reason.APPROVED if kind == "approve" else Reason.EDITED)
+    if target is State.READY:
+        order_replies(session, [Order(comment, comment.draft_id, text)], approved_by=sign.by, now=now)
+    if target != comment.state:
+        due_at = now + timedelta(seconds=undo_s)
+        go(session, comment, target, reason, "", sign=sign, now=now, due_at=due_at)
     return verdict
 
 

@@ -1,7 +1,7 @@
 """What the responder needs: take new comments, see their thread, save the draft with its decision."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypeVar
@@ -10,12 +10,12 @@ from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from bot.models import Channel, Comment, Draft, Post, Reply, State
+from bot.reasons import Reason
+from bot.store import shadow
+from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
 Row = TypeVar("Row", Post, Channel)
-
-POLICY = "policy"
-"""Stands where a person's name would: the decision was the policy's."""
 
 TURNS = 12  # comments of the same thread that a generator may see
 
@@ -86,9 +86,22 @@ def take(session: Session, comments: Iterable[Comment], *, owner: str, until: da
         session.connection().execute(leased)
 
 
-def save_outcomes(session: Session, outcomes: Iterable[Outcome], *, owner: str, now: datetime) -> set[int]:
-    """Save what was decided; returns the ids that were still `owner`'s. The others are left as they are."""
+def save_outcomes(
+    session: Session,
+    outcomes: Iterable[Outcome],
+    *,
+    owner: str,
+    now: datetime,
+    everywhere_shadow: bool = False,
+) -> set[int]:
+    """Save what was decided; returns the ids that were still `owner`'s. The others are left as they are.
+
+    In shadow, on the channel or everywhere, what would be sent goes to a person; the draft keeps its own decision.
+    """
     wanted = list(outcomes)
+    sends = {outcome.comment_id for outcome in wanted if outcome.target is State.READY}
+    held = sends if everywhere_shadow else shadow.among(session, sends)
+    wanted = [_held(outcome) if outcome.comment_id in held else outcome for outcome in wanted]
     done = move(session, [_as_move(outcome) for outcome in wanted], now=now, actor="responder", owner=owner)
     _save_drafts(session, [outcome for outcome in wanted if outcome.comment_id in done], now)
     return done
@@ -146,6 +159,10 @@ def _reply_row(order: Order, approved_by: str, now: datetime) -> dict[str, objec
         "ordered_at": now,
         "earlier_texts": [],
     }
+
+
+def _held(outcome: Outcome) -> Outcome:
+    return replace(outcome, target=State.REVIEW, reason=Reason.SHADOW, due_at=None)
 
 
 def _as_move(outcome: Outcome) -> Move:

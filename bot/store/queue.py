@@ -1,5 +1,6 @@
 """The review queue: which comments, in which order, page by page."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -182,4 +183,16 @@ def _holds_word(word: str) -> ColumnElement[bool]:
     if word.startswith("#") and word[1:].isascii() and word[1:].isdigit() and len(word) < 19:
         return col(Comment.id) == int(word[1:])
     columns = (Comment.text, Comment.author_name, Post.title, Draft.text)
-    return or_(*(func.lower(col(column)).contains(word.lower(), autoescape=True) for column in columns))
+    return or_(
+        *(
+            func.lower(col(column)).contains(spelling, autoescape=True)
+            for column in columns
+            for spelling in _spellings(word)
+        )
+    )
+
+
+def _spellings(word: str) -> list[str]:
+    """How `word` may stand in a text that the database has put into small letters: SQLite knows those of ASCII only."""
+    cases = (word.lower(), word, word.capitalize(), word.upper())
+    return list(dict.fromkeys(re.sub("[A-Z]+", lambda letters: letters[0].lower(), case) for case in cases))

@@ -8,17 +8,19 @@ before the platform was asked for it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import ColumnElement, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from adapters.base import CommentRef, ReplyRef
 from bot.models import Channel, Comment, Post, Reply, State
 from bot.reasons import Reason
-from bot.store.drafting import POLICY, take
+from bot.store import shadow
+from bot.store.drafting import take
 from bot.store.polling import reference
+from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
 
@@ -88,13 +90,22 @@ def claim_ready(
     limit: int,
     gap: timedelta,
     max_per_hour: int | None,
+    opens_at: datetime | None = None,
 ) -> list[Job]:
-    """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`."""
+    """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`.
+
+    Before `opens_at`, only those that a person approved; the others wait until then.
+    """
     row = _open_channel(session, channel_id, now)
     if row is None:
         return []
+    if row.shadow:
+        shadow.hold_back(session, channel_id=channel_id, now=now)
+        return []
+    if opens_at is not None and opens_at > now:
+        _wait_for_opening(session, channel_id, now=now, opens_at=opens_at)
     if max_per_hour is not None:
-        used = _sent_since(session, channel_id, now - timedelta(hours=1))
+        used = sent_since(session, channel_id, now - timedelta(hours=1))
         limit = min(limit, max_per_hour - used - _about_to_send(session, channel_id, now))
     if gap:
         limit = min(limit, 1)
@@ -110,8 +121,10 @@ def claim_ready(
 def write_intents(
     session: Session, jobs: Iterable[Job], *, owner: str, now: datetime, lease: timedelta
 ) -> list[Job]:
-    """ready → sending. Only the jobs returned may be sent, and only before the lease ends."""
-    wanted = {job.comment_id: job for job in jobs}
+    """ready → sending. Only the jobs returned may be sent, and only before the lease ends; none in shadow."""
+    given = {job.comment_id: job for job in jobs}
+    held = shadow.among(session, given.keys())
+    wanted = {comment_id: job for comment_id, job in given.items() if comment_id not in held}
     moves = [
         Move(
             job.comment_id,
@@ -137,8 +150,11 @@ def write_intents(
 
 
 def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime) -> set[int]:
-    """Record what came of `owner`'s jobs; returns the ids that were still its own."""
-    wanted = _with_proof_of_their_own(session, list(outcomes))
+    """Record what came of `owner`'s jobs; returns the ids that were still its own.
+
+    In shadow, what would wait to be sent again waits for a person instead.
+    """
+    wanted = _held_in_shadow(session, _with_proof_of_their_own(session, list(outcomes)))
     moves = [
         Move(o.comment_id, o.source, o.target, o.reason, o.detail, due_at=o.due_at, attempts=o.attempts)
         for o in wanted
@@ -152,6 +168,17 @@ def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: da
     if proofs:
         session.connection().execute(_PROOF, proofs)
     return done
+
+
+def _held_in_shadow(session: Session, outcomes: list[Settled]) -> list[Settled]:
+    again = [outcome.comment_id for outcome in outcomes if outcome.target is State.READY]
+    held = shadow.among(session, again) if again else set()
+    return [
+        replace(outcome, target=State.REVIEW, reason=Reason.SHADOW, due_at=None)
+        if outcome.target is State.READY and outcome.comment_id in held
+        else outcome
+        for outcome in outcomes
+    ]
 
 
 def _with_proof_of_their_own(session: Session, outcomes: list[Settled]) -> list[Settled]:
@@ -293,6 +320,38 @@ def _open_channel(session: Session, channel_id: int, now: datetime) -> Channel |
     return None if row is None or row.paused or row.next_send_at > now else row
 
 
+def _wait_for_opening(session: Session, channel_id: int, *, now: datetime, opens_at: datetime) -> None:
+    """Put off what is due and was approved by the policy: each once, so that waiting replies cost nothing."""
+    # Also where a lease has run out: its holder is gone.
+    due = col(Comment.due_at) <= now
+    _put_off(session, channel_id, due, due_at=opens_at, detail=f"opens {opens_at:%Y-%m-%dT%H:%MZ}")
+
+
+def open_again(session: Session, channel_id: int, *, now: datetime) -> None:
+    """The opening hours were changed: what waits for an opening is due now, and put off again if need be."""
+    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None)
+    _put_off(session, channel_id, waits, due_at=now, detail="")
+
+
+def _put_off(
+    session: Session, channel_id: int, which: ColumnElement[bool], *, due_at: datetime, detail: str
+) -> None:
+    by_policy = select(Reply.id).where(
+        col(Reply.comment_id) == col(Comment.id), col(Reply.approved_by) == POLICY
+    )
+    session.execute(
+        update(Comment)
+        .where(
+            col(Comment.channel_id) == channel_id,
+            col(Comment.state) == State.READY,
+            which,
+            by_policy.exists(),
+        )
+        .values(due_at=due_at, detail=detail, lease_owner=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _about_to_send(session: Session, channel_id: int, now: datetime) -> int:
     """Ready replies that some process holds."""
     held = select(func.count()).where(
@@ -304,7 +363,8 @@ def _about_to_send(session: Session, channel_id: int, now: datetime) -> int:
     return session.exec(held).one()
 
 
-def _sent_since(session: Session, channel_id: int, since: datetime) -> int:
+def sent_since(session: Session, channel_id: int, since: datetime) -> int:
+    """Replies of a channel that were tried after `since`."""
     sent = select(func.count()).where(Reply.channel_id == channel_id, col(Reply.attempted_at) > since)
     return session.exec(sent).one()
 
@@ -322,7 +382,7 @@ def _claim(
     due = (
         select(Comment)
         .where(Comment.channel_id == channel_id, col(Comment.state) == state, col(Comment.due_at) <= now)
-        .order_by(col(Comment.due_at))
+        .order_by(col(Comment.due_at), col(Comment.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

@@ -70,7 +70,8 @@ def _tallies(session: Session, where: list[Any]) -> dict[str | None, Tally]:
         )
         .join(Verdict, col(Verdict.draft_id) == Draft.id)
         .join(Comment, col(Comment.id) == Draft.comment_id)
-        .where(*where)
+        # A skip says nothing about the draft, and neither does what was taken back.
+        .where(*where, col(Verdict.undone_at).is_(None), col(Verdict.kind).in_(("approve", "edit", "reject")))
         .group_by(col(Draft.id), col(Draft.voice))
         .subquery()
     )

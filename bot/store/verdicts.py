@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from adapters.text import clean
-from bot.models import Event, State, Verdict
+from bot.models import Comment, Event, State, Verdict
 from bot.reasons import Reason
 from bot.store.deciding import (
     Sign,
@@ -20,6 +20,7 @@ from bot.store.deciding import (
     same,
     short,
 )
+from bot.store.shadow import POLICY
 
 
 def approve(
@@ -67,7 +68,7 @@ def edit(
     if before is not None:
         return same(before, "edit", "approve")
     text = clean(text).strip()
-    if not text:
+    if not any(letter.isprintable() and not letter.isspace() for letter in text):
         raise VerdictRefused(
             "the reply is empty; give its text, or use 'review skip' to leave the comment unanswered",
             "empty",
@@ -138,12 +139,38 @@ def undo(session: Session, comment_id: int, *, sign: Sign, now: datetime) -> Ver
     came = next((event for event in events[1:] if event.to_state == target), None)
     reason, detail = (came.reason, came.detail) if came is not None else (Reason.TAKEN_BACK.value, "")
     go(session, comment, target, reason, detail, sign=sign, now=now)
-    reply = ordered(session, comment_id)
-    if reply is not None and reply.attempted_at is None:
-        session.delete(reply)
+    if verdict.kind in ("approve", "edit"):
+        _order_as_before(session, comment, verdict)
     verdict.undone_at = now
     session.add(verdict)
     return verdict
+
+
+def _order_as_before(session: Session, comment: Comment, verdict: Verdict) -> None:
+    """The reply is again what was ordered before `verdict`, so that a new try sends that; else none is ordered."""
+    reply = ordered(session, verdict.comment_id)
+    if reply is None:
+        return
+    earlier = session.exec(
+        select(Verdict)
+        .where(
+            Verdict.comment_id == verdict.comment_id,
+            col(Verdict.undone_at).is_(None),
+            col(Verdict.kind).in_(("approve", "edit")),
+            col(Verdict.id) < verdict.id,
+        )
+        .order_by(col(Verdict.id).desc())
+    ).first()
+    judged = draft(session, comment)
+    if earlier is not None:
+        reply.text, reply.approved_by, reply.draft_id = earlier.text, earlier.by, earlier.draft_id
+    elif judged is not None and judged.decision == "send":
+        reply.text, reply.approved_by, reply.draft_id = judged.text, POLICY, judged.id
+    elif reply.attempted_at is None:
+        session.delete(reply)
+        return
+    reply.earlier_texts = [text for text in reply.earlier_texts if text != reply.text]
+    session.add(reply)
 
 
 def redraft(session: Session, comment_id: int, *, hint: str, sign: Sign, now: datetime) -> None:

@@ -38,7 +38,8 @@ Span = Annotated[str, AfterValidator(checked_span)]
 """Opening hours of one day, such as 09:00-18:00; 22:00-02:00 ends on the next day."""
 
 
-def _zone(name: str) -> str:
+def checked_zone(name: str) -> str:
+    """`name` itself. Raises ValueError when there is no such time zone."""
     try:
         ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
@@ -79,7 +80,7 @@ class HoursSettings(_Tool):
     """Weekly opening hours with exceptions."""
 
     kind: Literal["hours"]
-    time_zone: Annotated[str, AfterValidator(_zone)]
+    time_zone: Annotated[str, AfterValidator(checked_zone)]
     week: dict[Day, list[Span]]
     """A day that is left out is closed."""
     special: dict[date, list[Span]] = {}

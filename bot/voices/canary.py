@@ -38,6 +38,15 @@ class CanaryVerdict:
     reason: str = ""
 
 
+def share_of(text: str) -> float:
+    """The part of the comments that a person means by `10%` or `0.1`, over 0 and under 1. Raises ValueError."""
+    number = text.strip()
+    share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    if not 0 < share < 1:
+        raise ValueError(f"{share} is no part of the comments")
+    return share
+
+
 def canary_verdict(canary: Tally, live: Tally, rules: CanaryRules) -> CanaryVerdict:
     """`returned` when `rejected_by_chance` is at most 1 - `rules.sure`, from `rules.least` verdicts on.
 

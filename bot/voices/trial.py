@@ -3,12 +3,21 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlmodel import Session
 
 from bot.answer import Answerer
 from bot.generator import GeneratorError, VoiceRef
-from bot.question import Answer
+from bot.question import Answer, Question
 from bot.responder import question
+from bot.store import voices as registry
 from bot.store.drafting import Work
+from bot.store.voices import ChangeRefused
+from bot.voices.keeper import voice_ref
+
+BASE = "base"
+"""Names the base model where a voice is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,16 @@ class Summary:
     with_findings: int
     mean_chars: float
     mean_seconds: float
+
+
+def voice_to_try(session: Session, name: str, data_dir: Path) -> VoiceRef | None:
+    """None for the base model. Raises ChangeRefused for one that is not there."""
+    if name == BASE:
+        return None
+    voice = registry.named(session, name)
+    if not voice.path:
+        raise ChangeRefused(f"the files of {name} were removed; it can answer no more")
+    return voice_ref(voice, data_dir)
 
 
 async def compare(
@@ -90,7 +109,11 @@ def summary(voice: str, sides: Sequence[Side]) -> Summary:
 
 async def _side(work: Work, voice: VoiceRef | None, answerer: Answerer) -> Side:
     # That somebody has answered it by now is no reason to skip it here.
-    asked = replace(question(work), voice=voice, answered_by_human=False)
+    return await side_of(replace(question(work), voice=voice, answered_by_human=False), answerer)
+
+
+async def side_of(asked: Question, answerer: Answerer) -> Side:
+    """What the question's voice makes of it; where no reply can be had, why."""
     try:
         return _as_side(await answerer.answer(asked))
     except GeneratorError as error:

@@ -28,6 +28,7 @@ _PLACES: Final = (
     ("/try", "try_it", Role.REVIEWER),
     ("/audit", "nav_audit", Role.OWNER),
     ("/people", "nav_people", Role.OWNER),
+    ("/account", "access_account", Role.VIEWER),
 )
 
 

@@ -32,4 +32,6 @@ def problem_response(problem: Problem) -> web.Response:
         **problem.more,
     }
     body = json.dumps(told, ensure_ascii=False, default=str).encode("utf-8", "replace")
-    return web.Response(body=body, status=problem.status, content_type=PROBLEM_JSON)
+    # RFC 9110: whoever is not known is told how to become so.
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else None
+    return web.Response(body=body, status=problem.status, headers=headers, content_type=PROBLEM_JSON)

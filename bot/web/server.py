@@ -11,27 +11,44 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.base import Clock
+from bot.access.passwords import Passwords
 from bot.answer import Answerer
+from bot.api.site import ApiParts, api_routes
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.settings import Settings
+from bot.stock.intake import Intake
 from bot.store.ledger import Ledger, LedgerError
-from bot.voices.keeper import VoiceOf
-from bot.web.gate import Gate, is_loopback
+from bot.voices.keeper import VoiceOf, VoiceServers
+from bot.web.account import AccountPages
+from bot.web.audit import AuditPages
+from bot.web.channels import ChannelPages
+from bot.web.documents import DocumentPages
+from bot.web.entry import EntryPages
+from bot.web.figures import FiguresReader
+from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
+from bot.web.people import PeoplePages
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
 from bot.web.rendering import HEADERS, TEMPLATES, Renderer
 from bot.web.review_routes import review_routes
 from bot.web.routes import Route
+from bot.web.searching import SearchPages
+from bot.web.sitter import Sitter
+from bot.web.starting import StartingPages
 from bot.web.status import StatusPages
 from bot.web.trial import TrialPages
+from bot.web.uploading import UploadPages
+from bot.web.voices import VoicePages
 from bot.writer import Writer
 from knowledge.ingest import Library
 from knowledge.store import LibraryError
 
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css"}
 _STATIC: Final = frozenset(path.name for path in TEMPLATES.iterdir() if path.suffix in _TYPES)
+TLS_ONLY: Final = "max-age=31536000"
+"""For a year, browsers that came by TLS come by nothing else."""
 _MOST_BYTES: Final = 256 * 1024
 """Of one request's body, but for uploads."""
 
@@ -62,6 +79,11 @@ class PageParts:
     voice_of: VoiceOf
     writer: Writer | None
     """None where no model is set up."""
+    servers: VoiceServers | None
+    """The model servers; None where no model is set up."""
+    intake: Intake
+    works: bool
+    """Whether this process answers comments, too; else it only serves pages."""
     clock: Clock
 
 
@@ -70,9 +92,11 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     status = StatusPages(
         render=render,
         watcher=parts.watcher,
+        figures=FiguresReader(parts.ledger, parts.clock),
         metrics=parts.metrics,
         translates=parts.writer is not None,
         private=is_loopback(parts.settings.web.host),
+        shadow=parts.settings.service.shadow,
     )
     reading = ReadingPages(
         render=render,
@@ -87,10 +111,21 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         voice_of=parts.voice_of,
         has_model=parts.writer is not None,
     )
+    channels = ChannelPages(
+        render=render,
+        ledger=parts.ledger,
+        settings=parts.settings,
+        clock=parts.clock,
+        on_change=parts.watcher.forget,
+    )
     return [
         *status.routes(),
+        *channels.routes(),
         *reading.routes(),
         *trial.routes(),
+        *access_routes(parts, render),
+        *stock_routes(parts, render),
+        *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
         *review_routes(
             render=render,
             ledger=parts.ledger,
@@ -103,10 +138,56 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     ]
 
 
+def access_routes(parts: PageParts, render: Renderer) -> list[Route]:
+    """Logging in, people and what they did."""
+    ledger, clock, settings = parts.ledger, parts.clock, parts.settings.web
+    sitter, passwords = Sitter(settings), Passwords()
+    entry = EntryPages(render=render, ledger=ledger, clock=clock, sitter=sitter, passwords=passwords)
+    starting = StartingPages(render=render, ledger=ledger, clock=clock, sitter=sitter, passwords=passwords)
+    account = AccountPages(render=render, ledger=ledger, clock=clock, sitter=sitter, passwords=passwords)
+    people = PeoplePages(render=render, ledger=ledger, clock=clock, settings=settings)
+    audit = AuditPages(render=render, ledger=ledger)
+    return [
+        *entry.routes(),
+        *starting.routes(),
+        *account.routes(),
+        *people.routes(),
+        *audit.routes(),
+    ]
+
+
+def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:
+    """Those of the documents and of the voices."""
+    given, ledger, clock = parts.settings, parts.ledger, parts.clock
+    documents = DocumentPages(
+        render=render,
+        library=parts.library,
+        ledger=ledger,
+        intake=parts.intake,
+        settings=given,
+        works=parts.works,
+        clock=clock,
+    )
+    uploads = UploadPages(render=render, ledger=ledger, intake=parts.intake, clock=clock)
+    search = SearchPages(render=render, library=parts.library, ledger=ledger, settings=given)
+    voices = VoicePages(
+        render=render,
+        ledger=ledger,
+        servers=parts.servers,
+        answerer=parts.answerer,
+        settings=given,
+        works=parts.works,
+        clock=clock,
+        on_change=parts.watcher.forget,
+    )
+    return [*documents.routes(), *uploads.routes(), *search.routes(), *voices.routes()]
+
+
 class Site:
     """Leads each request through the gate to its handler, and tells what goes wrong in the asker's form."""
 
     def __init__(self, parts: PageParts) -> None:
+        self._settings = parts.settings.web
         self._gate = Gate(ledger=parts.ledger, clock=parts.clock, settings=parts.settings.web)
         self._render = Renderer(parts.settings.language)
         self.routes = routes_of(parts, self._render)
@@ -114,7 +195,7 @@ class Site:
     def app(self) -> web.Application:
         app = web.Application(client_max_size=_MOST_BYTES)
         app.add_routes(web.route(route.method, route.path, self._guarded(route)) for route in self.routes)
-        app.on_response_prepare.append(_add_headers)
+        app.on_response_prepare.append(self._add_headers)
         return app
 
     def _guarded(self, route: Route) -> Handler:
@@ -129,9 +210,20 @@ class Site:
         return answer
 
     def _told(self, request: web.Request, route: Route, problem: Problem) -> web.Response:
-        if route.page:
-            return self._render.notice(request, str(problem), problem.status)
-        return problem_response(problem)
+        answer = (
+            self._render.notice(request, str(problem), problem.status)
+            if route.page
+            else problem_response(problem)
+        )
+        if "retry_after_s" in problem.more:
+            answer.headers["Retry-After"] = str(problem.more["retry_after_s"])
+        return answer
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if is_secure(request, self._settings):
+            response.headers.setdefault("Strict-Transport-Security", TLS_ONLY)
 
 
 async def static(request: web.Request) -> web.StreamResponse:
@@ -157,11 +249,6 @@ async def serve_pages(parts: PageParts) -> AsyncIterator[str]:
         yield f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
-
-
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
 
 
 def require_free(host: str, port: int, cure: str) -> None:

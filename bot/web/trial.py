@@ -96,7 +96,8 @@ class TrialPages:
         ]
 
     async def form(self, request: web.Request) -> web.StreamResponse:
-        return self._page(request, Asked())
+        """`?question=` is written into the form."""
+        return self._page(request, Asked(text_of(request.query, "question")[:QUESTION_CHARS]))
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()

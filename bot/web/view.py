@@ -75,14 +75,16 @@ def _states(glance: Glance | None, language: Language) -> list[dict[str, Any]]:
     ]
 
 
-def _channel(channel: Channel, words: Mapping[str, str], now: datetime) -> dict[str, str]:
+def _channel(channel: Channel, words: Mapping[str, str], now: datetime) -> dict[str, Any]:
     condition = "paused" if channel.paused else "error" if channel.last_error else "active"
     return {
+        "id": channel.id,
         "name": channel.name,
         "platform": channel.platform,
         "account": words["as"].format(name=channel.account_name) if channel.account_name else "",
         "condition": condition,
         "condition_word": words[condition],
+        "shadow": words["ch_shadow"] if channel.shadow else "",
         "polled": (
             words["polled"].format(ago=ago(now, channel.last_poll_at, words))
             if channel.last_poll_at

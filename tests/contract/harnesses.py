@@ -50,6 +50,11 @@ class SandboxHarness:
         async with self.http.post(f"{self.site.url}/admin/faults", json=switches) as answer:
             assert answer.status == 204, await answer.text()
 
+    async def like(self, comment_id: str, *, likes: int, hearted: bool) -> None:
+        body = {"id": comment_id, "likes": likes, "hearted": hearted}
+        async with self.http.post(f"{self.site.url}/admin/likes", json=body) as answer:
+            assert answer.status == 204, await answer.text()
+
 
 class IssoHarness:
     """Every instance has a post of its own on a server that several tests share."""

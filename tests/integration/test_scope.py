@@ -30,7 +30,9 @@ class Bench:
     responder: Responder
 
     def limit(self, **rules: object) -> None:
-        self.desk.ledger.write(channels.set_rules, "demo", {"send": ["question"], **rules})
+        self.desk.ledger.write(
+            channels.set_rules, "demo", {"send": ["question"], **rules}, now=self.desk.clock()
+        )
 
     async def drafts(self, *texts: str) -> list[Draft]:
         self.desk.ingest(*(comment(number, text) for number, text in enumerate(texts)))

@@ -1,7 +1,9 @@
 """The status page over HTTP."""
 
 import asyncio
+import pkgutil
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,6 +18,7 @@ from bot.reasons import Reason
 from bot.settings import Settings
 from bot.store import channels, sending, voices
 from bot.store.ledger import LedgerUnavailable
+from bot.web import words
 from bot.web.gate import is_loopback
 from bot.web.glance import Kept
 from bot.web.view import ago
@@ -222,6 +225,13 @@ def test_only_this_machine_is_loopback(host: str, expected: bool) -> None:
 )
 def test_the_language_is_the_first_that_the_page_has(asked: str | None, accept: str, expected: str) -> None:
     assert choose_language(asked, accept, "zh") == expected
+
+
+def test_no_words_are_forgotten_and_none_are_said_twice() -> None:
+    here = {module.name for module in pkgutil.iter_modules(words.__path__)}
+    assert here == {area.__name__.rpartition(".")[2] for area in words.AREAS}
+    keys = Counter(key for area in words.AREAS for key in area.WORDS)
+    assert [key for key, number in keys.items() if number > 1] == []
 
 
 def test_both_languages_have_every_word() -> None:

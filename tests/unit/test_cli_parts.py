@@ -220,7 +220,7 @@ def test_settings_of_the_library_that_cannot_work_are_refused(given: dict[str, A
 def test_an_explicit_zero_is_kept_in_the_rules() -> None:
     assert checked_rules({"send": ["question"]}, None, 0.0, 0.0, 0) == {
         "send": ["question"], "min_support": 0.0, "min_gap_s": 0.0, "max_per_hour": 0,
-        "tags": [], "post_tags": {}, "send_tools": False,
+        "tags": [], "post_tags": {}, "send_tools": False, "hours": {}, "time_zone": "UTC",
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from knowledge.cancelling import until_cancelled
+from knowledge.cancelling import to_the_end, until_cancelled
 
 
 async def test_work_that_is_not_cancelled_runs_to_its_end_and_reports() -> None:
@@ -49,3 +49,25 @@ async def test_what_goes_wrong_in_the_thread_is_told() -> None:
 
     with pytest.raises(ValueError, match="no model"):
         await until_cancelled(work, None)
+
+
+async def test_a_thread_that_writes_is_waited_for_when_it_is_cancelled() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    steps: list[str] = []
+
+    def work() -> str:
+        begun.set()
+        go_on.wait(10)
+        steps.append("written")
+        return "done"
+
+    task = asyncio.create_task(to_the_end(work))
+    await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert steps == ["written"]
+    assert await to_the_end(work) == "done"

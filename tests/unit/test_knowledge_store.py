@@ -260,3 +260,42 @@ def test_a_library_of_the_first_schema_is_brought_up_to_date_with_its_documents(
     store.tag("/a", frozenset({"shop"}))
     assert store.tagged(frozenset({"shop", "other"})) == {7}
     store.close()
+
+
+SCHEMA_2_ADDED = [
+    "ALTER TABLE documents ADD COLUMN tags TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE documents ADD COLUMN address TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE passages ADD COLUMN time TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE passages ADD COLUMN answer TEXT NOT NULL DEFAULT ''",
+]
+
+
+def test_a_library_of_the_second_schema_learns_when_a_document_is_read_and_what_was_left_out(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "library.sqlite"
+    old = sqlite3.connect(path)
+    for statement in [*SCHEMA_1.split(";\n"), *SCHEMA_2_ADDED]:
+        old.execute(statement)
+    old.execute("INSERT INTO documents VALUES (7, '/a', 'Shop', 'en', 1, 2, 'd', 'm', 0, 3, 'shop', '', '')")
+    old.execute("PRAGMA user_version = 2")
+    old.commit()
+    old.close()
+    store = Store(path)
+    assert [(one.tags, one.read_at, one.notes) for one in store.documents()] == [({"shop"}, "", ())]
+    store.put([NewDocument("/a", "Shop", "en", PRINT, [], notes=("page 1 is a picture", "page 2 too"))])
+    document = store.numbered(7)
+    assert document is not None
+    assert document.notes == ("page 1 is a picture", "page 2 too")
+    assert len(document.read_at) == len("2026-03-01T08:30:00Z")
+    assert store.numbered(8) is None
+    store.close()
+
+
+def test_what_was_read_again_and_is_the_same_has_a_new_time(store: Store) -> None:
+    put(store, "/a", "one")
+    store._db.execute("UPDATE documents SET read_at = ''")
+    store.touch("/a", PRINT)
+    [document] = store.documents()
+    assert document.read_at

@@ -5,9 +5,33 @@ from typing import Final
 
 from bot.models import State
 from bot.settings import Language
-from bot.web.words import common, digest, evidence, review, status, trial
+from bot.web.words import (
+    access,
+    channels,
+    common,
+    digest,
+    documents,
+    evidence,
+    overview,
+    review,
+    status,
+    trial,
+    voices,
+)
 
-AREAS: Final = (common, status, digest, evidence, trial, review)
+AREAS: Final = (
+    access,
+    channels,
+    common,
+    digest,
+    documents,
+    evidence,
+    overview,
+    review,
+    status,
+    trial,
+    voices,
+)
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {key: pair[0] for area in AREAS for key, pair in area.WORDS.items()},
     "zh": {key: pair[1] for area in AREAS for key, pair in area.WORDS.items()},

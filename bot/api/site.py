@@ -1,0 +1,62 @@
+"""The API as a whole: what it is made of, and its routes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from adapters.base import Clock
+from bot.api.channels import ChannelsApi
+from bot.api.comments import CommentsApi
+from bot.api.documents import DocumentsApi
+from bot.api.operations import Operation
+from bot.api.serving import routes
+from bot.api.stats import StatsApi
+from bot.api.verdicts import VerdictsApi
+from bot.api.voices import VoicesApi
+from bot.persona import PRESETS
+from bot.settings import Settings
+from bot.stock.uploads import FOLDER as UPLOADS
+from bot.store.ledger import Ledger
+from bot.voices.keeper import VoiceServers
+from bot.web.routes import Route
+from knowledge.ingest import Library
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """What the API asks and changes."""
+
+    settings: Settings
+    ledger: Ledger
+    library: Library
+    servers: VoiceServers | None
+    """None where no model server is configured."""
+    clock: Clock
+
+
+def operations_of(parts: ApiParts) -> list[Operation]:
+    """Every operation."""
+    settings, ledger, clock = parts.settings, parts.ledger, parts.clock
+    documents = DocumentsApi(
+        library=parts.library,
+        ledger=ledger,
+        clock=clock,
+        folder=settings.data_dir / UPLOADS,
+        allow_private=settings.knowledge.allow_private_addresses,
+    )
+    personas = PRESETS.keys() | settings.personas.keys()
+    voices = VoicesApi(ledger=ledger, clock=clock, servers=parts.servers, data_dir=settings.data_dir)
+    verdicts = VerdictsApi(ledger=ledger, clock=clock, undo_s=settings.review.undo_s)
+    return [
+        *CommentsApi(ledger=ledger, clock=clock).operations(),
+        *verdicts.operations(),
+        *ChannelsApi(ledger=ledger, clock=clock, personas=personas).operations(),
+        *documents.operations(),
+        *voices.operations(),
+        *StatsApi(ledger=ledger, clock=clock).operations(),
+    ]
+
+
+def api_routes(parts: ApiParts) -> Sequence[Route]:
+    """Every route of the API, its document among them."""
+    return routes(operations_of(parts), version("rejoinder"))

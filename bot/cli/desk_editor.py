@@ -1,0 +1,36 @@
+"""A reply written in the person's own editor."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bot.cli.errors import Misuse
+from bot.store.deciding import VerdictRefused
+
+
+def write_in_editor(comment_id: int, text: str) -> str:
+    """What stands in the file once $VISUAL, $EDITOR or vi was closed on `text`, without white space at its ends.
+
+    Raises Misuse where the editor cannot be started, or left what is no text, VerdictRefused where it failed.
+    """
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="rejoinder-edit-") as folder:
+        file = Path(folder) / f"reply-{comment_id}.txt"
+        file.write_text(text, encoding="utf-8")
+        try:
+            code = subprocess.run([*editor, str(file)], check=False).returncode  # noqa: S603  (the user's own editor)
+        except OSError as error:
+            raise Misuse(f"the editor {editor[0]!r} cannot be started; set EDITOR, or give --text") from error
+        if code != 0:
+            raise VerdictRefused(f"comment {comment_id}: the editor ended with {code}; nothing was changed")
+        return read_text(file)
+
+
+def read_text(file: Path) -> str:
+    """Raises Misuse."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"{file} cannot be read: {error}") from error

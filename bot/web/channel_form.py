@@ -1,0 +1,99 @@
+"""The form of a channel's rules: what is in it, and what is wrong with what was typed. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from bot.opening import DAYS, parse_spans
+from bot.settings import ChannelRulesSettings
+
+INTENTS: Final = ("question", "request", "complaint", "praise", "other")
+_NUMBERS: Final = ("min_support", "min_gap_s", "max_per_hour")
+_FIELDS: Final = frozenset({"send", *_NUMBERS, "tags", "persona", "hours", "time_zone", "send_tools"})
+"""What the form sets; tags of single posts are set on the command line and stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form as it was typed, and the rules that it means."""
+
+    values: Mapping[str, Any]
+    """By field; the hours by day."""
+    rules: dict[str, Any] | None
+    """None where something is wrong."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """By field, one line each."""
+
+
+def shown(rules: ChannelRulesSettings) -> dict[str, Any]:
+    """The form's values as they stand in the ledger."""
+    numbers = {name: _plain(getattr(rules, name)) for name in _NUMBERS}
+    return {
+        **numbers,
+        "send": list(rules.send),
+        "tags": ", ".join(rules.tags),
+        "persona": rules.persona or "",
+        "time_zone": rules.time_zone,
+        "send_tools": rules.send_tools,
+        "hours": {day: ", ".join(rules.hours.get(day, [])) for day in DAYS},
+    }
+
+
+def typed(form: Mapping[str, Sequence[str]], known: Mapping[str, Any], personas: Sequence[str]) -> Typed:
+    """What a form means, over the rules that are `known`. `form`: every value of each field."""
+    values = _values(form)
+    errors: dict[str, str] = {}
+    hours: dict[str, list[str]] = {}
+    for day, text in values["hours"].items():
+        try:
+            hours |= {day: spans} if (spans := parse_spans(text)) else {}
+        except ValueError as error:
+            errors["hours"] = f"{day}: {error}"
+    if values["persona"] and values["persona"] not in personas:
+        errors["persona"] = f"there is no persona {values['persona']!r}; known: {', '.join(personas)}"
+    given = {
+        **{name: _number(values[name]) for name in _NUMBERS},
+        "send": values["send"],
+        "tags": [tag.strip() for tag in values["tags"].replace("，", ",").split(",") if tag.strip()],
+        "persona": values["persona"] or None,
+        "time_zone": values["time_zone"],
+        "send_tools": values["send_tools"],
+        "hours": hours,
+    }
+    kept = {name: value for name, value in known.items() if name not in _FIELDS}
+    try:
+        rules = ChannelRulesSettings.model_validate({**kept, **given})
+    except ValidationError as error:
+        return Typed(values, None, {**_told(error), **errors})
+    return Typed(values, None if errors else rules.model_dump(exclude_none=True), errors)
+
+
+def _values(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    def first(name: str) -> str:
+        return next(iter(form.get(name, ())), "").strip()
+
+    return {
+        **{name: first(name) for name in (*_NUMBERS, "tags", "persona", "time_zone")},
+        "send": [intent for intent in INTENTS if intent in form.get("send", ())],
+        "send_tools": bool(first("send_tools")),
+        "hours": {day: first(f"hours_{day}") for day in DAYS},
+    }
+
+
+def _told(error: ValidationError) -> dict[str, str]:
+    """The first thing that is wrong with each field."""
+    told: dict[str, str] = {}
+    for problem in error.errors(include_url=False):
+        told.setdefault(str(problem["loc"][0]), problem["msg"].removeprefix("Value error, "))
+    return told
+
+
+def _number(text: str) -> str | None:
+    """None where the field was left empty; what is no number is told by the settings."""
+    return text.replace("，", ".").replace(",", ".") or None
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
