@@ -274,7 +274,9 @@ def _ordered(case: Case, words: Any) -> dict[str, str] | None:
 
 
 def _earlier(case: Case, language: Language, now: datetime) -> list[dict[str, str]]:
-    current = case.item.comment.draft_id
+    comment = case.item.comment
+    # While another one is being written, the present draft is an earlier one, too.
+    current = comment.draft_id if comment.state != State.NEW else None
     drafts = [draft for draft in case.drafts if draft.id != current and draft.text]
     return [
         {

@@ -135,7 +135,7 @@ class VerdictPages:
             )
         except NoSuchComment as error:
             raise Problem(404, "no_comment", str(error)) from error
-        if JSON not in request.headers.get("Accept", ""):
+        if act == "over" and JSON not in request.headers.get("Accept", ""):
             raise web.HTTPSeeOther(Asked.read(request.query).link(f"/review/{comment_id}"))
         return web.json_response(told)
 

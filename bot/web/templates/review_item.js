@@ -78,7 +78,7 @@ export function panel(id) {
   one.open = true;
   const field = one.querySelector("textarea") ?? one.querySelector('input[type="radio"], input:not([type])');
   field.focus();
-  field.setSelectionRange?.(field.value.length, field.value.length);
+  if (field.matches("textarea")) field.setSelectionRange(field.value.length, field.value.length);
   one.scrollIntoView({ block: "nearest" });
   return true;
 }

@@ -48,8 +48,10 @@ export async function part(path) {
   return (await checked(await fetch(path, { headers: { Accept: "text/html" } }))).text();
 }
 
-export async function post(path, fields, more = {}) {
-  const options = { method: "POST", body: new URLSearchParams(fields), ...more };
-  options.headers = { Accept: "application/json", "X-CSRF-Token": csrf };
-  return checked(await fetch(path, options));
+// Sent even while the page goes away.
+export const beacon = (path, fields) => navigator.sendBeacon(path, new URLSearchParams({ ...fields, csrf }));
+
+export async function post(path, fields) {
+  const headers = { Accept: "application/json", "X-CSRF-Token": csrf };
+  return checked(await fetch(path, { method: "POST", body: new URLSearchParams(fields), headers }));
 }

@@ -1,5 +1,5 @@
 // Shows comments: the list and its place, one comment in the detail, the next one fetched ahead.
-import { desk, detail, given, item, list, narrow, parsed, part, post, query, rowOf, rows, say, tell } from "./review_parts.js";
+import { beacon, desk, detail, given, item, list, narrow, parsed, part, post, query, rowOf, rows, say, tell } from "./review_parts.js";
 
 const ahead = new Map(); // id -> promise of the fragment
 let shownAt = 0;
@@ -119,7 +119,7 @@ export async function hold(act, leave = "") {
 
 export function release() {
   const id = current();
-  if (id && given.decides) post(`/review/${id}/hold`, { act: "release" }, { keepalive: true }).catch(() => undefined);
+  if (id && given.decides) beacon(`/review/${id}/hold`, { act: "release" });
 }
 
 export function holder(name) {
