@@ -18,7 +18,7 @@ async function look() {
   asked.set("moment", moment());
   try {
     const { ids } = JSON.parse(await part(`/review/fresh?${asked}`));
-    came = ids.filter((id) => !rowOf(id) && String(id) !== current()).length;
+    came = ids.filter((id) => !rowOf(id) && String(id) !== current() && !mine.has(String(id))).length;
     fresh.textContent = say("new", { number: came });
     fresh.hidden = !came;
     if (came && !current() && !rows().length) await take();
@@ -40,6 +40,7 @@ function moved({ moves, waiting }) {
     const ours = by === given.reader && Date.now() - (mine.get(String(id)) ?? 0) < MINE_MS;
     forget(id);
     if (state === listed()) {
+      mine.delete(String(id));
       clearTimeout(asking);
       asking = setTimeout(look, 200);
     } else if (!ours) over(rowOf(id), by, name);
