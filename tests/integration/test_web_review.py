@@ -13,11 +13,18 @@ from bot.bootstrap import assemble
 from bot.models import Channel, Comment, Draft, Role, State, Verdict
 from bot.settings import Settings
 from bot.store import drafting, holds
+from bot.web.rendering import TEMPLATES
 from bot.web.words import WORDS
 from tests.builders import Desk, FakeClock, comment
 from tests.fakes import FakeOpenAI
 from tests.site import Browser, logged_in
 
+STATIC_BYTES = sum(
+    path.stat().st_size
+    for path in TEMPLATES.iterdir()
+    if path.suffix in (".js", ".css") and path.stem.startswith(("pages", "review"))
+)
+"""Of the style sheets and all parts of the script."""
 JSON = {"Accept": "application/json"}
 NASTY = '</textarea><script>alert(1)</script><img src=x onerror=alert(1)>\u202e " onfocus=alert(1) how do I roast?'
 
@@ -30,15 +37,15 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def site(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Browser]:
     settings = Settings(data_dir=tmp_path, web={"port": 0})
-    async with assemble(settings, roles=frozenset({"web"}), clock=clock) as running:
-        async with logged_in(running, Role.REVIEWER) as browser:
-            yield browser
+    service = assemble(settings, roles=frozenset({"web"}), clock=clock)
+    async with service as running, logged_in(running, Role.REVIEWER) as browser:
+        yield browser
 
 
 def waiting(site: Browser, clock: FakeClock, *texts: str, **draft: Any) -> Desk:
     desk = Desk(site.running.ledger, clock=clock)
     desk.ingest(*(comment(number, text) for number, text in enumerate(texts, 1)))
-    for work in desk.claim():
+    for work in desk.claim(limit=1000):
         given = {"text": "Ten minutes.", "candidates": ["Ten minutes.", "Nine."]} | draft
         made = Draft(comment_id=work.comment.id or 0, created_at=clock(), **given)
         outcome = drafting.Outcome(work.comment.id or 0, State.REVIEW, "not_opened", draft=made)
@@ -229,17 +236,17 @@ async def test_filters_search_and_order_stand_in_the_address(site: Browser, cloc
         assert status == 200
         return re.findall(r'data-id="(\d+)"', text)
 
-    assert await listed("q=roast") == ["3"]
+    assert await listed("q=ship+you") == ["1"]
     assert await listed("q=%23" + "2") == ["2"]
     assert await listed("channel=demo&sort=newest") == ["3", "2", "1"]
     assert await listed("channel=other") == []
     assert await listed("age=over_day") == []
     assert await listed("state=failed") == []
     assert await listed("state=nonsense&sort=up&post=x&age=%00") == ["1", "2", "3"]
-    _, text = await site.get("review?q=roast&channel=demo&lang=en")
+    _, text = await site.get("review?q=ship&channel=demo&lang=en")
     assert "1 match" in text
     assert '<option value="demo" selected>demo (3)</option>' in text
-    assert 'href="/review/3?channel=demo&amp;q=roast"' in text
+    assert 'href="/review/1?channel=demo&amp;q=ship"' in text
 
 
 async def test_a_long_queue_comes_page_by_page_and_none_twice(site: Browser, clock: FakeClock) -> None:
@@ -283,15 +290,9 @@ async def test_whatever_was_written_is_shown_as_text_and_the_page_stays_small(
     status, page = await site.get("review/1")
     assert status == 200
     assert not re.search(r"<script>|<img|<b>x|\u202e", page)
-    static = sum((await _size(site, name)) for name in re.findall(r'(?:src|href)="/(static/[^"]+)"', page))
-    modules = sum(path.stat().st_size for path in Path("bot/web/templates").glob("review_*.js"))
-    assert len(page.encode()) + static + modules < 100_000
+    assert len(page.encode()) + STATIC_BYTES < 100_000
     _, whole = await site.get("review/1/text")
     assert len(whole) >= len(text)
-
-
-async def _size(site: Browser, path: str) -> int:
-    return len((await site.get(path))[1].encode())
 
 
 async def test_evidence_links_only_the_web_and_leads_to_page_and_time(
@@ -341,12 +342,12 @@ async def test_a_translation_is_made_in_place(tmp_path: Path, clock: FakeClock) 
     async with FakeOpenAI(replies=["烘焙要多久？"]) as model:
         given = {"kind": "vllm", "base_url": model.url, "model": "base", "deadline_s": 5}
         settings = Settings(data_dir=tmp_path, web={"port": 0}, generator=given)
-        async with assemble(settings, roles=frozenset({"web"}), clock=clock) as running:
-            async with logged_in(running, Role.REVIEWER) as site:
-                waiting(site, clock, "How long do I roast the beans?")
-                assert "/review/1/translate" in (await site.get("review/1?lang=zh"))[1]
-                _, text = await site.post("review/1/translate?lang=zh", headers=JSON)
-                assert json.loads(text) == {"text": "烘焙要多久？"}
-                _, after = await site.get("review/1?lang=zh")
-                assert "烘焙要多久？" in after
-                assert "/review/1/translate" not in after
+        service = assemble(settings, roles=frozenset({"web"}), clock=clock)
+        async with service as running, logged_in(running, Role.REVIEWER) as site:
+            waiting(site, clock, "How long do I roast the beans?")
+            assert "/review/1/translate" in (await site.get("review/1?lang=zh"))[1]
+            _, text = await site.post("review/1/translate?lang=zh", headers=JSON)
+            assert json.loads(text) == {"text": "烘焙要多久？"}
+            _, after = await site.get("review/1?lang=zh")
+            assert "烘焙要多久？" in after
+            assert "/review/1/translate" not in after

@@ -51,11 +51,20 @@ function moved({ moves, waiting }) {
   if (number) number.textContent = waiting;
 }
 
+function beside(row, text) {
+  row.querySelector(".held")?.remove();
+  if (!text) return;
+  const told = document.createElement("i");
+  told.className = "held";
+  told.textContent = text;
+  row.querySelector("a").append(told);
+}
+
 // A row that somebody else has decided says so, and goes.
 function over(row, name, state) {
   if (!row) return;
   row.classList.add("over");
-  row.querySelector(".held").textContent = say("decided_by", { name, state });
+  beside(row, say("decided_by", { name, state }));
   setTimeout(() => row.remove(), FADE_MS);
 }
 
@@ -74,7 +83,7 @@ function held(names) {
     const name = names[row.dataset.id] === given.reader ? "" : (names[row.dataset.id] ?? "");
     if (name) row.dataset.held = name;
     else delete row.dataset.held;
-    row.querySelector(".held").textContent = name ? say("held", { name }) : "";
+    beside(row, name ? say("held", { name }) : "");
   }
   const name = names[current()];
   if (item() && given.decides) holder(name && name !== given.reader ? name : "");
