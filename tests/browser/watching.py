@@ -76,14 +76,17 @@ async def look(page: Page) -> dict[str, Any]:
 
 async def unseen_stops(page: Page, most: int = 40) -> list[str]:
     """What Tab leads to without showing it, among the first `most`."""
-    found = []
+    found: list[str] = []
+    before = ""
     for _ in range(most):
         await page.keyboard.press("Tab")
         stop = await page.evaluate(FOCUS)
         if stop is None:
             break
-        if not stop["good"]:
+        # The parts of a date are shown by the browser's own field.
+        if not stop["good"] and stop["what"] != before:
             found.append(stop["what"])
+        before = stop["what"]
     return found
 
 
