@@ -126,7 +126,9 @@ def _add_people(running: Running, clock: FakeClock, words: Words) -> None:
         lasts=timedelta(hours=1),
     )
     ledger.write(links.invite, Role.VIEWER, by=words.person, now=now)
-    ledger.write(audit.note, _mei(words), "remove_document", words.subject, now=now, detail={"tags": words.note})
+    ledger.write(
+        audit.note, _mei(words), "remove_document", words.subject, now=now, detail={"tags": words.note}
+    )
 
 
 def _decide(desk: Desk, clock: FakeClock, words: Words) -> None:

@@ -39,7 +39,13 @@ PAGES = {
     r"/voices/{name:[a-z0-9][a-z0-9._-]*}": "/voices/mia-1",
 }
 """Where a reader comes, by the route's path."""
-PARTS = {"/review/list", "/review/filters", r"/review/item/{id:\d+}", r"/review/{id:\d+}/text", "/audit/export"}
+PARTS = {
+    "/review/list",
+    "/review/filters",
+    r"/review/item/{id:\d+}",
+    r"/review/{id:\d+}/text",
+    "/audit/export",
+}
 """Pieces that scripts put into a page, and files."""
 LANGUAGES: tuple[tuple[str, str], ...] = (("en", "light"), ("zh", "dark"))
 Scheme = Literal["light", "dark"]
@@ -80,9 +86,7 @@ async def test_no_page_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("device", ["desk", "phone"])
 @pytest.mark.parametrize("path", PAGES.values())
-async def test_a_page_is_sound(
-    readers: dict[str, tuple[Watch, str]], path: str, device: str
-) -> None:
+async def test_a_page_is_sound(readers: dict[str, tuple[Watch, str]], path: str, device: str) -> None:
     watch, site = readers[device]
     page = watch.page
     for language in ("en", "zh"):

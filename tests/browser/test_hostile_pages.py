@@ -20,7 +20,9 @@ COMMENTS = [f"/review/{number}" for number in range(2, len(HOSTILE) + 1)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def reader(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Watch, str]]:
+async def reader(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Watch, str]]:
     """An owner whose own name is hostile, too, and the site's address."""
     async with AsyncExitStack() as stack:
         running, _ = await stack.enter_async_context(furnished(tmp_path_factory.mktemp("evil"), EVIL))
@@ -40,7 +42,9 @@ async def test_hostile_text_is_shown_and_does_nothing(reader: tuple[Watch, str],
         seen = await look(page)
         await shot(page, f"hostile{path.replace('/', '-')[:40]}-{width}")
         assert (seen["ran"], seen["sideways"], seen["headings"]) == (None, 0, 1)
-    await expect(page.locator("main img, main script, main svg:not(.chart svg), a[href^='javascript:']")).to_have_count(0)
+    await expect(
+        page.locator("main img, main script, main svg:not(.chart svg), a[href^='javascript:']")
+    ).to_have_count(0)
     assert watch.taken() == []
 
 
