@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PACKAGES := bot adapters knowledge
 
-.PHONY: help setup run models vllm-cpu-setup vllm-cpu test lint format bench bench-pipeline bench-knowledge bench-serving clean
+.PHONY: help setup run models vllm-cpu-setup vllm-cpu test lint format bench bench-pipeline bench-knowledge bench-serving bench-review clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -35,7 +35,7 @@ format: .venv/test.done  ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: bench-pipeline bench-knowledge bench-serving  ## run every benchmark
+bench: bench-pipeline bench-knowledge bench-serving bench-review  ## run every benchmark
 
 bench-pipeline: .venv/test.done  ## crash runs, throughput, latency, memory; the last line is JSON
 	@$(BIN)/python -m tests.bench.pipeline
@@ -45,6 +45,9 @@ bench-knowledge: .venv/models.done  ## retrieval, answers, speed, beside peers; 
 
 bench-serving: vllm-cpu-setup  ## replies a second, voices swapped under load, on a real vLLM; the last line is JSON
 	@$(BIN)/python -m tests.bench.serving
+
+bench-review: .venv/test.done  ## the review desk: 10,000 waiting comments, 50 reviewers at once; the last line is JSON
+	@$(BIN)/python -m tests.bench.review
 
 clean:  ## remove what make made; data/ stays
 	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,4 +1,4 @@
-"""Verdicts as rows for a trainer: the prompt as it was, and replies as a model has to write them. Pure."""
+"""One comment's verdicts as rows for a trainer: the prompt as it was, and replies as a model writes them. Pure."""
 
 import hashlib
 import json
@@ -30,6 +30,18 @@ class Row:
     columns: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What all rows of one draft share."""
+
+    replay: Replay
+    messages: list[Message]
+
+    @classmethod
+    def by(cls, replay: Replay) -> "_Told":
+        return cls(replay, replay.messages())
+
+
 def mask_of(judged: Judged, persona: Persona) -> Mask:
     """What is masked in the rows of this comment."""
     passages = [kept for draft in judged.drafts.values() for kept in draft.passages]
@@ -47,7 +59,8 @@ def rows_of(judged: Judged, persona: Persona, since: datetime | None = None) -> 
     """What the verdicts on one comment teach; `since`: only what was decided then or later."""
     mask = mask_of(judged, persona)
     told = {
-        number: _masked(_replayed(judged, draft, persona), mask) for number, draft in judged.drafts.items()
+        number: _Told.by(_masked(_replayed(judged, draft, persona), mask))
+        for number, draft in judged.drafts.items()
     }
 
     def reply(text: str, draft_id: int) -> str:
@@ -88,30 +101,32 @@ def _replayed(judged: Judged, draft: Draft, persona: Persona) -> Replay:
 def _masked(told: Replay, mask: Mask) -> Replay:
     request = told.request
     thread = tuple(replace(turn, text=mask.apply(turn.text)) for turn in request.thread)
-    hidden = replace(request, comment=mask.apply(request.comment), thread=thread)
+    hidden = replace(
+        request, comment=mask.apply(request.comment), thread=thread, hint=mask.apply(request.hint)
+    )
     return replace(told, request=hidden, steps=mask.apply_all(list(told.steps)))
 
 
-def _supervised_row(judged: Judged, row: Supervised, told: Replay, reply: str) -> Row:
-    prompt = told.messages()
+def _supervised_row(judged: Judged, row: Supervised, told: _Told, reply: str) -> Row:
+    prompt = told.messages
     columns = {"prompt": prompt, "completion": _said(reply)}
     key = hash_of(prompt, " ".join(reply.split()))
     return Row("sft", key, row.at, row.verdict_id, columns | _origin(judged, row, told))
 
 
-def _pair_row(judged: Judged, pair: Pair, told: Replay, chosen: str, rejected: str) -> Row:
-    prompt = told.messages()
+def _pair_row(judged: Judged, pair: Pair, told: _Told, chosen: str, rejected: str) -> Row:
+    prompt = told.messages
     columns = {"prompt": prompt, "chosen": _said(chosen), "rejected": _said(rejected)}
     key = hash_of(prompt, matter(chosen, rejected))
     return Row("preferences", key, pair.at, pair.verdict_id, columns | _origin(judged, pair, told))
 
 
-def _origin(judged: Judged, row: Supervised | Pair, told: Replay) -> dict[str, Any]:
+def _origin(judged: Judged, row: Supervised | Pair, told: _Told) -> dict[str, Any]:
     draft = judged.drafts[row.draft_id]
     return {
         "kind": row.kind,
-        "prompt_exact": told.exact,
-        "passages": len(told.request.passages),
+        "prompt_exact": told.replay.exact,
+        "passages": len(told.replay.request.passages),
         "language": draft.language,
         "voice": draft.voice or "",
         "channel": judged.channel.name,

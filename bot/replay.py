@@ -91,6 +91,7 @@ def _request(
         passages=tuple(_passage(kept) for kept in draft.passages),
         persona=persona,
         max_chars=max_chars,
+        hint=draft.hint,
     )
 
 

@@ -43,6 +43,8 @@ class Shelf:
         self._db.execute(
             "CREATE TABLE row (part TEXT, key TEXT, at TEXT, id INTEGER, line TEXT, PRIMARY KEY (part, key))"
         )
+        # Rows are read along this index: to sort them would bring them all into memory.
+        self._db.execute("CREATE INDEX place ON row (part, at, id, key)")
         self._db.execute("BEGIN")
 
     def put(self, row: Row) -> None:

@@ -1,5 +1,6 @@
 """The review queue: which comments, in which order, page by page."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,12 +75,14 @@ def queue(
     session: Session, filters: Filters, *, sort: Sort = "oldest", after: Place | None = None, limit: int = 50
 ) -> Page:
     """`limit` comments after `after`. Our own comments are no work and are left out."""
-    rows = _filtered(select_items(), filters).order_by(*_order(sort)).limit(limit + 1)
+    rows = _joined(select(Comment.id), filters).order_by(*_order(sort)).limit(limit + 1)
     if after is not None:
         rows = rows.where(_behind(sort, after))
-    found = with_replies(session, rows)
-    items = found[:limit]
-    return Page(items, place(items[-1].comment) if len(found) > limit else None)
+    # Numbers first: with whole drafts, sorting 10,000 of them takes ten times as long.
+    wanted = list(session.exec(rows))
+    found = with_replies(session, select_items().where(col(Comment.id).in_(wanted[:limit])))
+    items = sorted(found, key=lambda item: wanted.index(item.comment.id))
+    return Page(items, place(items[-1].comment) if len(wanted) > limit else None)
 
 
 def place(comment: Comment) -> Place:
@@ -180,4 +183,16 @@ def _holds_word(word: str) -> ColumnElement[bool]:
     if word.startswith("#") and word[1:].isascii() and word[1:].isdigit() and len(word) < 19:
         return col(Comment.id) == int(word[1:])
     columns = (Comment.text, Comment.author_name, Post.title, Draft.text)
-    return or_(*(func.lower(col(column)).contains(word.lower(), autoescape=True) for column in columns))
+    return or_(
+        *(
+            func.lower(col(column)).contains(spelling, autoescape=True)
+            for column in columns
+            for spelling in _spellings(word)
+        )
+    )
+
+
+def _spellings(word: str) -> list[str]:
+    """How `word` may stand in a text that the database has put into small letters: SQLite knows those of ASCII only."""
+    cases = (word.lower(), word, word.capitalize(), word.upper())
+    return list(dict.fromkeys(re.sub("[A-Z]+", lambda letters: letters[0].lower(), case) for case in cases))

@@ -92,10 +92,22 @@ async def unseen_stops(page: Page, most: int = 40) -> list[str]:
 
 async def barriers(page: Page) -> list[str]:
     """Serious and critical faults that axe-core finds, with where they are."""
-    results = await Axe().run(page, options={"resultTypes": ["violations"]})
-    return [
+    results = await Axe().run(page, options={"resultTypes": ["violations", "incomplete"]})
+    found = [
         f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
         for rule in results.response["violations"]
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
+    ]
+    return found + _same_colours(results.response["incomplete"])
+
+
+def _same_colours(unsure: list[dict[str, Any]]) -> list[str]:
+    """Text in the colour that it stands on, which axe-core only wonders about."""
+    return [
+        f"same colours: {node['html'][:160]}"
+        for rule in unsure
+        for node in rule["nodes"]
+        for check in node["any"]
+        if isinstance(check["data"], dict) and check["data"].get("messageKey") == "equalRatio"
     ]

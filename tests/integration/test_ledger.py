@@ -302,7 +302,7 @@ def test_our_own_unclear_reply_that_the_poll_brings_is_the_proof(desk: Desk) -> 
     assert one(desk.ledger, Reply).platform_id == "c2"
 
 
-@pytest.mark.parametrize("text", ["", "  \n"])
+@pytest.mark.parametrize("text", ["", "  \n", " \u200b "])
 def test_an_empty_edit_is_refused_and_changes_nothing(desk: Desk, text: str) -> None:
     desk.ingest(comment(1))
     [work] = desk.claim()
