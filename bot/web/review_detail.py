@@ -1,7 +1,7 @@
 """From a comment with all that is known about it to what the detail prints."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import pairwise
 from secrets import token_hex
@@ -20,6 +20,7 @@ from bot.translate import needs_translation
 from bot.web.evidence import aside, draft_evidence, writer_line
 from bot.web.view import ago
 from bot.web.words import STATES, WORDS, state_word
+from knowledge.splitter import sentence_spans
 
 COMMENT_CHARS: Final = 3000
 THREAD_CHARS: Final = 600
@@ -41,9 +42,13 @@ def detail_context(
     reader: str,
     decides: bool,
     translates: bool,
+    fixed: Sequence[str] = (),
     kept: KeptText | None = None,
 ) -> dict[str, Any]:
-    """What `review_item.html` prints, for `reader`, who may decide or only look."""
+    """What `review_item.html` prints, for `reader`, who may decide or only look.
+
+    `fixed`: texts that every reply holds and that rest on no document.
+    """
     item, words = case.item, WORDS[language]
     comment, draft = item.comment, item.draft
     state = State(comment.state)
@@ -65,7 +70,7 @@ def detail_context(
         "comment": _comment(comment, language, now=now, translates=translates and decides),
         "thread": _thread(case, language, now),
         "more_thread": max(0, _before(case) - THREAD_SHOWN),
-        "candidates": _candidates(draft, texts, language),
+        "candidates": _candidates(draft, texts, language, fixed),
         "ordered": _ordered(case, words),
         "passages": _passages(draft, texts),
         "evidence": draft_evidence(draft, language) | {"candidates": []},
@@ -151,21 +156,29 @@ def _thread(case: Case, language: Language, now: datetime) -> list[dict[str, Any
     ]
 
 
-def _candidates(draft: Draft | None, texts: Sequence[str], language: Language) -> list[dict[str, Any]]:
+def _candidates(
+    draft: Draft | None, texts: Sequence[str], language: Language, fixed: Sequence[str]
+) -> list[dict[str, Any]]:
+    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
     told = draft_evidence(draft, language)["candidates"] if draft is not None else []
     sources = _cited(draft)
     return [
         {
             "text": text,
-            "sentences": _sentences(text, align(text, sources), index, bool(sources)),
+            "sentences": _sentences(text, align(text, sources), index, known if sources else None),
             "told": told[index]["told"] if index < len(told) else "",
         }
         for index, text in enumerate(texts)
     ]
 
 
-def _sentences(text: str, found: Sequence[Sentence], candidate: int, sourced: bool) -> list[dict[str, Any]]:
-    """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages."""
+def _sentences(
+    text: str, found: Sequence[Sentence], candidate: int, known: Collection[str] | None
+) -> list[dict[str, Any]]:
+    """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages.
+
+    `known`: sentences that need no passage; None: there are no passages, and none is missed.
+    """
     spans = {one.span: (number, one) for number, one in enumerate(found, 1)}
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
     shown = []
@@ -177,10 +190,14 @@ def _sentences(text: str, found: Sequence[Sentence], candidate: int, sourced: bo
                 "number": number,
                 "name": f"{candidate}-{number}" if number else "",
                 "borne": bool(sentence and sentence.places),
-                "bare": bool(sentence and sourced and not sentence.places),
+                "bare": _is_bare(text[start:end], sentence, known),
             }
         )
     return shown
+
+
+def _is_bare(text: str, sentence: Sentence | None, known: Collection[str] | None) -> bool:
+    return sentence is not None and not sentence.places and known is not None and text not in known
 
 
 def _cited(draft: Draft | None) -> list[str]:
