@@ -43,6 +43,8 @@ class Shelf:
         self._db.execute(
             "CREATE TABLE row (part TEXT, key TEXT, at TEXT, id INTEGER, line TEXT, PRIMARY KEY (part, key))"
         )
+        # Rows are read along this index: to sort them would bring them all into memory.
+        self._db.execute("CREATE INDEX place ON row (part, at, id, key)")
         self._db.execute("BEGIN")
 
     def put(self, row: Row) -> None:
@@ -54,8 +56,6 @@ class Shelf:
 
     def lines(self, part: Part) -> Iterator[str]:
         """Oldest first; the same rows always come in the same order."""
-        # Read along an index: to sort the rows themselves would bring them all into memory.
-        self._db.execute("CREATE INDEX IF NOT EXISTS place ON row (part, at, id, key)")
         rows = self._db.execute("SELECT line FROM row WHERE part = ? ORDER BY at, id, key", (part,))
         return (line for (line,) in rows)
 

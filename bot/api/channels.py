@@ -13,7 +13,7 @@ from bot.api.operations import Call, Operation
 from bot.api.types import Given, Id, Paged, PageOf, Told
 from bot.models import Channel, Role
 from bot.settings import ChannelRulesSettings
-from bot.store import audit, channels
+from bot.store import channel_acts, channels
 from bot.store.ledger import Ledger
 from bot.web.problems import Problem
 
@@ -121,24 +121,17 @@ def _known(session: Session, channel_id: int) -> Channel:
 
 
 def _pause(session: Session, channel_id: int, paused: bool, who: Visitor, now: datetime) -> Channel:
-    channel = channels.pause(session, _known(session, channel_id).name, paused=paused, now=now)
-    audit.note(session, who, "pause_channel" if paused else "resume_channel", channel.name, now=now)
-    return channel
+    return channel_acts.pause(session, who, _known(session, channel_id).name, paused=paused, now=now)
 
 
 def _shadow(session: Session, channel_id: int, on: bool, who: Visitor, now: datetime) -> Channel:
     channel = _known(session, channel_id)
-    channels.set_shadow(session, channel.name, on=on, now=now)
-    audit.note(session, who, "shadow_on" if on else "shadow_off", channel.name, now=now)
+    channel_acts.set_shadow(session, who, channel.name, on=on, now=now)
     return channel
 
 
 def _set_rules(
     session: Session, channel_id: int, rules: ChannelRulesSettings, who: Visitor, now: datetime
 ) -> Channel:
-    channel = _known(session, channel_id)
-    kept = rules.model_dump(exclude_none=True)
-    detail = channels.changed_rules(channel.rules, kept)
-    channels.set_rules(session, channel.name, kept, now=now)
-    audit.note(session, who, "change_rules", channel.name, now=now, detail=detail)
-    return channel
+    name = _known(session, channel_id).name
+    return channel_acts.set_rules(session, who, name, rules.model_dump(exclude_none=True), now=now)

@@ -13,14 +13,13 @@ from adapters.registry import available
 from bot.backfill import backfill as read_back
 from bot.bootstrap import open_http, open_ledger, utc_now
 from bot.building.persona import make_personas
-from bot.cli.channel_changes import set_paused, set_rules, switch_shadow
 from bot.cli.channel_options import checked_rules, options_of, parse_options
 from bot.cli.errors import Misuse
-from bot.cli.shell import Shell, parse_since, print_json, shell_of
+from bot.cli.shell import Shell, caller, parse_since, print_json, shell_of
 from bot.connections import Connections
 from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
-from bot.store import channels
+from bot.store import channel_acts, channels
 
 app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
 
@@ -194,7 +193,7 @@ def shadow(
     """Draft and decide everything, but send nothing: what would be sent waits for a person."""
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        held = ledger.write(switch_shadow, name, on=state == "on")
+        held = ledger.write(channel_acts.set_shadow, caller(), name, on=state == "on", now=utc_now())
     shell.tell("shadow_on" if state == "on" else "shadow_off", name=name, number=held)
 
 
@@ -251,7 +250,7 @@ def rules(
             time_zone=time_zone,
         )
         if changed != channel.rules:
-            ledger.write(set_rules, name, changed, known=channel.rules)
+            ledger.write(channel_acts.set_rules, caller(), name, changed, now=utc_now())
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
 
 
@@ -312,7 +311,7 @@ async def _log_in(
 def _pause(context: typer.Context, name: str, *, paused: bool) -> None:
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        ledger.write(set_paused, name, paused=paused)
+        ledger.write(channel_acts.pause, caller(), name, paused=paused, now=utc_now())
     shell.tell("channel_paused" if paused else "channel_resumed", name=name)
 
 

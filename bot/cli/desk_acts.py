@@ -90,8 +90,11 @@ class Acts:
 
     def _carry_out(self, state: DeskState, effect: Effect) -> Step:
         match effect:
-            case Open(comment_id):
-                return news.opened(state, self._shown(comment_id)), ()
+            case Open(comment_id, led):
+                shown = self._shown(comment_id)
+                if led and shown is not None and shown.held_by:
+                    return news.taken(state, shown)
+                return news.opened(state, shown), ()
             case Refresh(first):
                 return self._refresh(state, first=first)
             case Decide(wish):

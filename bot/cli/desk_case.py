@@ -125,7 +125,7 @@ def _evidence(shown: Shown, language: Language) -> Iterator[Text]:
     yield Text(say(language, "passages"), "bold")
     for number, passage in enumerate(draft.passages):
         mark = "*" if number in draft.citations else " "
-        yield Text(plain(f"{mark}[{number + 1}] {_place(passage, language)}", one_line=True), "blue")
+        yield Text(f"{mark}[{number + 1}] {plain(_place(passage, language), one_line=True)}", "blue")
         yield Text(f"    {excerpt(str(passage.get('quote') or passage['text']), PASSAGE_CHARS)}")
 
 

@@ -39,6 +39,16 @@ def opened(state: DeskState, shown: Shown | None) -> DeskState:
     )
 
 
+def taken(state: DeskState, shown: Shown) -> Step:
+    """Somebody else was quicker with the comment that this person was led to: on to the next, if there is one."""
+    held = state.held | {shown.id}
+    here = state.ids.index(shown.id) if shown.id in state.ids else 0
+    free = [number for number in (*state.ids[here:], *state.ids[:here]) if number not in held]
+    if not free:
+        return opened(state, shown), ()
+    return replace(state, held=held), (Open(free[0], led=True),)
+
+
 def queued(
     state: DeskState,
     ids: Sequence[int],
@@ -52,9 +62,9 @@ def queued(
     state = replace(state, ids=tuple(ids), total=total, held=held, chosen=state.chosen & set(ids))
     free = next((number for number in ids if number not in held), ids[0] if ids else None)
     if first:
-        return state, (Open(free),)
+        return state, (Open(free, led=True),)
     if state.shown is None:
-        return state, (Open(free),) if ids and state.mode == "read" else ()
+        return state, (Open(free, led=True),) if ids and state.mode == "read" else ()
     return replace(state, moved=version != state.shown.item.comment.version), ()
 
 
@@ -64,7 +74,7 @@ def decided(state: DeskState, wish: Wish, undo_s: float) -> Step:
     done = state.done if wish.act == "redraft" else (*state.done, (wish.comment_id,))
     state = replace(without(state, {wish.comment_id}), done=done, again="")
     state = tell(state, _SAID[wish.act], id=wish.comment_id, seconds=f"{undo_s:g}")
-    return state, (Open(following), Refresh())
+    return state, (Open(following, led=True), Refresh())
 
 
 def refused(state: DeskState, wish: Wish, error: VerdictRefused) -> Step:
@@ -82,7 +92,9 @@ def decided_all(state: DeskState, told: Sequence[Told], undo_s: float) -> Step:
     state = replace(without(state, set(done)), preview=(), chosen=frozenset())
     state = replace(state, done=(*state.done, done)) if done else state
     state = tell(state, "done_all", done=len(done), refused=len(told) - len(done), seconds=f"{undo_s:g}")
-    return state, (Open(following), Refresh()) if shown is not None and shown.id in done else (Refresh(),)
+    return state, (Open(following, led=True), Refresh()) if shown is not None and shown.id in done else (
+        Refresh(),
+    )
 
 
 def taken_back(state: DeskState, told: Sequence[Told]) -> Step:

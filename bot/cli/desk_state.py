@@ -88,9 +88,10 @@ class DeskState:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Show this comment and hold it; None: nothing is to be shown."""
+    """Show this comment and hold it; None: nothing is to be shown. `led`: the person did not ask for this very one."""
 
     comment_id: int | None
+    led: bool = False
 
 
 @dataclass(frozen=True, slots=True)

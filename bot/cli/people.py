@@ -10,7 +10,7 @@ from sqlmodel import Session
 from bot.access.visitor import Visitor
 from bot.bootstrap import open_ledger, utc_now
 from bot.cli.errors import Failure
-from bot.cli.shell import Shell, login, parse_since, print_json, shell_of
+from bot.cli.shell import Shell, caller, parse_since, print_json, shell_of
 from bot.models import ApiToken, Person, Role
 from bot.plain import plain
 from bot.settings import Settings
@@ -193,11 +193,6 @@ def site_address(settings: Settings, page: str | None = None) -> str:
     return page or f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}"
 
 
-def terminal() -> Visitor:
-    """Whoever calls from the terminal owns the machine, and may do everything."""
-    return Visitor(name=login(), role=Role.OWNER, via="terminal")
-
-
 def person_json(person: Person) -> dict[str, Any]:
     shown = ("id", "name", "role", "created_at", "disabled_at")
     return {name: getattr(person, name) for name in shown}
@@ -210,7 +205,7 @@ def token_json(token: ApiToken, person: Person) -> dict[str, Any]:
 
 def _write(shell: Shell, act: Callable[[Session, Visitor, datetime], T]) -> T:
     with open_ledger(shell.settings) as ledger:
-        return ledger.write(act, terminal(), utc_now())
+        return ledger.write(act, caller(), utc_now())
 
 
 def _to_person(shell: Shell, name: str, act: Act[T]) -> T:

@@ -12,8 +12,8 @@ import typer
 
 from bot.bootstrap import ALL_ROLES, WORK, Role, Running, assemble, utc_now
 from bot.cli.errors import Misuse
-from bot.cli.people import site_address, terminal
-from bot.cli.shell import Shell, print_json, shell_of
+from bot.cli.people import site_address
+from bot.cli.shell import Shell, caller, print_json, shell_of
 from bot.demo import SITE_PORT, Stage, demo_settings, settled, stage
 from bot.models import State
 from bot.plain import excerpt
@@ -62,7 +62,7 @@ async def _run(shell: Shell, settings: Settings, roles: frozenset[Role]) -> None
 
 async def tell_first_link(shell: Shell, running: Running, page: str) -> None:
     """While nobody could log in as owner, the way in; the links of earlier starts end."""
-    secret = await running.ledger.awrite(managing.first_link, terminal(), now=utc_now())
+    secret = await running.ledger.awrite(managing.first_link, caller(), now=utc_now())
     if secret is not None:
         url = link_address(site_address(running.settings, page), START, secret)
         shell.tell("first_link", url=url)

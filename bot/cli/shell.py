@@ -16,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import logs
+from bot.access.visitor import Visitor
 from bot.cli.errors import Misuse
 from bot.cli.messages import message
+from bot.models import Role
 from bot.plain import plain
 from bot.settings import Language, Settings, load
 
@@ -102,6 +104,11 @@ def login() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # no such user here, as in a container with a number only
         return f"uid {os.getuid()}"
+
+
+def caller() -> Visitor:
+    """Whoever calls from the terminal owns the machine, and may do everything."""
+    return Visitor(name=login(), role=Role.OWNER, via="terminal")
 
 
 def parse_since(text: str, now: datetime, option: str = "--since") -> datetime:

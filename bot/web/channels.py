@@ -10,20 +10,17 @@ Options of the adapter are not shown but for the names of the secrets that they 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
-from sqlmodel import Session
 
 from adapters.base import Clock
-from bot.access.visitor import Visitor
 from bot.models import Channel, Role
 from bot.persona import PRESETS
 from bot.settings import ChannelRulesSettings, Settings
-from bot.store import channels, dashboard
-from bot.store.audit import note
+from bot.store import channel_acts, channels, dashboard
 from bot.store.ledger import Ledger
 from bot.web import channel_form
 from bot.web.channel_form import Typed
@@ -81,16 +78,16 @@ class ChannelPages:
         return await self._page(request, channel, Typed(channel_form.shown(rules), channel.rules))
 
     async def pause(self, request: web.Request) -> web.StreamResponse:
-        return await self._change(request, _pause, paused=True)
+        return await self._change(request, channel_acts.pause, paused=True)
 
     async def resume(self, request: web.Request) -> web.StreamResponse:
-        return await self._change(request, _pause, paused=False)
+        return await self._change(request, channel_acts.pause, paused=False)
 
     async def shadow(self, request: web.Request) -> web.StreamResponse:
         wanted = (await request.post()).get("on")
         if wanted not in ("0", "1"):
             raise Problem(422, "shadow", "the field 'on' must be 1 or 0; use the page's button")
-        return await self._change(request, _shadow, on=wanted == "1")
+        return await self._change(request, channel_acts.set_shadow, on=wanted == "1")
 
     async def rules(self, request: web.Request) -> web.StreamResponse:
         channel, form = await self._channel(request), await request.post()
@@ -98,7 +95,7 @@ class ChannelPages:
         found = channel_form.typed(fields, channel.rules, self._personas)
         if found.rules is None or form.get("act") == "preview":
             return await self._page(request, channel, found, 422 if found.rules is None else 200)
-        return await self._change(request, _set_rules, rules=found.rules)
+        return await self._change(request, channel_acts.set_rules, rules=found.rules)
 
     async def _channel(self, request: web.Request) -> Channel:
         number = request.match_info["id"]
@@ -111,7 +108,7 @@ class ChannelPages:
     async def _change(self, request: web.Request, work: Any, **what: Any) -> web.StreamResponse:
         """Do `work`, with its line in the audit, in one transaction; then show the channel."""
         channel = await self._channel(request)
-        await self._ledger.awrite(work, channel.name, known_visitor(request), now=self._clock(), **what)
+        await self._ledger.awrite(work, known_visitor(request), channel.name, now=self._clock(), **what)
         self._waiting.forget()
         self._on_change()
         raise web.HTTPSeeOther(f"/channels/{channel.id}")
@@ -134,19 +131,3 @@ class ChannelPages:
             now=now,
         )
         return self._render.page(request, "channel.html", context, status)
-
-
-def _pause(session: Session, name: str, who: Visitor, *, paused: bool, now: datetime) -> None:
-    channels.pause(session, name, paused=paused, now=now)
-    note(session, who, "pause_channel" if paused else "resume_channel", name, now=now)
-
-
-def _shadow(session: Session, name: str, who: Visitor, *, on: bool, now: datetime) -> None:
-    channels.set_shadow(session, name, on=on, now=now)
-    note(session, who, "shadow_on" if on else "shadow_off", name, now=now)
-
-
-def _set_rules(session: Session, name: str, who: Visitor, *, rules: dict[str, Any], now: datetime) -> None:
-    detail = channels.changed_rules(channels.named(session, name).rules, rules)
-    channels.set_rules(session, name, rules, now=now)
-    note(session, who, "change_rules", name, now=now, detail=detail)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from markupsafe import escape
+
 from bot.details import INTENTS
 from bot.models import State
 from bot.plain import excerpt
@@ -17,8 +19,8 @@ from bot.web.review_asked import AGES, STATES, Asked, mark_of
 from bot.web.view import ago
 from bot.web.words import WORDS
 
-ROW_CHARS: Final = 160
-DRAFT_CHARS: Final = 120
+ROW_ROOM, DRAFT_ROOM, REASON_ROOM = 120, 60, 54
+"""Bytes of a row's texts as the page holds them; a Chinese character takes three, about its share of the width."""
 AUTHOR_CHARS: Final = 40
 LABEL_CHARS: Final = 60
 CHOICES: Final = 30
@@ -58,15 +60,20 @@ def row(item: Item, asked: Asked, language: Language, *, now: datetime, holder: 
         "version": comment.version,
         "link": asked.link(f"/review/{comment.id}"),
         "author": excerpt(comment.author_name, AUTHOR_CHARS),
-        "text": excerpt(comment.text, ROW_CHARS) or words["review_no_text"],
-        "draft": excerpt(draft, DRAFT_CHARS),
-        "reason": explain(comment.reason, language),
-        "channel": excerpt(item.channel.name, AUTHOR_CHARS),
+        "text": _short(comment.text, ROW_ROOM) or words["review_no_text"],
+        "draft": _short(draft, DRAFT_ROOM),
+        "reason": _short(explain(comment.reason, language), REASON_ROOM),
         "ago": ago(now, comment.updated_at, words),
         "similar": words["review_asked_by"].format(number=comment.similar) if comment.similar > 1 else "",
         "holder": holder,
         "held": words["review_held"].format(name=excerpt(holder, AUTHOR_CHARS)) if holder else "",
     }
+
+
+def _short(text: str, room: int) -> str:
+    cut = excerpt(text, room)
+    size = len(escape(cut).encode("utf-8", "replace"))
+    return cut if size <= room else excerpt(cut, max(1, room * len(cut) // size))
 
 
 def _other(holder: str, reader: str) -> str:

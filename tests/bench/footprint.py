@@ -117,7 +117,7 @@ def service_cost(comments: int = 100_000, idle_s: float = 30.0) -> tuple[float, 
             before, started = _cpu_s(service.pid), time.monotonic()
             time.sleep(idle_s)
             idle = (_cpu_s(service.pid) - before) / (time.monotonic() - started) * 100
-            memory = _peak_mb(service.pid)
+            memory = peak_mb(service.pid)
         finally:
             service.terminate()
             service.wait(timeout=20)
@@ -157,7 +157,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb(pid: int) -> float:
+    """The most memory that the process has had resident."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 

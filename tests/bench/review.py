@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -33,7 +34,7 @@ from bot.store import access, channels
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.web.gate import COOKIE, CSRF_HEADER
-from tests.bench.footprint import _peak_mb
+from tests.bench.footprint import peak_mb
 from tests.bench.rig import word
 
 AGENT = "a reviewer of the benchmark"
@@ -81,7 +82,7 @@ def fill(ledger: Ledger, comments: int) -> None:
 
     def work(session: Session) -> None:
         session.add_all(
-            Post(id=n, channel_id=channel.id or 0, platform_id=f"p{n}", title=f"Roasting at home, part {n}", text=_text(chance, 8))
+            Post(id=n, channel_id=channel.id or 0, platform_id=f"p{n}", title=f"Part {n}", text=_text(chance, 8))
             for n in range(1, 51)
         )  # fmt: skip
         session.flush()
@@ -218,7 +219,7 @@ async def at_rest(desk: Desk, comments: int) -> dict[str, float]:
     ] * 3
     search = [await timed_ms(desk.get(f"/review/list?q={text}")) for text in words]
     ids, following, deciding = ids_of(await desk.get("/review/list")), [], []
-    for number, after in zip(ids, ids[1:21], strict=False):
+    for number, after in pairwise(ids[:21]):
         version, key = item_of(await desk.get(f"/review/item/{number}"))
         posted = desk.post(f"/review/{number}/verdict", act="skip", version=version, key=key, took_s=1)
         deciding.append(await timed_ms(posted))
@@ -286,18 +287,7 @@ async def page_kb(desk: Desk) -> float:
 @asynccontextmanager
 async def service(folder: Path) -> AsyncIterator[tuple[str, int]]:
     """`rejoinder run --role web` on the ledger in `folder`: its address and its process."""
-    settings = {
-        "REJOINDER__DATA_DIR": str(folder),
-        "REJOINDER__WEB__PORT": "0",
-        "REJOINDER__LOG__LEVEL": "error",
-    }
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--role", "web"],
-        cwd=folder,
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = _start(folder)
     try:
         assert process.stdout is not None
         line = ""
@@ -309,6 +299,16 @@ async def service(folder: Path) -> AsyncIterator[tuple[str, int]]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    settings = {
+        "REJOINDER__DATA_DIR": str(folder),
+        "REJOINDER__WEB__PORT": "0",
+        "REJOINDER__LOG__LEVEL": "error",
+    }
+    command = [*COMMAND, "run", "--role", "web"]
+    return subprocess.Popen(command, cwd=folder, env=os.environ | settings, stdout=subprocess.PIPE, text=True)
 
 
 async def measure(comments: int, reviewers: int, seconds: float) -> dict[str, float]:
@@ -338,7 +338,7 @@ async def measure(comments: int, reviewers: int, seconds: float) -> dict[str, fl
             )
             found = judged(ledger, told)
             found["unanswered_verdicts"] -= before
-            figures |= found | {"rss_mb": round(_peak_mb(pid), 1), "verdict_busy_ms": p95(told.verdict_ms)}
+            figures |= found | {"rss_mb": round(peak_mb(pid), 1), "verdict_busy_ms": p95(told.verdict_ms)}
             _say(f"refused: {dict(told.refused)}")
         ledger.close()
     return figures

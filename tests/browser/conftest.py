@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from bot.bootstrap import Running
-from tests.browser.house import CHROMIUM, SCREENSHOTS, chromium, fill, house
+from tests.browser.house import CHROMIUM, chromium, fill, house
 from tests.browser.work import WORK
 from tests.builders import Desk, FakeClock
 from tests.conftest import require
@@ -28,8 +28,6 @@ class Scene:
 async def browser() -> AsyncIterator[Browser]:
     """One for all tests: each reader has a context of their own. Its tests run on the loop of the session, too."""
     require(CHROMIUM is not None, "Chromium is not installed (Debian: chromium)")
-    if SCREENSHOTS:
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
     async with chromium() as opened:
         yield opened
 

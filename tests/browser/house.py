@@ -115,6 +115,6 @@ def _fault(line: Any) -> bool:
 
 
 async def shot(page: Page, name: str) -> None:
-    """A screenshot, where the environment names a folder for it."""
+    """A screenshot, where the environment names a folder for it; it is made."""
     if SCREENSHOTS:
         await page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))

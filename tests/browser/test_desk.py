@@ -279,6 +279,7 @@ async def test_two_reviewers_do_not_meet_on_one_comment(scene: Scene) -> None:
         await expect(shown(bo, 2)).to_be_visible()
         await expect(bo.locator('.one[data-id="1"] .held')).to_have_text("ann is on it")
         await shot(bo, "two-reviewers")
+        await expect(ann.locator('.one[data-id="2"] .held')).to_have_text("bo is on it")
         await ann.keyboard.press("j")
         await expect(shown(ann, 3)).to_be_visible()
         await expect(bo.locator('.one[data-id="3"] .held')).to_have_text("ann is on it")

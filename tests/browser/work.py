@@ -7,8 +7,8 @@ from tests.browser.house import Waiting
 from tests.builders import START, comment
 
 GUIDE = (
-    "Light roasts need nine to ten minutes in a drum roaster, dark roasts twelve to fourteen. Stop about a minute after "
-    "first crack for a light roast. Cool the beans within four minutes, or they go on roasting by themselves."
+    "Light roasts need nine to ten minutes in a drum roaster, dark roasts twelve to fourteen. Stop about a "
+    "minute after first crack for a light roast. Cool the beans within four minutes, or they go on roasting."
 )
 STORAGE = "把咖啡豆放在带单向阀的袋子里，避光保存。烘焙后静置五天再喝，两周内风味最好。不要放进冰箱，水汽会让豆子变味。"
 NASTY = (

@@ -11,9 +11,8 @@ from sqlmodel import Session, select
 
 from bot.access.passwords import Passwords
 from bot.bootstrap import utc_now
-from bot.cli.people import terminal
 from bot.cli.serve import tell_first_link
-from bot.cli.shell import Shell
+from bot.cli.shell import Shell, caller
 from bot.models import AuditEntry, Person, Role, Sitting
 from bot.store import access, links, managing, tries
 from bot.store.ledger import Ledger
@@ -47,12 +46,12 @@ async def test_the_first_link_makes_the_owner_once(site: House) -> None:
 async def test_every_start_prints_the_way_in_until_there_is_an_owner(
     site: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site.clock.now = utc_now()  # the command's own clock
     shell = Shell(file=None, data_dir=None, language="zh")
     printed = []
     for _ in range(2):
         await tell_first_link(shell, site.running, site.running.page or "")
         printed.append(capsys.readouterr().out.split()[-1])
+    site.clock.now = utc_now()  # the command's own clock
     assert [address.partition("#")[0] for address in printed] == [f"{site.outside().url}/start"] * 2
     assert (await site.outside().start(printed[0].partition("#")[2])).status == 410
     assert (await site.outside().start(printed[1].partition("#")[2])).status == 303
@@ -414,7 +413,7 @@ async def test_a_name_from_a_stranger_is_text_on_the_audit_page(site: House) -> 
 def test_an_owner_is_made_by_nobody_else_when_the_clock_goes_back(ledger: Ledger) -> None:
     clock = FakeClock()
     clock.forward(timedelta(days=400).total_seconds())
-    secret = ledger.write(managing.first_link, terminal(), now=clock()) or ""
+    secret = ledger.write(managing.first_link, caller(), now=clock()) or ""
     with pytest.raises(access.AccessRefused, match="used, has ended"):
         ledger.write(links.use_for_person, secret, name="ann", password_hash="x", now=START)
 

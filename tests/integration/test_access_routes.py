@@ -10,7 +10,7 @@ import pytest
 
 from bot.access.visitor import RANK
 from bot.bootstrap import Running
-from bot.cli.people import terminal
+from bot.cli.shell import caller
 from bot.models import Role
 from bot.store import access, managing
 from bot.web import server
@@ -164,7 +164,7 @@ async def test_a_token_may_do_what_its_role_may_without_a_forms_secret(site: Wal
     ledger, now = site.running.ledger, site.house.clock()
     owner = ledger.write(access.add_person, name="ann", role=Role.OWNER, password_hash=NO_PASSWORD, now=now)
     token = ledger.write(
-        managing.add_token, terminal(), owner.id or 0, name="bot", role=role, ends_at=None, now=now
+        managing.add_token, caller(), owner.id or 0, name="bot", role=role, ends_at=None, now=now
     )
     for route in site.routes:
         if route.needs is not None:

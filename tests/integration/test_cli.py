@@ -16,13 +16,15 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener, urlopen
 
 import pytest
 
 from adapters.sandbox_site import create_site, seed_comments, seed_posts, serve
 from bot import samples
 from bot.models import State
+from tests.access import PASSWORD
 from tests.builders import comment
 from tests.command_line import Cli
 from tests.fakes import FakeOpenAI
@@ -55,6 +57,21 @@ def line_with(process: subprocess.Popen[str], word: str) -> str:
         if word in line:
             return line
     raise AssertionError(f"ended without {word!r}: {process.stderr and process.stderr.read()}")
+
+
+def come_in(page: str, path: str, **form: str) -> OpenerDirector:
+    """Sends the form of `path`, and gives the browser that is let in."""
+    browser = build_opener(HTTPCookieProcessor())
+    with browser.open(
+        Request(f"{page}{path}", urlencode(form).encode(), {"Origin": page.rstrip("/")})
+    ) as answer:
+        assert answer.url == page
+    return browser
+
+
+def seen_by(browser: OpenerDirector, url: str) -> str:
+    with browser.open(url, timeout=20) as answer:
+        return answer.read().decode()
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -110,6 +127,8 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
 ) -> None:
     demo = start("demo", "--port", "0", "--site-port", "0")
     site, page = address(line_with(demo, "Sandbox")), address(line_with(demo, "Status"))
+    code = line_with(demo, "/start#").partition("#")[2].strip()
+    owner = come_in(page, "start", code=code, name="ann", password=PASSWORD)
     post = json.loads(get(f"{site}visitor/changes"))["changes"][0]["post_id"]
     body = json.dumps({"post_id": post, "name": "Zoe", "text": "Do you ship to Singapore?"}).encode()
     request = Request(f"{site}visitor/comments", body, {"Content-Type": "application/json"})
@@ -121,7 +140,7 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
         return next((row["text"] for row in rows if row["parent_id"] == written and row["by_creator"]), None)
 
     assert "Singapore" in until(reply)
-    assert until(lambda: "Do you ship to Singapore?" in get(page))
+    assert until(lambda: "Do you ship to Singapore?" in seen_by(owner, page))
     assert json.loads(get(f"{page}healthz")) == {"ok": True, "troubles": {}}
     demo.send_signal(signal.SIGINT)
     assert demo.wait(DEADLINE_S) == 0
@@ -132,7 +151,8 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
     moved = address(line_with(again, "Sandbox"))
     assert any(row["id"] == written for row in json.loads(get(f"{moved}visitor/changes"))["changes"])
     page = address(line_with(again, "Status"))
-    assert until(lambda: "last poll" in get(f"{page}?lang=en"))
+    owner = come_in(page, "login", name="ann", password=PASSWORD)
+    assert until(lambda: "last poll" in seen_by(owner, f"{page}?lang=en"))
     again.send_signal(signal.SIGTERM)
     assert again.wait(DEADLINE_S) == 0
 
@@ -456,3 +476,40 @@ def test_platforms_are_listed_with_what_they_need(cli: Cli) -> None:
     assert {"sandbox", "isso"} <= set(found)
     assert cli("channels", "platforms") == 0
     assert "env:NAME" in cli.out
+
+
+def test_a_verdict_of_the_command_line_can_be_taken_back_and_is_told_as_json(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ingest(comment(1), comment(2))
+    for work in desk.claim():
+        desk.decide(work, State.REVIEW)
+    [told] = cli.json("review", "approve", "1", "--json")
+    assert told == {"id": 1, "act": "approve", "done": True, "state": "ready", "version": 2}
+    assert cli("review", "undo", "1") == 0
+    assert cli.json("review", "show", "1", "--json")["state"] == "review"
+    assert cli("review", "redraft", "2", "--hint", "shorter") == 0
+    assert cli.json("review", "show", "2", "--json")["state"] == "new"
+    assert cli("review", "approve", "1", "2", "99", "--json") == 1
+    assert [(row["done"], row.get("why")) for row in json.loads(cli.out)] == [
+        (True, None), (False, "state"), (False, "gone"),
+    ]  # fmt: skip
+    assert cli.err.count("\n") == 2
+    assert cli("review", "approve", "1", "--candidate", "2") == 1
+    desk.ledger.close()
+
+
+def test_the_list_is_narrowed_and_refuses_what_does_not_exist(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ingest(comment(1), comment(2, "烘焙要多久？"))
+    for work in desk.claim():
+        desk.decide(work, State.REVIEW)
+    assert [row["id"] for row in cli.json("review", "list", "--search", "多久", "--json")] == [2]
+    assert [row["id"] for row in cli.json("review", "list", "--sort", "newest", "--json")] == [2, 1]
+    assert [row["id"] for row in cli.json("review", "list", "--older-than", "1h", "--json")] == [1, 2]
+    assert cli.json("review", "list", "--intent", "praise", "--json") == []
+    assert cli("review", "list", "--channel", "nope") == 1
+    assert "no channel is named 'nope'" in cli.err
+    for option in ("--sort", "--intent", "--reason", "--older-than", "--state"):
+        assert cli("review", "list", option, "nope") == 2
+        assert option in cli.err
+    desk.ledger.close()

@@ -24,9 +24,11 @@ from bot.metrics import Metrics
 from bot.models import Comment, Draft, Reply, State
 from bot.persona import Persona
 from bot.policy import Thresholds, TriageRules
+from bot.prompt import build_messages
 from bot.responder import CAUTIOUS_CHARS, Responder, question
 from bot.settings import ServiceSettings
-from bot.store import channels
+from bot.store import channels, verdicts
+from bot.store.deciding import Sign
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from knowledge.base import Passage, ScoredPassage
@@ -319,3 +321,30 @@ async def test_a_slow_draft_does_not_hold_up_the_others(bench: Bench) -> None:
     await tick
     assert {row.state for row in bench.rows()} == {State.REVIEW}
     assert bench.desk.clock() > START
+
+
+async def test_a_draft_that_a_person_asked_for_comes_back_even_where_everything_is_open(bench: Bench) -> None:
+    bench.desk.ingest(comment(1))
+    await bench.responder.tick()
+    bench.open_for_questions()
+    bench.desk.ledger.write(
+        verdicts.redraft, 1, hint="name the roast level", sign=Sign("ann"), now=bench.desk.clock.forward(1)
+    )
+    await bench.responder.tick()
+    [row] = bench.rows()
+    assert (row.state, row.reason, bench.ready) == (State.REVIEW, "redrafted", 0)
+    assert bench.desk.ledger.read(lambda session: session.exec(select(Reply)).all()) == []
+    request = bench.generator.requests[-1]
+    assert "name the roast level" in str(build_messages(request)[-1]["content"])
+    assert "name the roast level" not in str(build_messages(bench.generator.requests[0])[-1]["content"])
+
+
+async def test_a_draft_that_a_person_asked_for_is_written_whatever_the_comment_is(bench: Bench) -> None:
+    bench.desk.ingest(comment(1, "😂😂"))
+    await bench.responder.tick()
+    assert (bench.rows()[0].state, bench.generator.requests) == (State.SKIPPED, [])
+    bench.desk.ledger.write(
+        verdicts.redraft, 1, hint="thank them", sign=Sign("ann"), now=bench.desk.clock.forward(1)
+    )
+    await bench.responder.tick()
+    assert (bench.rows()[0].state, len(bench.generator.requests)) == (State.REVIEW, 1)

@@ -18,7 +18,7 @@ async function look() {
   asked.set("moment", moment());
   try {
     const { ids } = JSON.parse(await part(`/review/fresh?${asked}`));
-    came = ids.filter((id) => !rowOf(id) && String(id) !== current()).length;
+    came = ids.filter((id) => !rowOf(id) && String(id) !== current() && !mine.has(String(id))).length;
     fresh.textContent = say("new", { number: came });
     fresh.hidden = !came;
     if (came && !current() && !rows().length) await take();
@@ -40,6 +40,7 @@ function moved({ moves, waiting }) {
     const ours = by === given.reader && Date.now() - (mine.get(String(id)) ?? 0) < MINE_MS;
     forget(id);
     if (state === listed()) {
+      mine.delete(String(id));
       clearTimeout(asking);
       asking = setTimeout(look, 200);
     } else if (!ours) over(rowOf(id), by, name);
@@ -50,11 +51,20 @@ function moved({ moves, waiting }) {
   if (number) number.textContent = waiting;
 }
 
+function beside(row, text) {
+  row.querySelector(".held")?.remove();
+  if (!text) return;
+  const told = document.createElement("i");
+  told.className = "held";
+  told.textContent = text;
+  row.querySelector("a").append(told);
+}
+
 // A row that somebody else has decided says so, and goes.
 function over(row, name, state) {
   if (!row) return;
   row.classList.add("over");
-  row.querySelector(".held").textContent = say("decided_by", { name, state });
+  beside(row, say("decided_by", { name, state }));
   setTimeout(() => row.remove(), FADE_MS);
 }
 
@@ -73,7 +83,7 @@ function held(names) {
     const name = names[row.dataset.id] === given.reader ? "" : (names[row.dataset.id] ?? "");
     if (name) row.dataset.held = name;
     else delete row.dataset.held;
-    row.querySelector(".held").textContent = name ? say("held", { name }) : "";
+    beside(row, name ? say("held", { name }) : "");
   }
   const name = names[current()];
   if (item() && given.decides) holder(name && name !== given.reader ? name : "");

@@ -88,7 +88,6 @@ export function ready() {
   for (const hidden of one.querySelectorAll("[data-do][hidden]")) hidden.hidden = false;
   const row = rowOf(one.dataset.id);
   const box = row?.querySelector("input");
-  if (row) row.dataset.version = one.dataset.version;
   if (box) box.value = `${one.dataset.id}:${one.dataset.version}`;
   detail.dispatchEvent(new CustomEvent("shown"));
 }

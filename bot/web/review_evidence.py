@@ -1,0 +1,168 @@
+"""The candidates sentence by sentence, and the passages with the words that bear each."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from bot.digest import link
+from bot.highlight import Sentence, Span, align
+from bot.highlight import pieces as cut
+from bot.models import Draft
+from bot.plain import excerpt, plain
+from bot.settings import Language
+from bot.web.evidence import draft_evidence
+from knowledge.splitter import sentence_spans
+
+LABEL_CHARS: Final = 200
+PASSAGE_CHARS: Final = 4000
+"""What is read of a passage."""
+CITED_CHARS, OTHER_CHARS, BEFORE_CHARS = 900, 240, 120
+"""What is shown of a passage that bears the reply, and of another; what stands before the first marked word."""
+Aligned = Sequence[Sequence[Sentence]]
+"""The sentences of each candidate."""
+Marks = list[tuple[Span, str]]
+"""Spans of a passage, each with the sentence of a candidate that it bears, as `0-1`."""
+
+
+def supported(
+    draft: Draft | None, texts: Sequence[str], language: Language, fixed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """`candidates` and `passages` for `review_item.html`; `texts` are the candidates, `fixed` stands in each reply."""
+    sources = _sources(draft)
+    aligned = [align(text, sources) for text in texts]
+    return {
+        "candidates": _candidates(draft, texts, aligned, language, fixed),
+        "passages": _passages(draft, sources, aligned),
+    }
+
+
+def _candidates(
+    draft: Draft | None, texts: Sequence[str], aligned: Aligned, language: Language, fixed: Sequence[str]
+) -> list[dict[str, Any]]:
+    told = draft_evidence(draft, language)["candidates"] if draft is not None else []
+    sourced = draft is not None and bool(draft.passages)
+    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
+    return [
+        {
+            "text": text,
+            "sentences": _sentences(text, aligned[index], index, known if sourced else None),
+            "told": told[index]["told"] if index < len(told) else "",
+        }
+        for index, text in enumerate(texts)
+    ]
+
+
+def _sentences(
+    text: str, found: Sequence[Sentence], candidate: int, known: Collection[str] | None
+) -> list[dict[str, Any]]:
+    """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages.
+
+    `known`: sentences that need no passage; None: there are no passages, and none is missed.
+    """
+    spans = {one.span: (number, one) for number, one in enumerate(found, 1)}
+    edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
+    shown = []
+    for start, end in pairwise(edges):
+        number, sentence = spans.get((start, end), (0, None))
+        shown.append(
+            {
+                "text": plain(text[start:end]),
+                "number": number,
+                "name": f"{candidate}-{number}" if number else "",
+                "borne": bool(sentence and sentence.places),
+                "bare": _is_bare(text[start:end], sentence, known),
+            }
+        )
+    return shown
+
+
+def _is_bare(text: str, sentence: Sentence | None, known: Collection[str] | None) -> bool:
+    return sentence is not None and not sentence.places and known is not None and text not in known
+
+
+def _sources(draft: Draft | None) -> list[str]:
+    """Texts of the passages, in the ledger's order."""
+    return [str(one.get("text", ""))[:PASSAGE_CHARS] for one in draft.passages] if draft is not None else []
+
+
+def _passages(draft: Draft | None, sources: Sequence[str], aligned: Aligned) -> list[dict[str, Any]]:
+    """The passages with the words that bear the candidates, the cited ones first."""
+    if draft is None:
+        return []
+    marks: list[Marks] = [[] for _ in sources]
+    for candidate, sentences in enumerate(aligned):
+        for number, sentence in enumerate(sentences, 1):
+            for place in sentence.places:
+                marks[place.passage] += [(span, f"{candidate}-{number}") for span in place.words]
+    shown = [
+        {
+            "cited": index in draft.citations,
+            "marked": bool(marks[index]),
+            "pieces": _pieces(*_window(source, marks[index])),
+            **_place(passage),
+        }
+        for index, (passage, source) in enumerate(zip(draft.passages, sources, strict=True))
+    ]
+    return sorted(shown, key=lambda one: (not one["cited"], not one["marked"]))
+
+
+def _window(source: str, marks: Marks) -> tuple[str, Marks]:
+    """The part of a passage that is shown, from a little before its first mark."""
+    first = min((span[0] for span, _ in marks), default=0)
+    start = first - BEFORE_CHARS if first > BEFORE_CHARS * 2 else 0
+    end = start + (CITED_CHARS if marks else OTHER_CHARS)
+    before, behind = "…" if start else "", "…" if end < len(source) else ""
+    shift = len(before) - start
+    shown = [((span[0] + shift, span[1] + shift), name) for span, name in marks if span[1] <= end]
+    return before + source[start:end] + behind, shown
+
+
+def _pieces(source: str, marks: Marks) -> list[dict[str, Any]]:
+    """`on`: it bears the first candidate; `number`: which of its sentences, where that changes."""
+    shown: list[dict[str, Any]] = []
+    before = ""
+    for piece in cut(source, marks):
+        numbers = " ".join(_numbers(piece.labels, 0))
+        shown.append(
+            {
+                "text": plain(piece.text),
+                "names": " ".join(piece.labels),
+                "on": bool(numbers),
+                "number": numbers if numbers != before else "",
+            }
+        )
+        before = numbers or before
+    return shown
+
+
+def _numbers(labels: Sequence[str], candidate: int) -> list[str]:
+    return [label.partition("-")[2] for label in labels if label.startswith(f"{candidate}-")]
+
+
+def _place(passage: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a passage stands, with the address that leads right there: of a page of the web only."""
+    page, time = passage.get("page"), str(passage.get("time") or "")
+    source = str(passage.get("source", ""))
+    address = link(source[:2000])
+    if address and "#" not in address:
+        address += f"#page={page}" if page else f"#t={_seconds(time)}" if _seconds(time) else ""
+    name = [excerpt(str(passage.get(key, "")), LABEL_CHARS) for key in ("title", "heading")]
+    return {
+        "place": " › ".join(part for part in name if part) or excerpt(source, LABEL_CHARS),
+        "source": excerpt(source, LABEL_CHARS),
+        "link": address,
+        "page": page,
+        "time": excerpt(time, 20),
+        "support": f"{float(passage.get('support') or 0):.2f}",
+    }
+
+
+def _seconds(time: str) -> int:
+    """`1:02:03` in seconds; 0 for what is no time."""
+    if not re.fullmatch(r"\d{1,3}(?::\d{1,2}){1,2}", time):
+        return 0
+    total = 0
+    for part in time.split(":"):
+        total = total * 60 + int(part)
+    return total
