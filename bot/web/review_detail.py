@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from bot.digest import link
-from bot.models import Comment, Draft, Event, KeptText, State
+from bot.models import Comment, Event, KeptText, State
 from bot.plain import excerpt, plain
 from bot.reasons import Reason, explain
 from bot.settings import Language
