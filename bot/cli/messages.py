@@ -386,6 +386,6 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def message(key: str, language: Language, **values: object) -> str:
+def message(key: str, language: Language, /, **values: object) -> str:
     """A message in the user's language."""
     return MESSAGES[key][language == "zh"].format(**values)
