@@ -34,6 +34,7 @@ from bot.models import Role as PersonRole
 from bot.models import State
 from bot.settings import GeneratorSettings, KnowledgeSettings, PersonaSettings, Settings, load
 from bot.store.ledger import connect, sqlite_url
+from bot.store.migrate import upgrade
 from tests.bench import knowledge as knowledge_bench
 from tests.bench import review as review_bench
 from tests.bench import serving as serving_bench
@@ -337,10 +338,12 @@ def test_the_commands_of_the_guide_to_a_served_voice_work_one_after_the_other(
 
 
 def test_the_commands_of_the_guide_to_the_desk_work_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
     ledger = connect(sqlite_url(tmp_path / "data" / "ledger.db"))
     try:
+        upgrade(ledger)
         desk = Desk(ledger)
-        desk.add_channel("blog")
+        desk.channel = desk.add_channel("blog")
         desk.ingest(*(comment(number, text) for number, text in enumerate(ASKED, 1)))
         for work in desk.claim():
             desk.decide(work, State.REVIEW, "Two years.")
