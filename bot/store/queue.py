@@ -75,12 +75,14 @@ def queue(
     session: Session, filters: Filters, *, sort: Sort = "oldest", after: Place | None = None, limit: int = 50
 ) -> Page:
     """`limit` comments after `after`. Our own comments are no work and are left out."""
-    rows = _filtered(select_items(), filters).order_by(*_order(sort)).limit(limit + 1)
+    rows = _joined(select(Comment.id), filters).order_by(*_order(sort)).limit(limit + 1)
     if after is not None:
         rows = rows.where(_behind(sort, after))
-    found = with_replies(session, rows)
-    items = found[:limit]
-    return Page(items, place(items[-1].comment) if len(found) > limit else None)
+    # Numbers first: with whole drafts, sorting 10,000 of them takes ten times as long.
+    wanted = list(session.exec(rows))
+    found = with_replies(session, select_items().where(col(Comment.id).in_(wanted[:limit])))
+    items = sorted(found, key=lambda item: wanted.index(item.comment.id))
+    return Page(items, place(items[-1].comment) if len(wanted) > limit else None)
 
 
 def place(comment: Comment) -> Place:

@@ -45,7 +45,7 @@ from bot.writer import Writer
 from knowledge.ingest import Library
 from knowledge.store import LibraryError
 
-_TYPES: Final = {".js": "text/javascript", ".css": "text/css"}
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _STATIC: Final = frozenset(path.name for path in TEMPLATES.iterdir() if path.suffix in _TYPES)
 TLS_ONLY: Final = "max-age=31536000"
 """For a year, browsers that came by TLS come by nothing else."""
@@ -228,7 +228,7 @@ class Site:
 
 
 async def static(request: web.Request) -> web.StreamResponse:
-    """A style sheet or a script."""
+    """A style sheet, a script or the icon."""
     name = request.match_info["name"]
     if name not in _STATIC:
         raise web.HTTPNotFound

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from typing import Literal
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, expect
 from sqlmodel import Session, col, select
 
@@ -343,7 +345,7 @@ async def test_verdicts_outlast_a_lost_connection(scene: Scene) -> None:
         await expect(page.locator(".item")).to_be_visible()
         await page.context.set_offline(True)
         await page.keyboard.press("a")
-        await expect(page.locator("#line")).to_contain_text("1 verdicts are kept")
+        await expect(page.locator("#line")).to_contain_text("Verdicts kept: 1")
         await shot(page, "offline")
         assert found(scene, 1)[2] == []
         await page.context.set_offline(False)
@@ -356,7 +358,6 @@ async def test_new_work_shows_up_without_a_reload(scene: Scene) -> None:
     async with sitting(scene.browser, scene.running) as page:
         async with page.expect_response(re.compile("/review/events")):
             await opened(page, scene)
-        scene.clock.forward(3600)
         add(scene.desk, [Waiting(by(900, "Nora", "Is there a decaf?"))])
         await expect(page.locator("#new")).to_have_text("1 new")
         assert (await page.title()).startswith("(22)")
@@ -413,6 +414,23 @@ async def test_a_phone_shows_the_list_then_the_comment(scene: Scene) -> None:
         await until(scene, 1, State.READY)
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_axe_finds_no_serious_fault(
+    scene: Scene, language: str, scheme: Literal["light", "dark"]
+) -> None:
+    async with sitting(scene.browser, scene.running, color_scheme=scheme) as page:
+        await opened(page, scene, f"review/1?lang={language}")
+        await page.locator("#narrow summary").click()
+        await page.keyboard.press("Escape")
+        for key in ("", "e", "Escape", "r"):
+            if key:
+                await page.keyboard.press(key)
+            found = (await Axe().run(page)).response["violations"]
+            grave = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert not grave, [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave]
 
 
 @pytest.mark.parametrize("number", [3, 4, 5, 6])

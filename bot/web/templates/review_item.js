@@ -12,7 +12,7 @@ export function choose(number) {
   const input = item()?.querySelectorAll(".candidates input")[number];
   if (!input) return;
   input.checked = true;
-  input.closest("li").scrollIntoView({ block: "nearest" });
+  input.closest(".candidate").scrollIntoView({ block: "nearest" });
   follow();
 }
 

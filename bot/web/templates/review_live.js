@@ -4,6 +4,7 @@ import { again, current, forget, hold, holder, open, release, reload, typing } f
 import { flush, mine } from "./review_send.js";
 
 const fresh = document.getElementById("new");
+const line = document.getElementById("line");
 const title = document.title;
 const MINE_MS = 3000;
 const FADE_MS = 4000;
@@ -22,8 +23,9 @@ async function look() {
     fresh.textContent = say("new", { number: came });
     fresh.hidden = !came;
     if (came && !current() && !rows().length) await take();
-  } catch {
-    // The line about the connection comes from the verdicts and the events.
+  } catch (error) {
+    // What else goes wrong with the connection is told by the verdicts.
+    if (error.status === 401) tell(say("logged_out"), "bad");
   }
 }
 
@@ -90,9 +92,11 @@ function held(names) {
 }
 
 let source;
+let lost = 0;
 function listen() {
   source = new EventSource("/review/events");
   source.addEventListener("open", () => {
+    lost = 0;
     tell("");
     look();
     flush();
@@ -100,6 +104,8 @@ function listen() {
   source.addEventListener("moved", (event) => moved(JSON.parse(event.data)));
   source.addEventListener("held", (event) => held(JSON.parse(event.data)));
   source.addEventListener("error", () => {
+    // Each stream ends after a while; only when the next one does not come, the server is away.
+    if (lost++ && source.readyState !== EventSource.CLOSED && line.hidden) tell(say("offline_none"), "bad");
     if (source.readyState !== EventSource.CLOSED) return;
     setTimeout(listen, 10000);
     look();

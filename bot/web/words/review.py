@@ -173,7 +173,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_bulk_undo": ("Take all back", "全部撤回"),
     # The script.
     "review_offline": (
-        "No connection. {number} verdicts are kept and go out when it is back.",
+        "No connection. Verdicts kept: {number}. They go out when it is back.",
         "连接中断。{number} 个裁决已保留，恢复后自动提交。",
     ),
     "review_offline_none": ("No connection. Nothing is lost.", "连接中断，内容不会丢失。"),
