@@ -14,6 +14,8 @@ from bot.settings import WebSettings
 
 AT_ONCE: Final = 2
 """Requests of one kind that are worked on at the same time: the service writes replies with the same model."""
+DESK: Final = "/review"
+"""Where people go first."""
 
 
 class Busy(Exception):
@@ -94,7 +96,7 @@ def _address(text: str) -> str | None:
 
 
 def own_path(text: str) -> str:
-    """`text` where it leads to a page of this site; else the first page."""
+    """`text` where it leads to a page of this site; else the review desk."""
     # Browsers read a backslash as a slash and leave tabs and line breaks out, so that these may make a foreign host.
     is_own = text.startswith("/") and not text.startswith("//") and "\\" not in text
-    return text if is_own and text.isprintable() and " " not in text and len(text) < 2000 else "/"
+    return text if is_own and text.isprintable() and " " not in text and len(text) < 2000 else DESK

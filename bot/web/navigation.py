@@ -20,15 +20,14 @@ class Link:
 
 _PLACES: Final = (
     ("/review", "nav_review", Role.VIEWER),
-    ("/", "nav_overview", Role.VIEWER),
+    ("/", "title", Role.VIEWER),
     ("/channels", "channels", Role.VIEWER),
     ("/documents", "documents", Role.VIEWER),
     ("/voices", "voices", Role.VIEWER),
-    ("/digest", "asked", Role.VIEWER),
-    ("/try", "try_it", Role.REVIEWER),
+    ("/digest", "nav_asked", Role.VIEWER),
+    ("/try", "nav_try", Role.REVIEWER),
     ("/audit", "nav_audit", Role.OWNER),
     ("/people", "nav_people", Role.OWNER),
-    ("/account", "access_account", Role.VIEWER),
 )
 
 

@@ -28,6 +28,7 @@ from bot.store.access import AccessRefused
 from bot.store.ledger import Ledger
 from bot.web.forms import form_of
 from bot.web.gate import slow_down
+from bot.web.guard import DESK
 from bot.web.problems import Problem
 from bot.web.reading import text_of
 from bot.web.rendering import Renderer
@@ -100,7 +101,7 @@ class StartingPages:
             token = await self._ledger.awrite(self._use, use, code, hashed, caller=caller, now=self._clock())
         except AccessRefused as error:  # somebody was faster
             raise self._gone(request) from error
-        self._sitter.go(request, token, "/")
+        self._sitter.go(request, token, DESK)
 
     def _use(
         self, session: Session, use: Use, code: str, hashed: str, *, caller: Caller, now: datetime

@@ -36,7 +36,7 @@ async def test_the_first_link_makes_the_owner_once(site: House) -> None:
     secret = site.running.ledger.write(links.first, now=site.clock()) or ""
     first, second = site.outside(), site.outside()
     assert (await first.get("/start")).status == 200
-    assert (await first.start(secret)).headers["Location"] == "/"
+    assert (await first.start(secret)).headers["Location"] == "/review"
     assert await first.is_in()
     late = await second.start(secret, name="eve")
     assert (late.status, site.names()) == (410, ["ann"])
@@ -138,7 +138,7 @@ async def test_a_log_in_leads_where_one_wanted_to_go_on_this_site_only(site: Hou
     assert (led.status, led.headers["Location"]) == (303, "/login?next=/digest?days%3D7")
     assert 'value="/digest?days=7"' in (await nobody.get(led.headers["Location"])).text
     assert (await nobody.log_in(next="/digest?days=7")).headers["Location"] == "/digest?days=7"
-    assert (await nobody.log_in(next="//evil.example/")).headers["Location"] == "/"
+    assert (await nobody.log_in(next="//evil.example/")).headers["Location"] == "/review"
 
 
 async def test_the_cookie_is_of_this_site_alone_and_out_of_reach_of_scripts(site: House) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "title": ("Status", "运行状态"),
+    "title": ("Overview", "概览"),
     "lead": (
         "What Rejoinder has done with the comments, and what it waits for.",
         "Rejoinder 处理评论的情况，以及还在等待什么。",
