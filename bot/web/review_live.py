@@ -111,10 +111,15 @@ class LiveEvents:
         pieces: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND)
         self._listeners[pieces] = name
         try:
+            missed = await self._missed(request)
             if self._watching is None:
-                self._watching = asyncio.create_task(self._watch())
+                self._watching = asyncio.create_task(self._watch(missed.last))
             await response.prepare(request)
-            await response.write(f"retry: {RETRY_MS}\n\n".encode() + await self._missed(request))
+            await response.write(
+                f"retry: {RETRY_MS}\n\n".encode()
+                + message("held", missed.held, missed.last)
+                + (moved(missed) if missed.moves else b"")
+            )
             await self._pass_on(request, response, pieces)
         except ConnectionResetError:
             return response  # the reader has closed the page
@@ -124,12 +129,11 @@ class LiveEvents:
                 await self._rest()
         return response
 
-    async def _missed(self, request: web.Request) -> bytes:
+    async def _missed(self, request: web.Request) -> Seen:
         """Who has what open, and what has moved since the reader was here last. Raises LedgerError."""
         given = request.headers.get("Last-Event-ID", "")
         last = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
-        seen = await self._ledger.aread(look, last, self._clock())
-        return message("held", seen.held, seen.last) + (moved(seen) if seen.moves else b"")
+        return await self._ledger.aread(look, last, self._clock())
 
     async def _pass_on(
         self, request: web.Request, response: web.StreamResponse, pieces: "asyncio.Queue[bytes | None]"
@@ -146,15 +150,15 @@ class LiveEvents:
                         return
                     await response.write(piece)
 
-    async def _watch(self) -> None:
-        last: int | None = None
+    async def _watch(self, last: int) -> None:
+        """Tells what moves after event `last`, which the first listener has been told of."""
         while True:
             try:
                 seen = await self._ledger.aread(look, last, self._clock())
             except LedgerError:
                 await asyncio.sleep(self._look_s)  # the status page tells of it
                 continue
-            if last is not None and seen.moves:
+            if seen.moves:
                 self._tell(moved(seen))
             if seen.held != self._held:
                 self._held = seen.held

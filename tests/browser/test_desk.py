@@ -358,7 +358,6 @@ async def test_new_work_shows_up_without_a_reload(scene: Scene) -> None:
     async with sitting(scene.browser, scene.running) as page:
         async with page.expect_response(re.compile("/review/events")):
             await opened(page, scene)
-        scene.clock.forward(3600)
         add(scene.desk, [Waiting(by(900, "Nora", "Is there a decaf?"))])
         await expect(page.locator("#new")).to_have_text("1 new")
         assert (await page.title()).startswith("(22)")

@@ -23,8 +23,9 @@ async function look() {
     fresh.textContent = say("new", { number: came });
     fresh.hidden = !came;
     if (came && !current() && !rows().length) await take();
-  } catch {
-    // The line about the connection comes from the verdicts and the events.
+  } catch (error) {
+    // What else goes wrong with the connection is told by the verdicts.
+    if (error.status === 401) tell(say("logged_out"), "bad");
   }
 }
 
