@@ -85,6 +85,10 @@ class Answerer:
         self._looking = looking if looking is not None else Looking(generator)
         self._deadline_s = deadline_s
 
+    def fixed(self, persona: str | None, language: str) -> tuple[str, ...]:
+        """What a persona, by its name, says in every reply: greeting, closing words, signature."""
+        return self._personas.get(persona or "", self._persona).fixed_in(language)
+
     @property
     def capacity(self) -> int | None:
         """How many answers the generator writes at once; None: any number."""

@@ -68,7 +68,7 @@ class WebSettings(_Section):
     """Addresses or networks of proxies in front, such as 127.0.0.1 or 10.0.0.0/8; only these are believed when they
     say for whom they ask (X-Forwarded-For, X-Forwarded-Proto)."""
     session_hours: float = Field(default=72.0, gt=0)
-    """Longest time between two log-ins."""
+    """Hours after which one must log in again, however busy."""
     idle_hours: float = Field(default=12.0, gt=0)
     """Hours without a request after which one must log in again."""
     max_upload_mb: int = Field(default=100, ge=1)
@@ -326,7 +326,8 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     review: ReviewSettings = ReviewSettings()
     webhooks: list[WebhookSettings] = []
-    """Who is told when a comment waits for a person or has failed: one `[[webhooks]]` for each."""
+    """Who is told when a comment waits for a person or has failed: one `[[webhooks]]` for each; docs/review.md has an
+    example of every kind."""
     tools: list[ToolSettings] = []
     """What the model may call: one `[[tools]]` for each; docs/serving.md has an example of every kind."""
 

@@ -10,7 +10,7 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "decision": ("Decision", "决定"),
     "reason": ("Reason", "原因"),
     "reply": ("Reply", "回复"),
-    "status_page": ("Status page:  {url}", "状态页面： {url}"),
+    "status_page": ("Review desk:  {url}", "审核台：   {url}"),
     "first_link": (
         "Nobody can log in yet. This link makes the owner; it works once, for 24 hours:\n{url}",
         "还没有人可以登录。用以下链接创建管理员，只能使用一次，24 小时内有效：\n{url}",

@@ -36,9 +36,7 @@ def run(
     role: Annotated[
         list[str] | None, typer.Option(help="poll, respond, send or web; repeat it; default: all of them.")
     ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port of the status page; 0: any.")
-    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the pages; 0: any.")] = None,
 ) -> None:
     """Run the service on the channels that were added."""
     shell = shell_of(context)
@@ -76,9 +74,7 @@ def demo(
         bool, typer.Option("--once", help="Answer the bundled comments, report, and leave.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: the counts as JSON.")] = False,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port of the status page; 0: any.")
-    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the pages; 0: any.")] = None,
     site_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the sandbox site; 0: any.")
     ] = SITE_PORT,

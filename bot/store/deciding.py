@@ -206,6 +206,7 @@ def go(
     sign: Sign,
     now: datetime,
     due_at: datetime | None = None,
+    since: datetime | None = None,
 ) -> None:
     """Move the comment, and let go of it. Raises VerdictRefused."""
     source = State(comment.state)
@@ -215,7 +216,9 @@ def go(
             "too_late",
             comment.version,
         )
-    wish = Move(comment.id or 0, source, target, reason, detail, due_at=due_at, version=comment.version)
+    wish = Move(
+        comment.id or 0, source, target, reason, detail, due_at=due_at, version=comment.version, since=since
+    )
     if not move(session, [wish], now=now, actor=sign.by):
         raise VerdictRefused(
             f"comment {comment.id} was changed by someone else just now; look at it again",

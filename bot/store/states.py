@@ -58,6 +58,8 @@ class Move:
     """When the row may next be claimed; None for at once."""
     attempts: int = 0
     version: int | None = None
+    since: datetime | None = None
+    """Since when it waits in `target`; None: now."""
 
 
 def move(
@@ -123,7 +125,7 @@ def _values(wish: Move, now: datetime) -> dict[str, object]:
         "to_detail": clean(wish.detail),
         "to_due_at": wish.due_at or now,
         "to_attempts": wish.attempts,
-        "to_updated_at": now,
+        "to_updated_at": wish.since or now,
     }
 
 

@@ -138,7 +138,9 @@ def undo(session: Session, comment_id: int, *, sign: Sign, now: datetime) -> Ver
     target = State(events[0].from_state)
     came = next((event for event in events[1:] if event.to_state == target), None)
     reason, detail = (came.reason, came.detail) if came is not None else (Reason.TAKEN_BACK.value, "")
-    go(session, comment, target, reason, detail, sign=sign, now=now)
+    # It waits where it waited before, so that it does not go to the end of the queue.
+    since = came.at if came is not None else None
+    go(session, comment, target, reason, detail, sign=sign, now=now, since=since)
     if verdict.kind in ("approve", "edit"):
         _order_as_before(session, comment, verdict)
     verdict.undone_at = now

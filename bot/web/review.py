@@ -9,7 +9,7 @@ GET /review/fresh       which comments came since `?moment=`: JSON, `{"ids": [..
 GET /review/ID/text     the whole comment as plain text
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, get_args
 
@@ -21,7 +21,7 @@ from bot.access.visitor import Visitor
 from bot.models import KeptText, Role, State
 from bot.plain import plain
 from bot.review import Act
-from bot.settings import ReviewSettings
+from bot.settings import ChannelRulesSettings, ReviewSettings
 from bot.store import holds, queue, translations
 from bot.store.cases import Case, NoSuchComment, case
 from bot.store.ledger import Ledger
@@ -53,6 +53,8 @@ SCRIPT_WORDS: Final = (
     *("new", "held", "goes_out", "decided_by", "moved", "bulk_all", "bulk_first"),
     *(f"did_{act}" for act in get_args(Act)),
 )
+FixedTexts = Callable[[str | None, str], tuple[str, ...]]
+"""By a persona's name and the reply's language: what stands in every reply, and rests on no document."""
 
 
 class ReviewPages:
@@ -65,6 +67,7 @@ class ReviewPages:
         ledger: Ledger,
         watcher: Watcher,
         settings: ReviewSettings,
+        fixed: FixedTexts,
         translates: bool,
         clock: Clock,
     ) -> None:
@@ -72,6 +75,7 @@ class ReviewPages:
         self._ledger = ledger
         self._watcher = watcher
         self._settings = settings
+        self._fixed = fixed
         self._translates = translates
         self._clock = clock
         self._facets = {state: Kept(partial(self._count, state), KEPT_S) for state in STATES}
@@ -193,8 +197,13 @@ class ReviewPages:
             reader=visitor.name,
             decides=visitor.may(Role.REVIEWER),
             translates=self._translates,
+            fixed=self._fixed_of(found),
             kept=kept,
         )
+
+    def _fixed_of(self, case: Case) -> tuple[str, ...]:
+        rules, draft = ChannelRulesSettings.model_validate(case.item.channel.rules), case.item.draft
+        return self._fixed(rules.persona, draft.language) if draft is not None else ()
 
     async def _filters(self, request: web.Request, asked: Asked) -> dict[str, Any]:
         facets = await self._facets[asked.state].get()

@@ -1,5 +1,6 @@
 """From a comment with all that is known about it to what the detail prints."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from secrets import token_hex
 from typing import Any, Final
@@ -35,9 +36,13 @@ def detail_context(
     reader: str,
     decides: bool,
     translates: bool,
+    fixed: Sequence[str] = (),
     kept: KeptText | None = None,
 ) -> dict[str, Any]:
-    """What `review_item.html` prints, for `reader`, who may decide or only look."""
+    """What `review_item.html` prints, for `reader`, who may decide or only look.
+
+    `fixed`: texts that every reply holds and that rest on no document.
+    """
     item, words = case.item, WORDS[language]
     comment, draft = item.comment, item.draft
     state = State(comment.state)
@@ -59,7 +64,7 @@ def detail_context(
         "comment": _comment(comment, language, now=now, translates=translates and decides),
         "thread": _thread(case, language, now),
         "more_thread": max(0, _before(case) - THREAD_SHOWN),
-        **supported(draft, texts, language),
+        **supported(draft, texts, language, fixed),
         "ordered": _ordered(case, words),
         "evidence": draft_evidence(draft, language) | {"candidates": []},
         "writer": writer_line(draft.model, draft.voice, language) if draft is not None else "",

@@ -1,7 +1,7 @@
 """The candidates sentence by sentence, and the passages with the words that bear each."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from bot.models import Draft
 from bot.plain import excerpt, plain
 from bot.settings import Language
 from bot.web.evidence import draft_evidence
+from knowledge.splitter import sentence_spans
 
 LABEL_CHARS: Final = 200
 PASSAGE_CHARS: Final = 4000
@@ -24,33 +25,41 @@ Marks = list[tuple[Span, str]]
 """Spans of a passage, each with the sentence of a candidate that it bears, as `0-1`."""
 
 
-def supported(draft: Draft | None, texts: Sequence[str], language: Language) -> dict[str, Any]:
-    """`candidates` and `passages` for `review_item.html`; `texts` are the candidates."""
+def supported(
+    draft: Draft | None, texts: Sequence[str], language: Language, fixed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """`candidates` and `passages` for `review_item.html`; `texts` are the candidates, `fixed` stands in each reply."""
     sources = _sources(draft)
     aligned = [align(text, sources) for text in texts]
     return {
-        "candidates": _candidates(draft, texts, aligned, language),
+        "candidates": _candidates(draft, texts, aligned, language, fixed),
         "passages": _passages(draft, sources, aligned),
     }
 
 
 def _candidates(
-    draft: Draft | None, texts: Sequence[str], aligned: Aligned, language: Language
+    draft: Draft | None, texts: Sequence[str], aligned: Aligned, language: Language, fixed: Sequence[str]
 ) -> list[dict[str, Any]]:
     told = draft_evidence(draft, language)["candidates"] if draft is not None else []
     sourced = draft is not None and bool(draft.passages)
+    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
     return [
         {
             "text": text,
-            "sentences": _sentences(text, aligned[index], index, sourced),
+            "sentences": _sentences(text, aligned[index], index, known if sourced else None),
             "told": told[index]["told"] if index < len(told) else "",
         }
         for index, text in enumerate(texts)
     ]
 
 
-def _sentences(text: str, found: Sequence[Sentence], candidate: int, sourced: bool) -> list[dict[str, Any]]:
-    """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages."""
+def _sentences(
+    text: str, found: Sequence[Sentence], candidate: int, known: Collection[str] | None
+) -> list[dict[str, Any]]:
+    """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages.
+
+    `known`: sentences that need no passage; None: there are no passages, and none is missed.
+    """
     spans = {one.span: (number, one) for number, one in enumerate(found, 1)}
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
     shown = []
@@ -62,10 +71,14 @@ def _sentences(text: str, found: Sequence[Sentence], candidate: int, sourced: bo
                 "number": number,
                 "name": f"{candidate}-{number}" if number else "",
                 "borne": bool(sentence and sentence.places),
-                "bare": bool(sentence and sourced and not sentence.places),
+                "bare": _is_bare(text[start:end], sentence, known),
             }
         )
     return shown
+
+
+def _is_bare(text: str, sentence: Sentence | None, known: Collection[str] | None) -> bool:
+    return sentence is not None and not sentence.places and known is not None and text not in known
 
 
 def _sources(draft: Draft | None) -> list[str]:

@@ -6,7 +6,7 @@ from bot.store.ledger import Ledger
 from bot.translate import Translator
 from bot.web.glance import Watcher
 from bot.web.rendering import Renderer
-from bot.web.review import ReviewPages
+from bot.web.review import FixedTexts, ReviewPages
 from bot.web.review_bulk import BulkPages
 from bot.web.review_live import LiveEvents
 from bot.web.review_verdicts import VerdictPages
@@ -20,6 +20,7 @@ def review_routes(
     ledger: Ledger,
     watcher: Watcher,
     settings: ReviewSettings,
+    fixed: FixedTexts,
     writer: Writer | None,
     clock: Clock,
 ) -> list[Route]:
@@ -29,6 +30,7 @@ def review_routes(
         ledger=ledger,
         watcher=watcher,
         settings=settings,
+        fixed=fixed,
         translates=writer is not None,
         clock=clock,
     )

@@ -131,6 +131,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
             ledger=parts.ledger,
             watcher=parts.watcher,
             settings=parts.settings.review,
+            fixed=parts.answerer.fixed,
             writer=parts.writer,
             clock=parts.clock,
         ),

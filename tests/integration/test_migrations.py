@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel, select
 
-from bot.models import Comment, Draft, State
+from bot.models import Comment, Draft, State, Verdict
 from bot.store import stats
 from bot.store.ledger import LedgerUnusable, connect
 from bot.store.migrate import SCRIPTS, current, upgrade
@@ -66,6 +66,10 @@ def test_old_data_survives_the_way_to_the_present_shape(database_url: str, revis
     draft = ledger.read(lambda session: session.exec(select(Draft)).one())
     assert (draft.candidates, draft.ranking, draft.steps, draft.pictures) == (["200度"], [], [], [])
     assert ledger.read(stats.counts)[State.REVIEW] == 1
+    assert (row.similar, row.hint, draft.hint) == (1, "", "")
+    verdicts = ledger.read(lambda session: list(session.exec(select(Verdict))))
+    told = [(one.kind, one.candidates, one.chosen, one.key, one.undone_at) for one in verdicts]
+    assert told == ([] if revision == "0001" else [("reject", [], None, None, None)])
     ledger.close()
 
 

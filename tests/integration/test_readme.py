@@ -30,10 +30,12 @@ from bot.bootstrap import ALL_ROLES
 from bot.checks import Code
 from bot.cli import COMMANDS, load_command
 from bot.demo import SITE_PORT
+from bot.models import Role as PersonRole
 from bot.models import State
 from bot.settings import GeneratorSettings, KnowledgeSettings, PersonaSettings, Settings, load
 from bot.store.ledger import connect, sqlite_url
 from tests.bench import knowledge as knowledge_bench
+from tests.bench import review as review_bench
 from tests.bench import serving as serving_bench
 from tests.bench.pipeline import TARGETS
 from tests.builders import Desk, comment
@@ -48,8 +50,9 @@ ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh.md")
 GUIDES = ("docs/knowledge.md", "docs/knowledge.zh.md")
 SERVING = ("docs/serving.md", "docs/serving.zh.md")
+REVIEW = ("docs/review.md", "docs/review.zh.md")
 DOCUMENTS = (
-    *READMES, *GUIDES, *SERVING, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md", "docker/README.md"
+    *READMES, *GUIDES, *SERVING, *REVIEW, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md", "docker/README.md"
 )  # fmt: skip
 BIN = Path(sys.executable).parent
 POSTGRES = "export REJOINDER__DATABASE__URL="
@@ -330,6 +333,32 @@ def test_the_commands_of_the_guide_to_a_served_voice_work_one_after_the_other(
     assert '<html lang="zh' in (tmp_path / "digest.html").read_text(encoding="utf-8")
 
 
+# --- the guide to the desk ---
+
+
+def test_the_commands_of_the_guide_to_the_desk_work_one_after_the_other(tmp_path: Path) -> None:
+    ledger = connect(sqlite_url(tmp_path / "data" / "ledger.db"))
+    try:
+        desk = Desk(ledger)
+        desk.add_channel("blog")
+        desk.ingest(*(comment(number, text) for number, text in enumerate(ASKED, 1)))
+        for work in desk.claim():
+            desk.decide(work, State.REVIEW, "Two years.")
+    finally:
+        ledger.close()
+    (tmp_path / "rejoinder.toml").write_text(fenced(REVIEW[0], "toml")[0], encoding="utf-8")
+    with reader(tmp_path) as someone:
+        someone.export("PATH=$PWD/.venv/bin:$PATH")
+        for line in commands(REVIEW[0]):
+            someone.type(line)
+        said = someone.output
+    assert said["rejoinder people link"].startswith("https://desk.example.org/start#")
+    assert ASKED[3] in said["rejoinder review list --sort value"]
+    manifest = json.loads((tmp_path / "rows" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["files"]["preferences.jsonl"]["kinds"] == {"edit": 1}
+    assert len((tmp_path / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()) >= 3
+
+
 def first_cells(name: str) -> set[str]:
     """What the tables explain: the code in their first columns."""
     return set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| ([^|]*) \|", read(name), re.MULTILINE))))
@@ -368,14 +397,14 @@ def makefile_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING, REVIEW])
 def test_both_languages_hold_the_same_commands_and_examples(pair: tuple[str, str]) -> None:
-    for language in ("sh", "json", "toml", "csv"):
+    for language in ("sh", "json", "toml", "csv", "nginx", "caddyfile"):
         assert fenced(pair[0], language) == fenced(pair[1], language)
     assert commands(pair[0])
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING, REVIEW])
 def test_both_languages_have_the_same_build(pair: tuple[str, str]) -> None:
     def outline(name: str) -> list[str]:
         return re.findall(r"^(#+(?= )|\||- |!(?=\[)|\*\*|```\w*)", read(name), re.MULTILINE)
@@ -387,7 +416,7 @@ def test_every_command_that_is_named_exists() -> None:
     spans = [span for name in DOCUMENTS for span in inline(name) if span.startswith("rejoinder ")]
     lines = [
         line
-        for name in (*READMES, *GUIDES, *SERVING)
+        for name in (*READMES, *GUIDES, *SERVING, *REVIEW)
         for line in commands(name)
         if line.startswith("rejoinder ")
     ]
@@ -411,7 +440,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_every_setting_that_is_named_exists(tmp_path: Path) -> None:
     sections = Settings.model_fields
-    for name in (*READMES, *SERVING):
+    for name in (*READMES, *SERVING, *REVIEW):
         named = [span.split(".") for span in inline(name) if re.fullmatch(r"[a-z_]+\.[a-z_]+", span)]
         named += [
             span.lower().removeprefix("rejoinder__").split("__")
@@ -459,6 +488,14 @@ def test_the_serving_guides_table_of_figures_holds_the_targets_of_its_benchmark(
     assert {figure: target for figure, target, _ in rows if figure in serving_bench.TARGETS} == (
         serving_bench.TARGETS
     )
+
+
+@pytest.mark.parametrize("name", REVIEW)
+def test_the_guide_to_the_desk_holds_the_targets_of_its_benchmark_and_every_role(name: str) -> None:
+    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|$", read(name), re.MULTILINE)
+    told = {figure: target for figure, target, _ in rows if figure in review_bench.TARGETS}
+    assert told == review_bench.TARGETS
+    assert set(PersonRole) <= first_cells(name)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

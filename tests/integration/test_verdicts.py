@@ -257,10 +257,12 @@ def test_undo_puts_a_comment_back_where_it_was_for_the_reason_it_was_there(
     [number] = waiting(desk)
     FROM[source](desk, number)
     before, had_reply = comment_of(desk, number), reply_of(desk, number)
+    desk.clock.forward(60)
     verdict = decide(desk, act, number, text="Twelve.")
     undone = decide(desk, "undo", number)
     after = comment_of(desk, number)
     assert (after.state, after.reason, after.detail) == (before.state, before.reason, before.detail)
+    assert after.updated_at == before.updated_at, "it stands where it stood in the queue"
     assert verdict is not None
     assert undone is not None
     assert (undone.id, undone.undone_at) == (verdict.id, desk.clock())

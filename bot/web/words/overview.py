@@ -55,8 +55,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ov_vain_title": ("Asked, but not in the documents", "有人问、但资料里没有"),
     "ov_vain_none": ("The documents had an answer to everything.", "资料里都有答案。"),
     "ov_vain_more": (
-        "{number} more topics; 'rejoinder unanswered' lists all.",
-        "另有 {number} 个话题；“rejoinder unanswered”可列出全部。",
+        "{number} more topics; 'rejoinder knowledge unanswered' lists all.",
+        "另有 {number} 个话题；“rejoinder knowledge unanswered”可列出全部。",
     ),
     "ov_topic_waiting": ("{number} wait for a person", "{number} 条待人工审核"),
     "ov_quota_title": ("Replies left this hour", "本小时剩余回复数"),
