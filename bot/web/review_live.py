@@ -139,15 +139,21 @@ class LiveEvents:
         self, request: web.Request, response: web.StreamResponse, pieces: "asyncio.Queue[bytes | None]"
     ) -> None:
         with suppress(TimeoutError):
+            quiet_s = 0.0
             async with asyncio.timeout(self._lasts_s):
+                # Looked at often: who goes from page to page is not to use up the listeners of one person.
                 while request.transport is not None:
                     try:
-                        async with asyncio.timeout(HEARTBEAT_S):
+                        async with asyncio.timeout(self._look_s):
                             piece = await pieces.get()
                     except TimeoutError:
+                        quiet_s += self._look_s
+                        if quiet_s < HEARTBEAT_S:
+                            continue
                         piece = b": still here\n\n"
                     if piece is None:
                         return
+                    quiet_s = 0.0
                     await response.write(piece)
 
     async def _watch(self, last: int) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -47,8 +46,6 @@ PARTS = {
     "/audit/export",
 }
 """Pieces that scripts put into a page, and files."""
-LANGUAGES: tuple[tuple[str, str], ...] = (("en", "light"), ("zh", "dark"))
-Scheme = Literal["light", "dark"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
