@@ -113,8 +113,9 @@ class LiveEvents:
         try:
             if self._watching is None:
                 self._watching = asyncio.create_task(self._watch())
+            missed = await self._missed(request)  # may fail, which can be told only before the answer begins
             await response.prepare(request)
-            await response.write(f"retry: {RETRY_MS}\n\n".encode() + await self._missed(request))
+            await response.write(f"retry: {RETRY_MS}\n\n".encode() + missed)
             await self._pass_on(request, response, pieces)
         except ConnectionResetError:
             return response  # the reader has closed the page
