@@ -105,3 +105,14 @@ async def test_a_listener_is_told_when_the_ledger_cannot_be_read(
     monkeypatch.setattr(review_live, "look", locked)
     got = await owner.get("/review/events")
     assert (got.status, got.headers["Content-Type"].split(";")[0]) == (503, JSON)
+
+
+async def test_a_nul_is_no_defect_in_any_ledger(tmp_path: Path, database_url: str) -> None:
+    async with house(tmp_path, database_url) as site:
+        owner = await site.owner()
+        for path in ("/review?q=a%00b", "/review?channel=%00", "/audit?act=%00", "/audit?actor=%00"):
+            assert (await owner.get(path)).status == 400, path
+        assert (await site.outside().log_in("\0")).status == 401
+        for field in ("key", "text", "version"):
+            form = {"act": "edit", "text": "x", "key": "k", "version": "1", field: "1\0"}
+            assert (await owner.press("/account", "/review/1/verdict", **form)).status == 404, field
