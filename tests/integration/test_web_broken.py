@@ -116,3 +116,10 @@ async def test_a_nul_is_no_defect_in_any_ledger(tmp_path: Path, database_url: st
         for field in ("key", "text", "version"):
             form = {"act": "edit", "text": "x", "key": "k", "version": "1", field: "1\0"}
             assert (await owner.press("/account", "/review/1/verdict", **form)).status == 404, field
+
+
+@pytest.mark.parametrize("number", ["-99999999999999999999", "99999999999999999999"])
+async def test_a_place_in_the_audit_that_no_table_has_is_no_defect(site: House, number: str) -> None:
+    owner = await site.owner()
+    got = await owner.get("/audit", params={"after": f"2026-01-01T00:00:00+00:00 audit {number}"})
+    assert got.status == 200
