@@ -5,6 +5,8 @@ import sys
 from typing import Any, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 from structlog.typing import EventDict, Processor
 
 from bot.plain import plain
@@ -76,3 +78,12 @@ def _route_standard_library(
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("aiohttp.server").addFilter(is_own_fault)
+
+
+def is_own_fault(record: logging.LogRecord) -> bool:
+    """False for a request that is no HTTP. Its error repeats the line that was wrong, and with it cookies and tokens;
+    and anybody can send as many as they like.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | RequestPayloadError)

@@ -154,7 +154,7 @@ def harmless(text: str, length: int) -> str:
     shown = excerpt(text, length).translate(_WIDE)
     shown = re.sub(r"[@＠]", lambda mark: f"{mark[0]}{_BREAK}", shown)
     # An address needs no scheme: chat programs link what looks like the name of a host.
-    return re.sub(r"(?<=\w)([.:。．])(?=[\w/])", rf"\1{_BREAK}", shown)
+    return re.sub(r"(?<=\w)([.:。．｡])(?=[\w/])", rf"\1{_BREAK}", shown)
 
 
 _WIDE: Final = str.maketrans("<>*_~`[]", "＜＞＊＿～｀［］")
@@ -248,7 +248,7 @@ def refusal(format: str, status: int, body: bytes) -> str:
     # Both answer 200 whatever happens.
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "it answered with what is no JSON; is the address that of a robot?"
     if not isinstance(answer, dict):
         return "it answered with what is no robot's answer; is the address right?"

@@ -24,8 +24,9 @@ def next_opening(week: Week, time_zone: str, now: datetime) -> datetime:
         return moment
     zone = ZoneInfo(time_zone)
     today = now.astimezone(zone).date()
-    # From yesterday, whose last span may end today, over a whole week.
-    days = (today + timedelta(days=number) for number in range(-1, 9))
+    # From yesterday, whose last span may end today, over two weeks: where the clocks change, the week's only span may
+    # not exist.
+    days = (today + timedelta(days=number) for number in range(-1, 16))
     openings = [(start, end) for day in days for start, end in _openings(week, day, zone) if start < end]
     if any(start <= moment < end for start, end in openings):
         return moment

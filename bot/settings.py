@@ -25,6 +25,9 @@ from knowledge.tags import as_scope, checked_tag
 
 FILE = "rejoinder.toml"
 PREFIX = "REJOINDER__"
+# What is longer is a slip, and far longer no span of time at all.
+_WEEK_S = 7 * 86_400
+_YEAR_HOURS = 8_784
 
 
 class SettingsError(ValueError):
@@ -67,9 +70,9 @@ class WebSettings(_Section):
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
     """Addresses or networks of proxies in front, such as 127.0.0.1 or 10.0.0.0/8; only these are believed when they
     say for whom they ask (X-Forwarded-For, X-Forwarded-Proto)."""
-    session_hours: float = Field(default=72.0, gt=0)
+    session_hours: float = Field(default=72.0, gt=0, le=_YEAR_HOURS)
     """Hours after which one must log in again, however busy."""
-    idle_hours: float = Field(default=12.0, gt=0)
+    idle_hours: float = Field(default=12.0, gt=0, le=_YEAR_HOURS)
     """Hours without a request after which one must log in again."""
     max_upload_mb: int = Field(default=100, ge=1)
     """Largest document that the page takes."""
@@ -166,7 +169,7 @@ class ChannelRulesSettings(_Section):
     """Intents that may be answered without a person."""
     min_support: float | None = Field(default=None, ge=0, le=1)
     """None: `policy.min_support`."""
-    min_gap_s: float | None = Field(default=None, ge=0)
+    min_gap_s: float | None = Field(default=None, ge=0, le=_WEEK_S)
     """Seconds between two replies; None: what the platform asks for."""
     max_per_hour: int | None = Field(default=None, ge=0)
     """0 sends nothing; None: no limit."""
@@ -257,9 +260,9 @@ class VoicesSettings(_Section):
 class ReviewSettings(_Section):
     """The review desk."""
 
-    undo_s: float = Field(default=8.0, ge=0)
+    undo_s: float = Field(default=8.0, ge=0, le=_WEEK_S)
     """Seconds that a reply which a person approved waits before it goes out, so that it can be taken back."""
-    hold_s: float = Field(default=120.0, gt=0)
+    hold_s: float = Field(default=120.0, gt=0, le=_WEEK_S)
     """How long a comment that a person has opened is kept from others, after the last sign of that person."""
 
 

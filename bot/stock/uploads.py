@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Literal
 from uuid import uuid4
 
@@ -71,6 +72,7 @@ class Uploads:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = Path(os.path.abspath(folder))
         self.max_bytes = max_bytes
+        self._placing = Lock()
 
     async def take(self, name: str, pieces: AsyncIterator[bytes], *, replace: bool) -> Taken:
         """Keep a file under its name made safe; with `replace` in the place of a file of that name, else beside it
@@ -99,6 +101,11 @@ class Uploads:
                 await asyncio.to_thread(file.write, piece)
 
     def _place(self, part: Path, name: str, replace: bool) -> Taken:
+        # While one takes a name's place the name is free for a moment, and another may not take it for its own.
+        with self._placing:
+            return self._put(part, name, replace)
+
+    def _put(self, part: Path, name: str, replace: bool) -> Taken:
         target = self.folder / name
         if replace and target.exists():
             old = self.folder / f"{_OLD}{uuid4().hex}"

@@ -92,8 +92,10 @@ def set_shadow(session: Session, name: str, *, on: bool, now: datetime) -> int:
 
     Allowing it again sends nothing that was held back: that waits for a person. Raises NoSuchChannel.
     """
+    # Not against those who only point at the channel: a sender that moves a comment of it would wait for this
+    # transaction, and this one for the comment.
     channel = session.exec(
-        select(Channel).where(Channel.id == named(session, name).id).with_for_update()
+        select(Channel).where(Channel.id == named(session, name).id).with_for_update(key_share=True)
     ).one()
     channel.shadow = on
     session.add(channel)

@@ -156,6 +156,6 @@ def _cursor(text: str) -> Cursor | None:
         return None
     try:
         moment, place, number = text.split(" ")
-        return datetime.fromisoformat(moment).astimezone(UTC), place, min(int(number), MAX_ID)
+        return datetime.fromisoformat(moment).astimezone(UTC), place, max(0, min(int(number), MAX_ID))
     except (ValueError, OverflowError) as error:
         raise Problem(422, "after", "this is no place in the list; begin at its start") from error

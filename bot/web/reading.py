@@ -122,9 +122,11 @@ class ReadingPages:
 
 
 def text_of(form: Any, name: str) -> str:
-    """A field of a form; empty where it is missing, or where a file stands in its place."""
+    """A field of a form, without NULs, which PostgreSQL takes in no text; empty where it is missing, or where a file
+    stands in its place.
+    """
     value = form.get(name, "")
-    return value if isinstance(value, str) else ""
+    return value.replace("\0", "") if isinstance(value, str) else ""
 
 
 def _days(given: str | None) -> int:

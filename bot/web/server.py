@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -45,12 +46,18 @@ from bot.writer import Writer
 from knowledge.ingest import Library
 from knowledge.store import LibraryError
 
+log = structlog.get_logger()
+
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _STATIC: Final = frozenset(path.name for path in TEMPLATES.iterdir() if path.suffix in _TYPES)
 TLS_ONLY: Final = "max-age=31536000"
 """For a year, browsers that came by TLS come by nothing else."""
 _MOST_BYTES: Final = 256 * 1024
 """Of one request's body, but for uploads."""
+_BROKEN_BODY: Final = "the body is cut off, or not encoded as its headers say; send it again"
+_DEFECT: Final = (
+    "this failed through a fault of the program, whose log has the reason; look what was done, then try again"
+)
 
 
 class CannotListen(Exception):
@@ -200,15 +207,27 @@ class Site:
         return app
 
     def _guarded(self, route: Route) -> Handler:
-        async def answer(request: web.Request) -> web.StreamResponse:
+        async def answered(request: web.Request) -> web.StreamResponse:
             try:
                 return await self._gate.enter(request, route, route.handler)
             except Problem as problem:
                 return self._told(request, route, problem)
             except (GeneratorError, LedgerError, LibraryError) as error:
                 return self._told(request, route, Problem(503, "unavailable", str(error)))
+            except web.RequestPayloadError:
+                answer = self._told(request, route, Problem(400, "broken_body", _BROKEN_BODY))
+                answer.force_close()  # where the next request begins is not known
+                return answer
+            except web.HTTPClientError as error:
+                return self._told(request, route, Problem(error.status, "http", error.text or error.reason))
+            except (ConnectionError, web.HTTPException):
+                raise
+            except Exception as error:
+                # A defect: told to the asker without its inside, which the log has.
+                log.error("a request failed", method=route.method, path=route.path, exc_info=error)
+                return self._told(request, route, Problem(500, "defect", _DEFECT))
 
-        return answer
+        return answered
 
     def _told(self, request: web.Request, route: Route, problem: Problem) -> web.Response:
         answer = (

@@ -4,14 +4,18 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlmodel import Session
 
 from adapters.base import CommentRef
 from adapters.errors import Permanent
 from bot.bootstrap import Running, utc_now
 from bot.models import State
 from bot.reasons import Reason
-from bot.store import channels, queue
+from bot.store import channels, queue, sending
+from bot.store.ledger import Ledger
 from bot.store.queue import Filters
+from tests.builders import LEASE, Desk
 from tests.integration.test_hostile import QUESTION, service
 from tests.service import run_until_done
 
@@ -69,3 +73,20 @@ async def test_in_shadow_the_adapter_itself_takes_no_reply(tmp_path: Path, every
         with pytest.raises(Permanent, match="in shadow"):
             await connection.adapter.reply(target, "text", "key")
         assert await replies_on_the_site(running, item.channel.answer_since) == 0
+
+
+def test_who_moves_a_comment_does_not_wait_for_the_shadow_switch(ledger: Ledger) -> None:
+    """The switch, for its part, waits for comments: with both waiting, PostgreSQL breaks one of the two off."""
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    desk = Desk(ledger)
+    desk.ready(1)
+    jobs = desk.claim_ready()
+    with Session(ledger.engine) as switching, switching.begin():
+        channels.set_shadow(switching, "demo", on=False, now=desk.clock())
+        with Session(ledger.engine) as sending_one, sending_one.begin():
+            sending_one.execute(text("SET LOCAL lock_timeout = '2s'"))
+            granted = sending.write_intents(
+                sending_one, jobs, owner=desk.owner, now=desk.clock(), lease=LEASE
+            )
+    assert len(granted) == 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from bot import logs
@@ -27,7 +27,7 @@ from bot.cli.shell import Shell, parse_since
 from bot.demo import demo_settings
 from bot.models import State
 from bot.plain import excerpt, plain
-from bot.settings import LogSettings, Settings, load
+from bot.settings import ChannelRulesSettings, LogSettings, Settings, load
 from bot.settings_file import settings_text
 from bot.store.stats import Counts
 
@@ -275,3 +275,17 @@ def test_reading_and_embedding_have_a_bar_each_on_a_terminal_only(language: Any,
             bars.embedding(5, 7)
         shown = [part in drawn.getvalue() for part in ("guide.md", "1/3", "5/7", word)]
         assert shown == [terminal] * 4
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("review", "undo_s"), ("review", "hold_s"), ("web", "session_hours"), ("web", "idle_hours")],
+)
+def test_a_time_that_no_calendar_has_is_refused_by_its_key(section: str, key: str) -> None:
+    with pytest.raises(ValidationError, match=f"{section}.{key}"):
+        Settings.model_validate({section: {key: 1e300}})
+
+
+def test_a_gap_between_replies_that_no_calendar_has_is_refused() -> None:
+    with pytest.raises(ValidationError, match="min_gap_s"):
+        ChannelRulesSettings(min_gap_s=1e300)

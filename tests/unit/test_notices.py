@@ -112,6 +112,7 @@ def test_slack_text_is_escaped_and_no_markup() -> None:
         "@all @所有人 ＠所有人",
         "[click](https://evil.example/x)",
         "see http://evil.example, evil.example or 10.0.0.1:80/x",
+        "evil｡example",
         "**bold** _it_ ~no~ `code`",
         "a\nRejoinder: 1 comment failed",
         "\u202eturned\x1b[31m",
@@ -121,7 +122,7 @@ def test_slack_text_is_escaped_and_no_markup() -> None:
 def test_a_commenter_calls_nobody_and_leads_nowhere(hostile: str, format: str) -> None:
     notice = Notice(1, (happening(text=hostile, author=hostile, channel=hostile),))
     told = sent(notice, format=format, desk="").body.decode()
-    assert not re.search(r"<[!@]|<at|[@＠][^\u200b\"]|\]\(|https?://|\w\.[a-z]{3}|\*\*", told)
+    assert not re.search(r"<[!@]|<at|[@＠][^\u200b\"]|\]\(|https?://|\w[.｡][a-z]{3}|\*\*", told)
     lines = message(notice, "en")
     assert len(lines) == 2
     assert not re.search("[\u202e\x1b\n]", "".join(lines))
@@ -170,6 +171,7 @@ def test_what_a_webhook_does_not_ask_for_is_left_out() -> None:
         ("dingtalk", 200, b"<html>", False),
         ("dingtalk", 200, b"[]", False),
         ("dingtalk", 200, b"{}", False),
+        ("feishu", 200, b"[" * 60_000, False),
     ],
 )
 def test_an_answer_is_a_success_or_says_why_not(format: str, status: int, body: bytes, fine: bool) -> None:

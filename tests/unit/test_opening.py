@@ -97,3 +97,9 @@ def test_what_is_no_week_is_refused_with_an_example(text: str, why: str) -> None
 
 def test_spans_may_be_parted_by_chinese_commas() -> None:
     assert parse_spans("09:00-12:00，13:00–18:00") == ["09:00-12:00", "13:00-18:00"]
+
+
+def test_where_the_clocks_leave_out_the_only_opening_the_next_weeks_counts() -> None:
+    friday = utc("2026-03-27T12:00")
+    week = {"sun": ["02:00-03:00"]}
+    assert next_opening(week, "Europe/Berlin", friday) == utc("2026-04-05T00:00")

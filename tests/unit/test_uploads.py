@@ -1,5 +1,6 @@
 """Uploaded files: their names, their limits, and what is left of them."""
 
+import asyncio
 import os
 import resource
 import stat
@@ -156,3 +157,11 @@ async def test_a_file_that_has_taken_the_place_of_one_that_could_not_be_read_sta
     uploads.settle(first, held=False)
     uploads.settle(second, held=True)
     assert (names(uploads), first.path.read_bytes()) == (["a.md"], b"new")
+
+
+async def test_many_that_replace_the_same_file_at_once_are_all_taken(uploads: Uploads) -> None:
+    await uploads.take("a.md", pieces(b"first"), replace=False)
+    all_at_once = [uploads.take("a.md", pieces(b"%d" % number), replace=True) for number in range(50)]
+    taken = await asyncio.gather(*all_at_once)
+    assert sum(one.there for one in taken) == 1
+    assert [name for name in names(uploads) if not name.startswith(".")] == ["a.md"]
