@@ -40,8 +40,11 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File or folder to write; default: stdout.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON; needs --out.")] = False,
 ) -> None:
-    """Write comments with their drafts, replies and verdicts as JSON Lines; or the verdicts alone, with what tells
-    who a commenter is masked: as JSON Lines, or as TRL's trainers read them."""
+    """Write comments or verdicts as JSON Lines, or feedback as training rows.
+
+    Comments come with their drafts, replies and verdicts, as they are; in feedback, the verdicts alone, what tells who
+    a commenter is is masked. Training rows are what TRL's trainers read.
+    """
     wanted = _subject(subject, what)
     if form not in ("jsonl", "trl") or (form == "trl" and wanted != "feedback"):
         raise Misuse(f"--format {form!r} is not known for {wanted}; use jsonl, or trl with feedback")

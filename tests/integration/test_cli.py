@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 def line_with(process: subprocess.Popen[str], word: str) -> str:
     assert process.stdout is not None
-    for line in process.stdout:
-        if word in line:
-            return line
+    late = threading.Timer(DEADLINE_S, process.kill)
+    late.start()
+    try:
+        for line in process.stdout:
+            if word in line:
+                return line
+    finally:
+        late.cancel()
     raise AssertionError(f"ended without {word!r}: {process.stderr and process.stderr.read()}")
 
 
@@ -65,7 +71,7 @@ def come_in(page: str, path: str, **form: str) -> OpenerDirector:
     with browser.open(
         Request(f"{page}{path}", urlencode(form).encode(), {"Origin": page.rstrip("/")})
     ) as answer:
-        assert answer.url == page
+        assert answer.url == f"{page}review"
     return browser
 
 
@@ -126,7 +132,7 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     demo = start("demo", "--port", "0", "--site-port", "0")
-    site, page = address(line_with(demo, "Sandbox")), address(line_with(demo, "Status"))
+    site, page = address(line_with(demo, "Sandbox")), address(line_with(demo, "Review desk"))
     code = line_with(demo, "/start#").partition("#")[2].strip()
     owner = come_in(page, "start", code=code, name="ann", password=PASSWORD)
     post = json.loads(get(f"{site}visitor/changes"))["changes"][0]["post_id"]
@@ -150,7 +156,7 @@ def test_the_demo_answers_a_visitor_and_keeps_its_state(
     again = start("demo", "--port", "0", "--site-port", "0")
     moved = address(line_with(again, "Sandbox"))
     assert any(row["id"] == written for row in json.loads(get(f"{moved}visitor/changes"))["changes"])
-    page = address(line_with(again, "Status"))
+    page = address(line_with(again, "Review desk"))
     owner = come_in(page, "login", name="ann", password=PASSWORD)
     assert until(lambda: "last poll" in seen_by(owner, f"{page}?lang=en"))
     again.send_signal(signal.SIGTERM)
@@ -161,7 +167,7 @@ def test_run_prints_its_page_and_leaves_in_order_when_told(
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
     service = start("run", "--port", "0")
-    assert json.loads(get(address(line_with(service, "Status")) + "healthz"))["ok"] is True
+    assert json.loads(get(address(line_with(service, "Review desk")) + "healthz"))["ok"] is True
     service.send_signal(signal.SIGTERM)
     assert service.wait(DEADLINE_S) == 0
 
