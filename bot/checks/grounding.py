@@ -85,6 +85,11 @@ def support(reply: str, facts: CheckFacts) -> Iterator[Finding]:
                 yield _found(Code.UNSUPPORTED, reply, [clause])
 
 
+def states(sentence: str) -> bool:
+    """Whether it says anything that needs a source: no kind words, no questions, no "I don't know"."""
+    return any(_statements(sentence))
+
+
 def _best(terms: frozenset[str], sources: Sequence[Source]) -> float:
     return max((one.coverage(terms) for one in sources), default=0.0)
 

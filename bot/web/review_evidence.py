@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from bot.digest import link
+from bot.checks import CheckFacts, Code, check
+from bot.checks.grounding import states
 from bot.highlight import Sentence, Span, align
 from bot.highlight import pieces as cut
 from bot.models import Draft
@@ -19,6 +21,13 @@ PASSAGE_CHARS: Final = 4000
 """What is read of a passage."""
 CITED_CHARS, OTHER_CHARS, BEFORE_CHARS = 900, 240, 120
 """What is shown of a passage that bears the reply, and of another; what stands before the first marked word."""
+_DOUBTS: Final = frozenset(
+    {
+        *(Code.NUMBER, Code.PRICE, Code.UNIT, Code.DATE, Code.LINK, Code.EMAIL, Code.MENTION),
+        *(Code.ADDRESS, Code.NAME, Code.UNSUPPORTED, Code.NEGATED, Code.PROMISE),
+    }
+)
+"""Findings that say that the documents don't hold a sentence, whatever words it shares with them."""
 Aligned = Sequence[Sequence[Sentence]]
 """The sentences of each candidate."""
 Marks = list[tuple[Span, str]]
@@ -30,11 +39,33 @@ def supported(
 ) -> dict[str, Any]:
     """`candidates` and `passages` for `review_item.html`; `texts` are the candidates, `fixed` stands in each reply."""
     sources = _sources(draft)
-    aligned = [align(text, sources) for text in texts]
+    aligned = [_borne(text, sources, _doubts(draft, text, sources, fixed)) for text in texts]
     return {
         "candidates": _candidates(draft, texts, aligned, language, fixed),
         "passages": _passages(draft, sources, aligned),
     }
+
+
+def _borne(text: str, sources: Sequence[str], doubts: Sequence[Span]) -> list[Sentence]:
+    """The sentences; shared words bear none that states nothing, and none that a check has found not to be there."""
+    return [
+        one
+        if states(text[slice(*one.span)]) and not any(_meet(one.span, doubt) for doubt in doubts)
+        else Sentence(one.span, ())
+        for one in align(text, sources)
+    ]
+
+
+def _doubts(draft: Draft | None, text: str, sources: Sequence[str], fixed: Sequence[str]) -> list[Span]:
+    """Where `text` says what the passages don't, by the checks of now and by those of when it was written."""
+    facts = CheckFacts("", "", tuple(sources), max_chars=len(text), fixed=tuple(fixed))
+    found = [one.span for one in check(text, facts) if one.code in _DOUBTS]
+    kept = draft.findings if draft is not None and draft.text == text else []
+    return found + [(one["span"][0], one["span"][1]) for one in kept if one.get("code") in _DOUBTS]
+
+
+def _meet(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def _candidates(
@@ -78,7 +109,8 @@ def _sentences(
 
 
 def _is_bare(text: str, sentence: Sentence | None, known: Collection[str] | None) -> bool:
-    return sentence is not None and not sentence.places and known is not None and text not in known
+    unborne = sentence is not None and not sentence.places
+    return unborne and known is not None and text not in known and states(text)
 
 
 def _sources(draft: Draft | None) -> list[str]:
