@@ -119,7 +119,7 @@ async def test_work_that_comes_while_the_queue_is_empty_opens_by_itself(scene: S
 
 def _skip_all(session: Session) -> None:
     for number in range(1, len(WORK) + 1):
-        verdicts.skip(session, number, sign=Sign("ben"), now=START)
+        verdicts.skip(session, number, sign=Sign("ben", over_hold=True), now=START)
 
 
 @asynccontextmanager
