@@ -82,7 +82,10 @@ dialog.addEventListener("submit", (event) => {
   path.searchParams.set("part", "1");
   ask(path.pathname + path.search, fields);
 });
+// A key held down, or the second click of two, was meant for what stood there before.
+dialog.addEventListener("keydown", (event) => event.repeat && ["Enter", " "].includes(event.key) && event.preventDefault());
 dialog.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("button")) return event.preventDefault();
   if (event.target !== dialog && !event.target.closest(".cancel")) return;
   event.preventDefault();
   dialog.close();

@@ -103,6 +103,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_confirm_sent": ("It stands on the platform", "平台上已有这条回复"),
     "review_send_text": ("Send", "发送"),
     "review_cancel": ("Cancel", "取消"),
+    "review_discard": ("Discard", "放弃修改"),
     "review_editor": ("Reply", "回复"),
     "review_counter": ("{number} of {limit}", "{number} / {limit}"),
     "review_too_long": ("{number} too many", "超出 {number} 个字符"),

@@ -1,0 +1,116 @@
+"""What a hand, a keyboard or a line that drops must not do at the desk."""
+
+import pytest
+from playwright.async_api import expect
+
+from bot.models import State
+from tests.browser.conftest import Scene
+from tests.browser.house import sitting
+from tests.browser.test_desk import LIST, found, opened, shown, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+PRESS = """(press) => document.activeElement.dispatchEvent(
+  new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...press }))"""
+
+
+async def test_a_key_pressed_twice_by_accident_decides_one_comment(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.evaluate(
+            """async () => {
+              const press = () => document.activeElement.dispatchEvent(
+                new KeyboardEvent("keydown", { key: "a", bubbles: true, cancelable: true }));
+              press();
+              while (document.querySelector(".item").dataset.id !== "2") await new Promise(requestAnimationFrame);
+              press();
+            }"""
+        )
+        await until(scene, 1, State.READY)
+        await page.evaluate(PRESS, {"key": "j"})
+        await expect(shown(page, 3)).to_be_visible()
+    assert found(scene, 2)[2] == []
+
+
+@pytest.mark.parametrize(
+    "press",
+    [
+        {"key": "A", "code": "KeyA"},
+        {"key": "ф", "code": "KeyA"},
+        {"key": "ａ", "code": "KeyA"},
+    ],
+    ids=["CapsLock", "Cyrillic", "full width"],
+)
+async def test_letters_mean_the_same_on_every_keyboard(scene: Scene, press: dict[str, str]) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.evaluate(PRESS, press)
+        await expect(shown(page, 2)).to_be_visible()
+        await until(scene, 1, State.READY)
+
+
+async def test_digits_of_a_french_keyboard_choose_without_shift(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.evaluate(PRESS, {"key": "é", "code": "Digit2"})
+        await expect(page.locator(".candidates input").nth(1)).to_be_checked()
+        await page.evaluate(PRESS, {"key": "!", "code": "Digit1", "shiftKey": True})
+        await expect(page.locator(".candidates input").nth(1)).to_be_checked()
+
+
+async def test_undo_takes_back_what_was_decided_last_although_the_line_is_down(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.keyboard.press("a")
+        await expect(shown(page, 2)).to_be_visible()
+        await until(scene, 1, State.READY)
+        await expect(page.locator("#toast")).to_contain_text("#1")
+        await page.context.set_offline(True)
+        await page.keyboard.press("s")
+        await expect(page.locator("#line")).to_contain_text("kept: 1")
+        await page.keyboard.press("u")
+        await page.context.set_offline(False)
+        await expect(page.locator("#toast")).to_contain_text("Taken back · #2")
+        await expect(page.locator(f'{LIST}[data-id="2"]')).to_have_count(1)
+        await expect(shown(page, 2)).to_be_visible()
+    assert found(scene, 1)[0].state == State.READY
+    assert found(scene, 2)[0].state == State.REVIEW
+
+
+async def test_what_is_decided_cannot_be_decided_again_while_the_line_is_down(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await expect(shown(page, 1)).to_be_visible()
+        await page.context.set_offline(True)
+        for key in "asasas":
+            await page.keyboard.press(key)
+        kept = await page.evaluate(
+            """() => JSON.parse(sessionStorage[Object.keys(sessionStorage).find((key) => key.includes("outbox"))])
+                 .map((entry) => entry.id)"""
+        )
+        assert len(set(kept)) == len(kept)
+
+
+async def test_enter_held_down_does_not_send_what_the_preview_shows(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.locator(f"{LIST} [name=ids]").nth(1).check()
+        await page.locator("#selected button").first.focus()
+        await page.keyboard.down("Enter")
+        await expect(page.locator("#many h2").first).to_be_visible()
+        for _ in range(5):
+            await page.keyboard.down("Enter")
+        await page.keyboard.up("Enter")
+        await expect(page.locator("#many h2").first).to_have_text("1 replies will be sent")
+        assert found(scene, 2)[0].state == State.REVIEW
+
+
+async def test_who_cancels_an_edit_approves_the_draft_with_the_same_key(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.keyboard.press("e")
+        await page.keyboard.type(" Oh no")
+        await page.locator('#edit [data-do="discard"]').click()
+        await page.keyboard.press("a")
+        await expect(shown(page, 2)).to_be_visible()
+        await until(scene, 1, State.READY)
+    assert found(scene, 1)[2][0].kind == "approve"
