@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from bot.digest import link
 from bot.checks import CheckFacts, Code, check
 from bot.checks.grounding import states
+from bot.digest import link
 from bot.highlight import Sentence, Span, align
 from bot.highlight import pieces as cut
 from bot.models import Draft
