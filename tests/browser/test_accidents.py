@@ -1,12 +1,19 @@
 """What a hand, a keyboard or a line that drops must not do at the desk."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from playwright.async_api import expect
+from sqlmodel import Session
 
-from bot.models import State
+from bot.models import Comment, Role, State
+from bot.store import access
+from bot.web.gate import COOKIE
 from tests.browser.conftest import Scene
 from tests.browser.house import sitting
 from tests.browser.test_desk import LIST, found, opened, shown, until
+from tests.site import AGENT, logged_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PRESS = """(press) => document.activeElement.dispatchEvent(
@@ -114,3 +121,95 @@ async def test_who_cancels_an_edit_approves_the_draft_with_the_same_key(scene: S
         await expect(shown(page, 2)).to_be_visible()
         await until(scene, 1, State.READY)
     assert found(scene, 1)[2][0].kind == "approve"
+
+
+async def test_the_words_of_an_edit_that_is_taken_back_are_in_the_editor_again(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.keyboard.press("e")
+        await page.locator("#edit textarea").fill("Nine minutes, with a tpyo.")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator("#toast")).to_contain_text("#1")
+        await page.keyboard.press("u")
+        await expect(shown(page, 1)).to_be_visible()
+        await expect(page.locator("#edit textarea")).to_have_value("Nine minutes, with a tpyo.")
+        await expect(page.locator("#edit .kept")).not_to_contain_text("refused")
+
+
+async def test_verdicts_go_out_once_the_same_person_has_logged_in_again(scene: Scene) -> None:
+    """In another tab, as the line asks for: the log-in that the page knew is over."""
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        scene.running.ledger.write(access.end_sittings, 1)
+        await page.keyboard.press("a")
+        await expect(page.locator("#line")).to_contain_text("logged out")
+        sit = {"agent": AGENT, "address": "127.0.0.1", "now": scene.clock(), "lasts": timedelta(hours=1)}
+        _, token = scene.running.ledger.write(access.begin_sitting, person_id=1, **sit)
+        site = scene.running.page or ""
+        await page.context.add_cookies([{"name": COOKIE, "value": token, "url": site}])
+        await page.evaluate("dispatchEvent(new Event('online'))")
+        await until(scene, 1, State.READY)
+        await expect(page.locator("#line")).to_be_hidden()
+
+
+async def test_verdicts_of_one_person_do_not_go_out_as_another(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        scene.running.ledger.write(access.end_sittings, 1)
+        await page.keyboard.press("a")
+        await expect(page.locator("#line")).to_contain_text("logged out")
+        async with logged_in(scene.running, Role.REVIEWER, "bo") as site:
+            token = site.http.headers["Cookie"].partition("=")[2]
+            await page.context.add_cookies([{"name": COOKIE, "value": token, "url": site.url}])
+            async with page.expect_response(re.compile(r"/review/1/verdict$")):
+                await page.evaluate("dispatchEvent(new Event('online'))")
+            await page.goto(f"{site.url}review")
+            await expect(page.locator(".item")).to_be_visible()
+    assert found(scene, 1)[2] == []
+
+
+async def test_many_can_be_sent_again_after_the_line_was_down(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.locator(f"{LIST} [name=ids]").nth(1).check()
+        await page.locator("#detail").focus()
+        await page.keyboard.press("Shift+A")
+        await expect(page.locator("#many h2").first).to_be_visible()
+        await page.context.set_offline(True)
+        await page.locator("#many .main").click()
+        await expect(page.locator("#toast.bad")).to_be_visible()
+        await page.context.set_offline(False)
+        await page.locator("#many .main").click()
+        await until(scene, 2, State.READY)
+
+
+async def test_a_reason_that_is_being_written_is_not_taken_away(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene, "review/1")
+        await page.keyboard.press("g")
+        await page.keyboard.type("shorter and warm")
+
+        def change(session: Session) -> None:
+            comment = session.get_one(Comment, 1)
+            comment.version += 1
+            session.add(comment)
+
+        scene.running.ledger.write(change)
+        async with page.expect_response(re.compile(r"/hold$")):
+            await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        for _ in range(2):
+            await page.evaluate("fetch('/review/item/1').then((answer) => answer.text())")
+        await page.keyboard.type("er")
+        await expect(page.locator("#again input[name=text]")).to_have_value("shorter and warmer")
+
+
+async def test_a_reply_is_copied_without_the_numbers_of_its_sentences(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        copied = await page.evaluate(
+            """() => {
+              getSelection().selectAllChildren(document.querySelector(".candidate .text"));
+              return getSelection().toString();
+            }"""
+        )
+        assert copied.startswith("For a light roast, nine to ten minutes in a drum roaster is right. Stop")

@@ -51,6 +51,7 @@ async function ask(path, fields) {
     dialog.querySelector("button.main, .cancel")?.focus();
     await took(dialog.querySelector("form"));
   } catch (error) {
+    for (const button of dialog.querySelectorAll("button:disabled")) button.disabled = false;
     show(error.status ? error.message : say("offline_none"), { bad: true });
   }
 }

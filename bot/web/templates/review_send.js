@@ -1,5 +1,5 @@
 // Verdicts on their way: one after the other, kept through a lost connection, and taken back.
-import { desk, detail, given, item, list, post, rowOf, rows, say, tell } from "./review_parts.js";
+import { desk, detail, given, item, list, post, renewed, rowOf, rows, say, tell } from "./review_parts.js";
 import { after, again, current, forget, missing, more, nothing, open, reload, took } from "./review_show.js";
 
 const KEPT = `rejoinder-outbox-${given.reader}`;
@@ -80,6 +80,7 @@ export async function flush() {
         break;
       }
       if (error.status === 401 || (error.status === 403 && error.told.code !== "role")) {
+        if (error.status === 403 && (await renewed().catch(() => false))) continue;
         tell(say("logged_out"), "bad");
         setTimeout(flush, 5 * RETRY_MS);
         break;

@@ -138,7 +138,7 @@ export function holder(name) {
   if (name) line.querySelector(".told").textContent = say("held", { name });
 }
 
-export const typing = () => Boolean(detail.querySelector("textarea:focus")) || Boolean(detail.querySelector(".panel[open] form.dirty"));
+export const typing = () => Boolean(detail.querySelector("textarea:focus, .panel[open] input[name=text]:not(:placeholder-shown), .panel[open] form.dirty"));
 
 // The same comment as it is now.
 export async function again() {

@@ -81,8 +81,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_signal_removed": ("removed by the platform", "已被平台删除"),
     "review_by": ("by {name}", "{name}"),
     "review_kept": (
-        "This is what you wrote when your verdict was refused. It is not sent yet.",
-        "这是您的裁决被拒绝时写下的内容，尚未发送。",
+        "This is what you wrote before. It is not sent yet.",
+        "这是您之前写的内容，尚未发送。",
     ),
     "review_writing": ("Being written again …", "正在重写……"),
     "review_writing_more": (
