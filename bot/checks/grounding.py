@@ -85,9 +85,9 @@ def support(reply: str, facts: CheckFacts) -> Iterator[Finding]:
                 yield _found(Code.UNSUPPORTED, reply, [clause])
 
 
-def states(sentence: str) -> bool:
-    """Whether it says anything that needs a source: no kind words, no questions, no "I don't know"."""
-    return any(_statements(sentence))
+def stated(reply: str) -> list[tuple[int, int]]:
+    """Where it says what needs a source: no kind words, no questions, no "I don't know"."""
+    return [(clauses[0].span[0], clauses[-1].span[1]) for clauses in _statements(reply)]
 
 
 def _best(terms: frozenset[str], sources: Sequence[Source]) -> float:

@@ -1,12 +1,12 @@
 """The candidates sentence by sentence, and the passages with the words that bear each."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from bot.checks import CheckFacts, Code, check
-from bot.checks.grounding import states
+from bot.checks import CheckFacts, Code, facts
+from bot.checks.grounding import negation, stated
 from bot.digest import link
 from bot.highlight import Sentence, Span, align
 from bot.highlight import pieces as cut
@@ -39,45 +39,66 @@ def supported(
 ) -> dict[str, Any]:
     """`candidates` and `passages` for `review_item.html`; `texts` are the candidates, `fixed` stands in each reply."""
     sources = _sources(draft)
-    aligned = [_borne(text, sources, _doubts(draft, text, sources, fixed)) for text in texts]
+    stating = [stated(text) for text in texts]
+    aligned = [
+        _borne(align(text, sources), spans, _doubts(draft, text, sources, fixed))
+        for text, spans in zip(texts, stating, strict=True)
+    ]
     return {
-        "candidates": _candidates(draft, texts, aligned, language, fixed),
+        "candidates": _candidates(draft, aligned, _needing(draft, texts, stating, fixed), texts, language),
         "passages": _passages(draft, sources, aligned),
     }
 
 
-def _borne(text: str, sources: Sequence[str], doubts: Sequence[Span]) -> list[Sentence]:
-    """The sentences; shared words bear none that states nothing, and none that a check has found not to be there."""
+def _borne(found: Sequence[Sentence], stating: Sequence[Span], doubts: Sequence[Span]) -> list[Sentence]:
+    """Shared words bear no sentence that states nothing, and none that a check has found not to be there."""
     return [
-        one
-        if states(text[slice(*one.span)]) and not any(_meet(one.span, doubt) for doubt in doubts)
-        else Sentence(one.span, ())
-        for one in align(text, sources)
+        one if _meets(one.span, stating) and not _meets(one.span, doubts) else Sentence(one.span, ())
+        for one in found
     ]
 
 
 def _doubts(draft: Draft | None, text: str, sources: Sequence[str], fixed: Sequence[str]) -> list[Span]:
     """Where `text` says what the passages don't, by the checks of now and by those of when it was written."""
-    facts = CheckFacts("", "", tuple(sources), max_chars=len(text), fixed=tuple(fixed))
-    found = [one.span for one in check(text, facts) if one.code in _DOUBTS]
+    against = CheckFacts("", "", tuple(sources), max_chars=len(text), fixed=tuple(fixed))
+    found = [
+        one.span
+        for check in (facts.numbers, facts.dates, facts.links, negation)
+        for one in check(text, against)
+    ]
     kept = draft.findings if draft is not None and draft.text == text else []
     return found + [(one["span"][0], one["span"][1]) for one in kept if one.get("code") in _DOUBTS]
 
 
-def _meet(one: Span, other: Span) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
+def _meets(one: Span, others: Sequence[Span]) -> bool:
+    return any(one[0] < end and start < one[1] for start, end in others)
+
+
+def _needing(
+    draft: Draft | None, texts: Sequence[str], stating: Sequence[Sequence[Span]], fixed: Sequence[str]
+) -> list[list[Span]]:
+    """Of each candidate, what needs a passage. Where there are none, none is missed."""
+    if draft is None or not draft.passages:
+        return [[] for _ in texts]
+    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
+    return [
+        [span for span in spans if text[slice(*span)] not in known]
+        for text, spans in zip(texts, stating, strict=True)
+    ]
 
 
 def _candidates(
-    draft: Draft | None, texts: Sequence[str], aligned: Aligned, language: Language, fixed: Sequence[str]
+    draft: Draft | None,
+    aligned: Aligned,
+    needing: Sequence[Sequence[Span]],
+    texts: Sequence[str],
+    language: Language,
 ) -> list[dict[str, Any]]:
     told = draft_evidence(draft, language)["candidates"] if draft is not None else []
-    sourced = draft is not None and bool(draft.passages)
-    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
     return [
         {
             "text": text,
-            "sentences": _sentences(text, aligned[index], index, known if sourced else None),
+            "sentences": _sentences(text, aligned[index], index, needing[index]),
             "told": told[index]["told"] if index < len(told) else "",
         }
         for index, text in enumerate(texts)
@@ -85,32 +106,28 @@ def _candidates(
 
 
 def _sentences(
-    text: str, found: Sequence[Sentence], candidate: int, known: Collection[str] | None
+    text: str, found: Sequence[Sentence], candidate: int, needing: Sequence[Span]
 ) -> list[dict[str, Any]]:
     """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages.
 
-    `known`: sentences that need no passage; None: there are no passages, and none is missed.
+    `needing`: what needs a passage.
     """
     spans = {one.span: (number, one) for number, one in enumerate(found, 1)}
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
     shown = []
     for start, end in pairwise(edges):
         number, sentence = spans.get((start, end), (0, None))
+        borne = bool(sentence and sentence.places)
         shown.append(
             {
                 "text": plain(text[start:end]),
                 "number": number,
                 "name": f"{candidate}-{number}" if number else "",
-                "borne": bool(sentence and sentence.places),
-                "bare": _is_bare(text[start:end], sentence, known),
+                "borne": borne,
+                "bare": bool(sentence) and not borne and _meets((start, end), needing),
             }
         )
     return shown
-
-
-def _is_bare(text: str, sentence: Sentence | None, known: Collection[str] | None) -> bool:
-    unborne = sentence is not None and not sentence.places
-    return unborne and known is not None and text not in known and states(text)
 
 
 def _sources(draft: Draft | None) -> list[str]:
