@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from bot.models import Comment, Role, State
 from bot.store import access
+from bot.store.states import Move, move
 from bot.web.gate import COOKIE
 from tests.browser.conftest import Scene
 from tests.browser.house import sitting
@@ -213,3 +214,24 @@ async def test_a_reply_is_copied_without_the_numbers_of_its_sentences(scene: Sce
             }"""
         )
         assert copied.startswith("For a light roast, nine to ten minutes in a drum roaster is right. Stop")
+
+
+async def test_all_that_match_is_no_longer_chosen_once_something_else_matches(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        await opened(page, scene)
+        await page.locator(f"{LIST} [name=ids]").nth(6).check()
+        await page.locator('[name="all"]').check()
+        await page.keyboard.press("/")
+        await page.keyboard.type("Reader 1")
+        await expect(page.locator(LIST)).to_have_count(11)
+        await expect(page.locator('[name="all"]')).not_to_be_checked()
+
+
+async def test_what_the_program_did_is_not_told_as_somebodys_verdict(scene: Scene) -> None:
+    async with sitting(scene.browser, scene.running) as page:
+        async with page.expect_response(re.compile("/review/events")):
+            await opened(page, scene)
+        done = Move(1, State.REVIEW, State.SKIPPED, "answered_by_human")
+        scene.running.ledger.write(move, [done], now=scene.clock(), actor="poller")
+        await expect(page.locator(".changed")).to_have_text("It has moved on: skipped")
+        await expect(page.locator('.one[data-id="1"] .held')).to_have_text("It has moved on: skipped")

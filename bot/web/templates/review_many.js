@@ -13,7 +13,10 @@ const picked = () => [...list.querySelectorAll('[name="ids"]:checked')];
 function counted() {
   const number = picked().length;
   bar?.classList.toggle("some", number > 0);
-  if (bar) bar.querySelector(".count").textContent = say("selected", { number });
+  if (!bar) return;
+  bar.querySelector(".count").textContent = say("selected", { number });
+  // Out of sight it would still count.
+  if (!number) bar.querySelector('[name="all"]').checked = false;
 }
 
 export function pick() {
