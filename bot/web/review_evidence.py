@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from bot.checks import CheckFacts, Code, facts
+from bot.checks.claims import negative
 from bot.checks.grounding import negation, stated
 from bot.digest import link
 from bot.highlight import Sentence, Span, align
@@ -28,6 +29,7 @@ _DOUBTS: Final = frozenset(
     }
 )
 """Findings that say that the documents don't hold a sentence, whatever words it shares with them."""
+_FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 Aligned = Sequence[Sequence[Sentence]]
 """The sentences of each candidate."""
 Marks = list[tuple[Span, str]]
@@ -41,8 +43,7 @@ def supported(
     sources = _sources(draft)
     stating = [stated(text) for text in texts]
     aligned = [
-        _borne(align(text, sources), spans, _doubts(draft, text, sources, fixed))
-        for text, spans in zip(texts, stating, strict=True)
+        _borne(text, sources, spans, _doubts(draft, text)) for text, spans in zip(texts, stating, strict=True)
     ]
     return {
         "candidates": _candidates(draft, aligned, _needing(draft, texts, stating, fixed), texts, language),
@@ -50,24 +51,47 @@ def supported(
     }
 
 
-def _borne(found: Sequence[Sentence], stating: Sequence[Span], doubts: Sequence[Span]) -> list[Sentence]:
-    """Shared words bear no sentence that states nothing, and none that a check has found not to be there."""
+def _borne(
+    text: str, sources: Sequence[str], stating: Sequence[Span], doubts: Sequence[Span]
+) -> list[Sentence]:
+    """Shared words bear no sentence that states nothing, none that was found not to be there, and none whose places
+    say something else.
+    """
     return [
-        one if _meets(one.span, stating) and not _meets(one.span, doubts) else Sentence(one.span, ())
-        for one in found
+        one
+        if _meets(one.span, stating)
+        and not _meets(one.span, doubts)
+        and _says(text[slice(*one.span)], one, sources)
+        else Sentence(one.span, ())
+        for one in align(text, sources)
     ]
 
 
-def _doubts(draft: Draft | None, text: str, sources: Sequence[str], fixed: Sequence[str]) -> list[Span]:
-    """Where `text` says what the passages don't, by the checks of now and by those of when it was written."""
-    against = CheckFacts("", "", tuple(sources), max_chars=len(text), fixed=tuple(fixed))
-    found = [
-        one.span
-        for check in (facts.numbers, facts.dates, facts.links, negation)
-        for one in check(text, against)
-    ]
-    kept = draft.findings if draft is not None and draft.text == text else []
-    return found + [(one["span"][0], one["span"][1]) for one in kept if one.get("code") in _DOUBTS]
+def _says(sentence: str, found: Sentence, sources: Sequence[str]) -> bool:
+    """Whether its numbers stand there too, and yes is not said for no.
+
+    The checks themselves are asked only where a quick look doubts: they read every source first, which takes too long
+    for a page that follows a key.
+    """
+    places = [sources[one.passage][slice(*one.span)] for one in found.places]
+    known = CheckFacts("", "", tuple(sources), max_chars=len(sentence))
+    held = {figure for source in places for figure in _FIGURE.findall(source)}
+    checks = (
+        (facts.links,)
+        if held.issuperset(_FIGURE.findall(sentence))
+        else (facts.links, facts.numbers, facts.dates)
+    )
+    if any(True for check in checks for _ in check(sentence, known)):
+        return False
+    if all(negative(place) == negative(sentence) for place in places):
+        return True
+    return not any(negation(sentence, CheckFacts("", "", tuple(places), max_chars=len(sentence))))
+
+
+def _doubts(draft: Draft | None, text: str) -> list[Span]:
+    """What the checks found not to be in the sources when `text` was written."""
+    found = draft.findings if draft is not None and draft.text == text else []
+    return [(one["span"][0], one["span"][1]) for one in found if one.get("code") in _DOUBTS]
 
 
 def _meets(one: Span, others: Sequence[Span]) -> bool:
