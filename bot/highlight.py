@@ -17,6 +17,8 @@ MOST_PLACES = 3
 """Sentences of passages that are shown for one sentence of the reply."""
 LEAST_SHARED, LEAST_ADDED = 0.5, 1.0
 """Weight of the words that the first of them must share, and that each further one must add."""
+LEAST_SHARE = 0.5
+"""Of the weight of a sentence's words: where all places together share no more, nothing bears it."""
 READ_CHARS = 20_000
 """What is read of a text."""
 
@@ -79,7 +81,7 @@ def _sentences(text: str) -> _Known:
 
 def _places(sentence: str, passages: Sequence[str], known: Sequence[_Known]) -> tuple[Place, ...]:
     """The best place first; then those that add words, in the order of what they add."""
-    missing = frozenset(analysis.content_terms(sentence))
+    asked = missing = frozenset(analysis.content_terms(sentence))
     found: list[Place] = []
     while missing and len(found) < MOST_PLACES:
         gain, passage, span, shared = max(
@@ -97,7 +99,8 @@ def _places(sentence: str, passages: Sequence[str], known: Sequence[_Known]) -> 
         words = _where(passages[-passage][start:end], shared, start)
         found.append(Place(-passage, (start, end), words))
         missing -= shared
-    return tuple(found)
+    shared_weight = sum(map(analysis.weight, asked - missing))
+    return tuple(found) if shared_weight > LEAST_SHARE * sum(map(analysis.weight, asked)) else ()
 
 
 def _where(text: str, terms: frozenset[str], offset: int) -> tuple[Span, ...]:

@@ -73,6 +73,8 @@ async def decide_each(
 
 def _carry_out(session: Session, wish: Wish, sign: Sign, now: datetime, undo_s: float) -> Verdict | None:
     made: Verdict | None = _acts(wish, undo_s)[wish.act](session, wish.comment_id, sign=sign, now=now)
+    if wish.act == "undo" and made is not None and made.kind == "edit":
+        holds.keep_text(session, wish.comment_id, by=sign.by, text=made.text, now=now)
     if wish.act in ("approve", "edit", "reject", "skip"):
         holds.forget_text(session, wish.comment_id, by=sign.by)
     return made

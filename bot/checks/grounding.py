@@ -85,6 +85,11 @@ def support(reply: str, facts: CheckFacts) -> Iterator[Finding]:
                 yield _found(Code.UNSUPPORTED, reply, [clause])
 
 
+def stated(reply: str) -> list[tuple[int, int]]:
+    """Where it says what needs a source: no kind words, no questions, no "I don't know"."""
+    return [(parts[0][0], parts[-1][1]) for parts in _stating(reply)]
+
+
 def _best(terms: frozenset[str], sources: Sequence[Source]) -> float:
     return max((one.coverage(terms) for one in sources), default=0.0)
 
@@ -108,14 +113,18 @@ def _same_matter(one: Claim, other: Claim) -> bool:
 
 
 def _statements(reply: str) -> Iterator[list[Claim]]:
-    """The clauses of each sentence that state something: no kind words, no questions, no "I don't know"."""
+    """The clauses of each sentence that state something."""
+    return ([claim(reply, part) for part in parts] for parts in _stating(reply))
+
+
+def _stating(reply: str) -> Iterator[list[tuple[int, int]]]:
+    """Where they stand: no kind words, no questions, no "I don't know"."""
     for span in sentence_spans(reply):
         if _QUESTION_END.search(reply[span[0] : span[1]]):
             continue
-        clauses = [claim(reply, part) for part in clause_spans(reply, span)]
-        stated = [clause for clause in clauses if not _is_framing(clause.text)]
-        if stated:
-            yield stated
+        parts = [part for part in clause_spans(reply, span) if not _is_framing(reply[slice(*part)])]
+        if parts:
+            yield parts
 
 
 def _is_framing(clause: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.bootstrap import open_ledger
 from bot.cli.desk_acts import Acts
+from bot.cli.desk_input import Held
 from bot.cli.desk_keys import press
 from bot.cli.desk_state import DeskState, Effect, Leave, Refresh
 from bot.cli.desk_terminal import Terminal
@@ -35,11 +36,11 @@ def open_desk(shell: Shell, by: str) -> None:
 
 def _run(acts: Acts, terminal: Terminal, state: DeskState, shell: Shell) -> None:
     state = _done(acts, state, [Refresh(first=True)])
-    look_at = monotonic() + POLL_S
+    look_at, held = monotonic() + POLL_S, Held()
     while True:
         terminal.draw(Sheet(state, shell.language))
         for key in terminal.keys(max(0.0, look_at - monotonic())):
-            if key in REDRAWN:
+            if key in REDRAWN or held.repeats(key, monotonic()):
                 continue
             before = state.shown
             acts.renew()

@@ -21,8 +21,24 @@ _SEQUENCES: Final = {
 }  # fmt: skip
 _PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 _SEQUENCE: Final = re.compile(r"\x1b[\[O](\d*(?:;\d+)*[A-Za-z~])")
+DECIDING: Final = frozenset("as")
+REPEAT_S: Final = 0.3
+"""Keyboards repeat a key within a tenth of a second; who has read the next comment takes longer."""
 MOST_CHARS: Final = 100_000
 """Of a paste whose end never comes."""
+
+
+class Held:
+    """Tells a key that is held down, or bounces, from one that is pressed again: a terminal sends the same for both."""
+
+    def __init__(self) -> None:
+        self._key, self._at = "", -REPEAT_S
+
+    def repeats(self, key: str, now: float) -> bool:
+        """Whether `key`, at `now` seconds, decides and came by itself."""
+        held = key in DECIDING and key == self._key and now - self._at < REPEAT_S
+        self._key, self._at = key, now
+        return held
 
 
 class Keys:

@@ -1,5 +1,6 @@
 """The form of a channel's rules: what is in it, and what is wrong with what was typed. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -92,6 +93,9 @@ def _told(error: ValidationError) -> dict[str, str]:
 
 def _number(text: str) -> str | None:
     """None where the field was left empty; what is no number is told by the settings."""
+    # What may be thousands, or a fraction, is not guessed.
+    if re.fullmatch(r"[1-9]\d{0,2}([,，]\d{3})+", text):
+        return text
     return text.replace("，", ".").replace(",", ".") or None
 
 

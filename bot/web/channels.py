@@ -29,6 +29,7 @@ from bot.web.glance import KEPT_S, Kept
 from bot.web.problems import Problem
 from bot.web.rendering import Renderer
 from bot.web.routes import Route, known_visitor
+from bot.web.words import WORDS
 
 LOOKED_BACK: Final = timedelta(days=7)
 """Whose drafts the preview counts."""
@@ -75,7 +76,10 @@ class ChannelPages:
     async def one(self, request: web.Request) -> web.StreamResponse:
         channel = await self._channel(request)
         rules = ChannelRulesSettings.model_validate(channel.rules)
-        return await self._page(request, channel, Typed(channel_form.shown(rules), channel.rules))
+        notice = "ch_saved" if "saved" in request.query else ""
+        return await self._page(
+            request, channel, Typed(channel_form.shown(rules), channel.rules), notice=notice
+        )
 
     async def pause(self, request: web.Request) -> web.StreamResponse:
         return await self._change(request, channel_acts.pause, paused=True)
@@ -94,7 +98,8 @@ class ChannelPages:
         fields = {name: [str(value) for value in form.getall(name)] for name in form}
         found = channel_form.typed(fields, channel.rules, self._personas)
         if found.rules is None or form.get("act") == "preview":
-            return await self._page(request, channel, found, 422 if found.rules is None else 200)
+            status = 422 if found.rules is None else 200
+            return await self._page(request, channel, found, status, notice="ch_only_preview")
         return await self._change(request, channel_acts.set_rules, rules=found.rules)
 
     async def _channel(self, request: web.Request) -> Channel:
@@ -111,15 +116,16 @@ class ChannelPages:
         await self._ledger.awrite(work, known_visitor(request), channel.name, now=self._clock(), **what)
         self._waiting.forget()
         self._on_change()
-        raise web.HTTPSeeOther(f"/channels/{channel.id}")
+        raise web.HTTPSeeOther(f"/channels/{channel.id}?saved")
 
     async def _page(
-        self, request: web.Request, channel: Channel, form: Typed, status: int = 200
+        self, request: web.Request, channel: Channel, form: Typed, status: int = 200, *, notice: str = ""
     ) -> web.Response:
         now = self._clock()
         drafts = await self._ledger.aread(
             dashboard.drafted, channel_id=channel.id or 0, since=now - LOOKED_BACK
         )
+        language = self._render.language(request)
         context = channel_context(
             channel,
             form,
@@ -127,7 +133,8 @@ class ChannelPages:
             waiting=(await self._waiting.get()).get(channel.id or 0, {}),
             settings=self._settings,
             personas=self._personas,
-            language=self._render.language(request),
+            language=language,
             now=now,
         )
+        context["notice"] = WORDS[language][notice] if notice else ""
         return self._render.page(request, "channel.html", context, status)

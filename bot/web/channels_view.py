@@ -81,7 +81,7 @@ def channel_context(
         "card": channel_card(channel, waiting, language, now),
         "everywhere": settings.service.shadow,
         "values": form.values,
-        "errors": {name: excerpt(line, ERROR_CHARS) for name, line in form.errors.items()},
+        "errors": {name: _wrong(name, line, language) for name, line in form.errors.items()},
         "intents": [{"code": intent, "word": words[f"ch_intent_{intent}"]} for intent in INTENTS],
         "week": [{"code": day, "word": words[f"ch_{day}"]} for day in DAYS],
         "personas": personas,
@@ -90,6 +90,12 @@ def channel_context(
         "secrets": secret_names(channel.options),
         "post_tags": len(ChannelRulesSettings.model_validate(channel.rules).post_tags),
     }
+
+
+def _wrong(field: str, line: str, language: Language) -> str:
+    """What is wrong with a field; the settings say it in English only."""
+    told = WORDS[language].get(f"ch_bad_{field}") if language == "zh" else None
+    return told or excerpt(line, ERROR_CHARS)
 
 
 def secret_names(options: Mapping[str, Any]) -> list[str]:

@@ -1,10 +1,13 @@
 """The candidates sentence by sentence, and the passages with the words that bear each."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from bot.checks import CheckFacts, Code, facts
+from bot.checks.claims import negative
+from bot.checks.grounding import negation, stated
 from bot.digest import link
 from bot.highlight import Sentence, Span, align
 from bot.highlight import pieces as cut
@@ -19,6 +22,14 @@ PASSAGE_CHARS: Final = 4000
 """What is read of a passage."""
 CITED_CHARS, OTHER_CHARS, BEFORE_CHARS = 900, 240, 120
 """What is shown of a passage that bears the reply, and of another; what stands before the first marked word."""
+_DOUBTS: Final = frozenset(
+    {
+        *(Code.NUMBER, Code.PRICE, Code.UNIT, Code.DATE, Code.LINK, Code.EMAIL, Code.MENTION),
+        *(Code.ADDRESS, Code.NAME, Code.UNSUPPORTED, Code.NEGATED, Code.PROMISE),
+    }
+)
+"""Findings that say that the documents don't hold a sentence, whatever words it shares with them."""
+_FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 Aligned = Sequence[Sequence[Sentence]]
 """The sentences of each candidate."""
 Marks = list[tuple[Span, str]]
@@ -30,23 +41,88 @@ def supported(
 ) -> dict[str, Any]:
     """`candidates` and `passages` for `review_item.html`; `texts` are the candidates, `fixed` stands in each reply."""
     sources = _sources(draft)
-    aligned = [align(text, sources) for text in texts]
+    stating = [stated(text) for text in texts]
+    aligned = [
+        _borne(text, sources, spans, _doubts(draft, text)) for text, spans in zip(texts, stating, strict=True)
+    ]
     return {
-        "candidates": _candidates(draft, texts, aligned, language, fixed),
+        "candidates": _candidates(draft, aligned, _needing(draft, texts, stating, fixed), texts, language),
         "passages": _passages(draft, sources, aligned),
     }
 
 
+def _borne(
+    text: str, sources: Sequence[str], stating: Sequence[Span], doubts: Sequence[Span]
+) -> list[Sentence]:
+    """Shared words bear no sentence that states nothing, none that was found not to be there, and none whose places
+    say something else.
+    """
+    return [
+        one
+        if _meets(one.span, stating)
+        and not _meets(one.span, doubts)
+        and _says(text[slice(*one.span)], one, sources)
+        else Sentence(one.span, ())
+        for one in align(text, sources)
+    ]
+
+
+def _says(sentence: str, found: Sentence, sources: Sequence[str]) -> bool:
+    """Whether its numbers stand there too, and yes is not said for no.
+
+    The checks themselves are asked only where a quick look doubts: they read every source first, which takes too long
+    for a page that follows a key.
+    """
+    places = [sources[one.passage][slice(*one.span)] for one in found.places]
+    known = CheckFacts("", "", tuple(sources), max_chars=len(sentence))
+    held = {figure for source in places for figure in _FIGURE.findall(source)}
+    checks = (
+        (facts.links,)
+        if held.issuperset(_FIGURE.findall(sentence))
+        else (facts.links, facts.numbers, facts.dates)
+    )
+    if any(True for check in checks for _ in check(sentence, known)):
+        return False
+    if all(negative(place) == negative(sentence) for place in places):
+        return True
+    return not any(negation(sentence, CheckFacts("", "", tuple(places), max_chars=len(sentence))))
+
+
+def _doubts(draft: Draft | None, text: str) -> list[Span]:
+    """What the checks found not to be in the sources when `text` was written."""
+    found = draft.findings if draft is not None and draft.text == text else []
+    return [(one["span"][0], one["span"][1]) for one in found if one.get("code") in _DOUBTS]
+
+
+def _meets(one: Span, others: Sequence[Span]) -> bool:
+    return any(one[0] < end and start < one[1] for start, end in others)
+
+
+def _needing(
+    draft: Draft | None, texts: Sequence[str], stating: Sequence[Sequence[Span]], fixed: Sequence[str]
+) -> list[list[Span]]:
+    """Of each candidate, what needs a passage. Where there are none, none is missed."""
+    if draft is None or not draft.passages:
+        return [[] for _ in texts]
+    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
+    return [
+        [span for span in spans if text[slice(*span)] not in known]
+        for text, spans in zip(texts, stating, strict=True)
+    ]
+
+
 def _candidates(
-    draft: Draft | None, texts: Sequence[str], aligned: Aligned, language: Language, fixed: Sequence[str]
+    draft: Draft | None,
+    aligned: Aligned,
+    needing: Sequence[Sequence[Span]],
+    texts: Sequence[str],
+    language: Language,
 ) -> list[dict[str, Any]]:
     told = draft_evidence(draft, language)["candidates"] if draft is not None else []
-    sourced = draft is not None and bool(draft.passages)
-    known = {text[slice(*span)] for text in fixed for span in sentence_spans(text)}
     return [
         {
             "text": text,
-            "sentences": _sentences(text, aligned[index], index, known if sourced else None),
+            "sentences": _sentences(text, aligned[index], index, needing[index]),
             "told": told[index]["told"] if index < len(told) else "",
         }
         for index, text in enumerate(texts)
@@ -54,31 +130,28 @@ def _candidates(
 
 
 def _sentences(
-    text: str, found: Sequence[Sentence], candidate: int, known: Collection[str] | None
+    text: str, found: Sequence[Sentence], candidate: int, needing: Sequence[Span]
 ) -> list[dict[str, Any]]:
     """`text` in sentences and what stands between them; `name` ties a sentence to its words in the passages.
 
-    `known`: sentences that need no passage; None: there are no passages, and none is missed.
+    `needing`: what needs a passage.
     """
     spans = {one.span: (number, one) for number, one in enumerate(found, 1)}
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
     shown = []
     for start, end in pairwise(edges):
         number, sentence = spans.get((start, end), (0, None))
+        borne = bool(sentence and sentence.places)
         shown.append(
             {
                 "text": plain(text[start:end]),
                 "number": number,
                 "name": f"{candidate}-{number}" if number else "",
-                "borne": bool(sentence and sentence.places),
-                "bare": _is_bare(text[start:end], sentence, known),
+                "borne": borne,
+                "bare": bool(sentence) and not borne and _meets((start, end), needing),
             }
         )
     return shown
-
-
-def _is_bare(text: str, sentence: Sentence | None, known: Collection[str] | None) -> bool:
-    return sentence is not None and not sentence.places and known is not None and text not in known
 
 
 def _sources(draft: Draft | None) -> list[str]:

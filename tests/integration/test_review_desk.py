@@ -81,6 +81,33 @@ def test_what_is_typed_ahead_decides_nothing_that_was_not_seen(cli: Cli, desk: D
     assert [case(desk, number).item.comment.state for number in (1, 2, 3)] == ["ready", "review", "review"]
 
 
+def test_a_key_that_is_held_down_decides_one_comment(cli: Cli, desk: Desk) -> None:
+    with at_desk(cli) as person:
+        person.sees("#1 demo", KEYS)
+        person.types("a")
+        person.sees("#2 demo", KEYS)
+        person.types("a")
+        person.types("aaj")
+        person.sees("#3 demo", KEYS)
+        person.types("q")
+        assert person.ends() == 0
+    assert [case(desk, number).item.comment.state for number in (1, 2, 3)] == ["ready", "review", "review"]
+
+
+def test_a_text_in_another_encoding_is_kept_where_the_editor_left_it(cli: Cli, desk: Desk) -> None:
+    script = cli.folder / "gbk-editor"
+    script.write_text("#!/bin/sh\nprintf '\\322\\273\\265\\343' > \"$1\"\n", encoding="utf-8")
+    script.chmod(0o755)
+    with at_desk(cli, environment={"EDITOR": str(script), "TMPDIR": str(cli.folder)}, columns=200) as person:
+        person.sees("#1 demo", KEYS)
+        person.types("e")
+        person.sees("UTF-8", KEYS)
+        person.types("q")
+        assert person.ends() == 0
+    (kept,) = cli.folder.glob("rejoinder-edit-*/reply-1.txt")
+    assert kept.read_bytes() == "一点".encode("gbk")
+
+
 def test_the_editor_writes_the_reply_and_a_key_sends_it(cli: Cli, desk: Desk) -> None:
     with at_desk(cli, environment=editor(cli.folder, "Eleven minutes, 再见。")) as person:
         person.sees("#1 demo", KEYS)

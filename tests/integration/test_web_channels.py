@@ -128,6 +128,7 @@ async def test_tags_of_single_posts_outlive_the_form(page: Browser) -> None:
         ("min_support", "nan", "min_support"),
         ("max_per_hour", "-1", "max_per_hour"),
         ("max_per_hour", "many", "max_per_hour"),
+        ("max_per_hour", "1,000", "max_per_hour"),
         ("hours_tue", "9-5", "hours"),
         ("time_zone", "Mars/Olympus", "time_zone"),
         ("persona", "nobody", "persona"),
@@ -146,6 +147,34 @@ async def test_what_cannot_be_is_told_beside_the_field_and_nothing_is_saved(
     assert re.search(r'value="praise" checked', text)
     assert the_channel(page.running).rules == {}
     assert acts(page.running) == []
+
+
+async def test_what_is_wrong_is_told_in_chinese_too(page: Browser) -> None:
+    wrong = {
+        "min_support": "2",
+        "max_per_hour": "x",
+        "min_gap_s": "x",
+        "hours_tue": "9-5",
+        "time_zone": "Mars",
+    }
+    data = {"csrf": page.csrf, **EMPTY, **wrong, "persona": "nobody"}
+    _, text = await page.post("channels/1/rules?lang=zh", data=data)
+    told = dict(re.findall(r'<p class="error small" id="(\w+)-error">(.*?)</p>', text))
+    assert set(told) == {"min_support", "max_per_hour", "min_gap_s", "hours", "time_zone", "persona"}
+    assert all(re.search("[一-龥]", line) for line in told.values()), told
+
+
+async def test_a_preview_says_that_nothing_is_saved_and_saving_says_so(page: Browser) -> None:
+    _, previewed = await change(page, "rules", **EMPTY, time_zone="UTC", act="preview")
+    assert "nothing has been saved yet" in previewed
+    _, saved = await change(page, "rules", **EMPTY, time_zone="UTC")
+    assert "Saved." in saved
+
+
+async def test_what_is_no_number_reaches_the_server_as_it_was_typed(page: Browser) -> None:
+    """A browser sends nothing for such a field of the type number, and nothing means no limit."""
+    _, text = await page.get("channels/1")
+    assert 'type="number"' not in text
 
 
 async def test_the_preview_counts_what_would_have_gone_out_and_saves_nothing(

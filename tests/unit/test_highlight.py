@@ -76,3 +76,11 @@ def test_every_span_lies_in_its_text(reply: str, passage: str) -> None:
     for one in align(reply, [passage]):
         for place in one.places:
             assert all(place.span[0] <= start < end <= place.span[1] for start, end in place.words)
+
+
+@pytest.mark.parametrize(
+    ("reply", "passage"),
+    [("Yes, we ship to Canada.", "Canada won the game."), ("咖啡有益健康长寿。", "咖啡每袋250克。")],
+)
+def test_a_word_in_common_bears_no_sentence(reply: str, passage: str) -> None:
+    assert borne(reply, passage) == [[]]

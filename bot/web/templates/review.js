@@ -38,14 +38,26 @@ const keys = {
 };
 const REPEATS = new Set(["j", "k", "ArrowDown", "ArrowUp"]);
 
+// The key as it is printed on a Latin keyboard: whatever CapsLock, a Cyrillic layout, full-width letters or the digits
+// of a French keyboard make of it.
+function named({ key, code, shiftKey }) {
+  if (key.length !== 1) return key;
+  const ascii = key >= " " && key <= "~";
+  const letter = /^[a-z]$/i.test(key) ? key : ascii ? "" : (/^Key([A-Z])$/.exec(code)?.[1] ?? "");
+  if (letter) return shiftKey ? letter.toUpperCase() : letter.toLowerCase();
+  if (!ascii && code === "Slash") return shiftKey ? "?" : "/";
+  return (!shiftKey && /^Digit(\d)$/.exec(code)?.[1]) || key;
+}
+
 const writes = (target) => target.closest?.('textarea, select, [contenteditable], input:not([type="radio"], [type="checkbox"])');
 
 function inPanel(event, one) {
   if (event.key === "Escape") return close();
   if (one.id !== "reject" || writes(event.target)) return undefined;
-  if (/^[1-5]$/.test(event.key)) {
+  const key = named(event);
+  if (/^[1-5]$/.test(key)) {
     event.preventDefault();
-    return reject(Number(event.key) - 1);
+    return event.repeat ? undefined : reject(Number(key) - 1);
   }
   // Who starts to write a reason writes it into its field.
   if (event.key.length === 1 && event.key !== " ") one.querySelector('input[name="text"]').focus();
@@ -64,10 +76,11 @@ document.addEventListener("keydown", (event) => {
   if (one?.contains(event.target) || (one && one.id !== "edit")) return inPanel(event, one);
   if (event.key === "Escape") return writes(event.target) ? event.target.blur() : one ? close() : undefined;
   if (writes(event.target) || (event.target.type === "radio" && event.key.startsWith("Arrow"))) return;
-  const number = /^[1-9]$/.test(event.key) ? Number(event.key) : 0;
-  if (!number && (!keys[event.key] || (event.repeat && !REPEATS.has(event.key)))) return;
+  const key = named(event);
+  const number = /^[1-9]$/.test(key) ? Number(key) : 0;
+  if (!number && (!keys[key] || (event.repeat && !REPEATS.has(key)))) return;
   event.preventDefault();
-  number ? choose(number - 1) : keys[event.key]();
+  number ? choose(number - 1) : keys[key]();
 });
 
 list.addEventListener("click", (event) => {

@@ -1,7 +1,7 @@
 // Inside one comment: candidates, the words that bear them, the editor, the panels.
 import { detail, given, item, post, query, say, tell } from "./review_parts.js";
-import { current, hold } from "./review_show.js";
-import { decide, show, textKey } from "./review_send.js";
+import { current, hold, settled } from "./review_show.js";
+import { decide, lastAct, show, textKey } from "./review_send.js";
 
 const chosen = () => item()?.querySelector(".candidates input:checked");
 const textOf = (input) => input?.closest(".candidate").querySelector("[data-text]").dataset.text ?? "";
@@ -52,9 +52,21 @@ function measure() {
 
 function written() {
   const area = editor();
-  area.form.classList.add("dirty");
-  sessionStorage.setItem(textKey(current()), area.value);
+  const own = area.value !== textOf(chosen());
+  area.form.classList.toggle("dirty", own);
+  if (own) sessionStorage.setItem(textKey(current()), area.value);
+  else sessionStorage.removeItem(textKey(current()));
   measure();
+}
+
+// The draft as it was, so that it can be approved again.
+function discard() {
+  const area = editor();
+  area.value = textOf(chosen());
+  area.form.elements.candidate.value = chosen()?.value ?? "";
+  area.form.querySelector(".kept").hidden = true;
+  written();
+  close();
 }
 
 detail.addEventListener("shown", () => {
@@ -73,7 +85,7 @@ detail.addEventListener("shown", () => {
 
 export function panel(id) {
   const one = item()?.querySelector(`#${id}`);
-  if (!one) return false;
+  if (!one || item().inert) return false;
   for (const other of item().querySelectorAll(".panel[open]")) other.open = other === one;
   one.open = true;
   const field = one.querySelector("textarea") ?? one.querySelector('input[type="radio"], input:not([type])');
@@ -94,7 +106,8 @@ export function close() {
 
 export function act(name) {
   const button = item()?.querySelector(`#approve [value="${name}"]`);
-  if (!button) return;
+  // A key that bounces meets the next comment, which nobody has read.
+  if (!button || (name === lastAct() && !settled())) return;
   // Words that were written and not sent are not to be passed over.
   if (name === "approve" && editor()?.form.classList.contains("dirty")) return void panel("edit");
   decide(name, button.form);
@@ -138,6 +151,7 @@ detail.addEventListener("submit", (event) => {
 detail.addEventListener("click", (event) => {
   if (event.target.closest('button[name="act"]') && event.detail > 1) event.preventDefault();
   if (event.target.closest('[data-do="close"]')) close();
+  if (event.target.closest('[data-do="discard"]')) discard();
 });
 detail.addEventListener("toggle", (event) => {
   if (!event.target.matches(".panel") || !event.target.open) return;

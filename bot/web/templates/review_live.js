@@ -62,11 +62,15 @@ function beside(row, text) {
   row.querySelector("a").append(told);
 }
 
+// Nobody has a name of these.
+const PROGRAM = new Set(["policy", "responder", "sender", "poller", "backfill"]);
+const happened = (name, state) => (name && !PROGRAM.has(name) ? say("decided_by", { name, state }) : say("moved", { state }));
+
 // A row that somebody else has decided says so, and goes.
 function over(row, name, state) {
   if (!row) return;
   row.classList.add("over");
-  beside(row, say("decided_by", { name, state }));
+  beside(row, happened(name, state));
   setTimeout(() => row.remove(), FADE_MS);
 }
 
@@ -76,7 +80,7 @@ function here(name, state, word) {
   if (state === was) return;
   if (!typing() && (was === "new" || state === "new" || was !== "review")) return void again();
   const line = item().querySelector(".changed");
-  line.textContent = say(state === "new" ? "moved" : "decided_by", { name, state: word });
+  line.textContent = happened(state === "new" ? "" : name, word);
   line.hidden = false;
 }
 

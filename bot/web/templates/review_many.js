@@ -13,7 +13,10 @@ const picked = () => [...list.querySelectorAll('[name="ids"]:checked')];
 function counted() {
   const number = picked().length;
   bar?.classList.toggle("some", number > 0);
-  if (bar) bar.querySelector(".count").textContent = say("selected", { number });
+  if (!bar) return;
+  bar.querySelector(".count").textContent = say("selected", { number });
+  // Out of sight it would still count.
+  if (!number) bar.querySelector('[name="all"]').checked = false;
 }
 
 export function pick() {
@@ -51,6 +54,7 @@ async function ask(path, fields) {
     dialog.querySelector("button.main, .cancel")?.focus();
     await took(dialog.querySelector("form"));
   } catch (error) {
+    for (const button of dialog.querySelectorAll("button:disabled")) button.disabled = false;
     show(error.status ? error.message : say("offline_none"), { bad: true });
   }
 }
@@ -82,7 +86,10 @@ dialog.addEventListener("submit", (event) => {
   path.searchParams.set("part", "1");
   ask(path.pathname + path.search, fields);
 });
+// A key held down, or the second click of two, was meant for what stood there before.
+dialog.addEventListener("keydown", (event) => event.repeat && ["Enter", " "].includes(event.key) && event.preventDefault());
 dialog.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("button")) return event.preventDefault();
   if (event.target !== dialog && !event.target.closest(".cancel")) return;
   event.preventDefault();
   dialog.close();

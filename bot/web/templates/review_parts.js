@@ -4,7 +4,7 @@ export const list = document.getElementById("list");
 export const detail = document.getElementById("detail");
 export const given = JSON.parse(desk.dataset.given);
 export const narrow = matchMedia("(max-width: 60rem)");
-const csrf = document.querySelector('meta[name="csrf"]').content;
+let csrf = document.querySelector('meta[name="csrf"]').content;
 const line = document.getElementById("line");
 
 export const say = (key, values = {}) => given.words[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -46,6 +46,14 @@ function parsedNotice(html) {
 
 export async function part(path) {
   return (await checked(await fetch(path, { headers: { Accept: "text/html" } }))).text();
+}
+
+// Takes the mark of a new log-in from a page of now; false where nobody, or somebody else, has logged in.
+export async function renewed() {
+  const page = new DOMParser().parseFromString(await part("/review"), "text/html");
+  if (JSON.parse(page.getElementById("desk").dataset.given).reader !== given.reader) return false;
+  csrf = page.querySelector('meta[name="csrf"]').content;
+  return true;
 }
 
 // Sent even while the page goes away.

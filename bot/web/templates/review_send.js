@@ -1,17 +1,19 @@
 // Verdicts on their way: one after the other, kept through a lost connection, and taken back.
-import { desk, detail, given, item, list, post, rowOf, rows, say, tell } from "./review_parts.js";
-import { after, again, current, forget, more, nothing, open, reload, took } from "./review_show.js";
+import { desk, detail, given, item, list, post, renewed, rowOf, rows, say, tell } from "./review_parts.js";
+import { after, again, current, forget, missing, more, nothing, open, reload, took } from "./review_show.js";
 
-const KEPT = "rejoinder-outbox";
+const KEPT = `rejoinder-outbox-${given.reader}`;
 const RETRY_MS = 2000;
 const toast = document.getElementById("toast");
 const box = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
 const done = []; // what can be taken back, the last one last
 let sending = false;
 let clock = 0;
+let latest = "";
+export const lastAct = () => latest;
 export const mine = new Map(); // id -> when this page decided it
 
-export const textKey = (id) => `rejoinder-text-${id}`;
+export const textKey = (id) => `rejoinder-text-${given.reader}-${id}`;
 const keep = () => sessionStorage.setItem(KEPT, JSON.stringify(box));
 const STAYS = ["redraft", "undo", "retry", "confirm_sent"];
 
@@ -19,6 +21,8 @@ const STAYS = ["redraft", "undo", "retry", "confirm_sent"];
 export function decide(act, form) {
   const one = item();
   if (one.dataset.holder) return show(say("held", { name: one.dataset.holder }), { bad: true });
+  if (one.inert) return;
+  latest = act;
   const id = one.dataset.id;
   form.querySelector('[name="took_s"]').value = took();
   const fields = [...new FormData(form).entries()].filter(([name]) => name !== "act" && name !== "csrf");
@@ -27,6 +31,7 @@ export function decide(act, form) {
   box.push(entry);
   keep();
   mine.set(id, Date.now());
+  if (!STAYS.includes(act)) done.push({ ids: [id] });
   if (act !== "redraft") leave(row, entry);
   flush();
 }
@@ -34,6 +39,7 @@ export function decide(act, form) {
 const gone = new Map(); // id -> the row and what stood behind it
 
 function leave(row, entry) {
+  item().inert = true; // until the next one is there
   const next = (row && after(row)) ?? rows().find((one) => one !== row && !one.dataset.held);
   if (row) {
     gone.set(entry.id, { row, behind: row.nextElementSibling });
@@ -60,6 +66,7 @@ export async function flush() {
   sending = true;
   while (box.length) {
     const entry = box[0];
+    entry.tried = true;
     try {
       const answer = await post(`/review/${entry.id}/verdict`, entry.fields);
       box.shift();
@@ -73,6 +80,7 @@ export async function flush() {
         break;
       }
       if (error.status === 401 || (error.status === 403 && error.told.code !== "role")) {
+        if (error.status === 403 && (await renewed().catch(() => false))) continue;
         tell(say("logged_out"), "bad");
         setTimeout(flush, 5 * RETRY_MS);
         break;
@@ -97,7 +105,7 @@ function took_place(entry, told) {
     if (current() === id) again();
     return show(`${say("did_redraft")} · #${id}`);
   }
-  if (!STAYS.includes(act)) done.push({ ids: [id] });
+  if (current() === id && item().inert && missing()) open(missing());
   show(`${say(`did_${act}`)} · #${id}`, { seconds: told.undo_s, undo: !STAYS.includes(act) });
 }
 
@@ -106,6 +114,8 @@ function refused(entry, error) {
   if (entry.act === "edit" && text) sessionStorage.setItem(textKey(entry.id), text);
   show(`#${entry.id}: ${error.message}`, { bad: true });
   mine.delete(entry.id);
+  const of = done.findIndex((one) => !one.many && one.ids[0] === entry.id);
+  if (of >= 0) done.splice(of, 1);
   if (error.told.state === "review") back(entry.id);
   // What was written is in the editor of the comment as it is now.
   if (entry.act !== "undo" && !detail.querySelector("textarea:focus")) open(entry.id);
@@ -124,6 +134,13 @@ export async function undo() {
   }
   toast.hidden = true;
   if (!last.many) {
+    const unsent = box.findIndex((entry) => entry.id === last.ids[0] && !entry.tried);
+    if (unsent >= 0) {
+      box.splice(unsent, 1);
+      keep();
+      back(last.ids[0]);
+      return open(last.ids[0], { push: desk.classList.contains("opened") });
+    }
     box.push({ id: last.ids[0], act: "undo", fields: [["act", "undo"]] });
     keep();
     return flush();
@@ -141,13 +158,14 @@ export async function undo() {
 // A line at the bottom for some seconds; while a reply waits, it counts them down.
 export function show(text, { seconds = 0, undo: offers = false, bad = false } = {}) {
   clearInterval(clock);
-  const lasts = Date.now() + 1000 * Math.max(seconds, bad ? 8 : given.undo_s, 4);
-  const until = Date.now() + 1000 * seconds;
+  // The time of day may be set meanwhile.
+  const lasts = performance.now() + 1000 * Math.max(seconds, bad ? 8 : given.undo_s, 4);
+  const until = performance.now() + 1000 * seconds;
   const step = () => {
-    const left = Math.ceil((until - Date.now()) / 1000);
+    const left = Math.ceil((until - performance.now()) / 1000);
     toast.querySelector("span").textContent = left > 0 ? `${text} · ${say("goes_out", { seconds: left })}` : text;
     toast.querySelector("button").hidden = !offers || (seconds > 0 && left <= 0);
-    if (Date.now() >= lasts) {
+    if (performance.now() >= lasts) {
       toast.hidden = true;
       clearInterval(clock);
     }
@@ -160,4 +178,6 @@ export function show(text, { seconds = 0, undo: offers = false, bad = false } = 
 
 toast.querySelector("button").addEventListener("click", undo);
 addEventListener("online", flush);
+// What waits here for its connection goes with the page.
+addEventListener("beforeunload", (event) => box.length && event.preventDefault());
 if (box.length) flush();

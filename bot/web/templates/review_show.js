@@ -3,9 +3,15 @@ import { beacon, desk, detail, given, item, list, narrow, parsed, part, post, qu
 
 const ahead = new Map(); // id -> promise of the fragment
 let shownAt = 0;
+let filledAt = 0;
+const SETTLE_MS = 300;
+let missed = ""; // the comment that could not be fetched
 let wanted = 0; // the comment that was asked for last; slower answers for others are dropped
 
 export const current = () => item()?.dataset.id ?? "";
+export const missing = () => missed;
+// Whether what is on the screen has been there long enough for a key to be meant for it.
+export const settled = () => performance.now() - filledAt > SETTLE_MS;
 export const took = () => ((performance.now() - shownAt) / 1000).toFixed(1);
 export const free = (row) => !row.dataset.held;
 export const seen = () => detail.getClientRects().length > 0;
@@ -39,6 +45,7 @@ export async function open(id, { push = false, focus = true } = {}) {
   try {
     html = await fetched(id);
   } catch (error) {
+    if (wanted === id) missed = id;
     if (wanted === id) tell(error.status === 401 ? say("logged_out") : error.status ? error.message : say("offline_none"), "bad");
     return;
   }
@@ -61,6 +68,8 @@ export async function settle(id, leave = "") {
 
 function fill(html, id, focus) {
   detail.replaceChildren(...parsed(html));
+  filledAt = performance.now();
+  missed = "";
   detail.scrollTop = 0;
   if (narrow.matches && desk.classList.contains("opened")) scrollTo(0, 0);
   if (focus) detail.focus({ preventScroll: true });
@@ -129,7 +138,7 @@ export function holder(name) {
   if (name) line.querySelector(".told").textContent = say("held", { name });
 }
 
-export const typing = () => Boolean(detail.querySelector("textarea:focus")) || Boolean(detail.querySelector(".panel[open] form.dirty"));
+export const typing = () => Boolean(detail.querySelector("textarea:focus, .panel[open] input[name=text]:not(:placeholder-shown), .panel[open] form.dirty"));
 
 // The same comment as it is now.
 export async function again() {

@@ -107,6 +107,25 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ch_persona_default": ("the default one", "默认人设"),
     "ch_save": ("Save", "保存"),
     "ch_wrong": ("Nothing was saved; look at what is marked.", "没有保存，请检查标出的项目。"),
+    "ch_saved": ("Saved.", "已保存。"),
+    "ch_only_preview": ("This is a preview: nothing has been saved yet.", "这是预览，尚未保存。"),
+    "ch_bad_min_support": (
+        "Write a number from 0 to 1, such as 0.8.",
+        "请填写 0 到 1 之间的数字，例如 0.8。",
+    ),
+    "ch_bad_min_gap_s": ("Write a number of seconds, 0 or more.", "请填写秒数，不小于 0。"),
+    "ch_bad_max_per_hour": ("Write a whole number, 0 or more.", "请填写整数，不小于 0。"),
+    "ch_bad_hours": (
+        "Write times as 09:00-18:00, parted by commas.",
+        "请按 09:00-18:00 的格式填写时段，用逗号分隔。",
+    ),
+    "ch_bad_time_zone": (
+        "Write a zone such as Asia/Shanghai.",
+        "没有这个时区，请按 Asia/Shanghai 的格式填写。",
+    ),
+    "ch_bad_persona": ("There is no such persona.", "没有这个人设。"),
+    "ch_bad_tags": ("Such a tag cannot be.", "标签格式不对。"),
+    "ch_bad_send": ("Choose from the kinds shown.", "请从列出的类别中选择。"),
     "ch_secrets": ("Secrets that it refers to", "引用的密钥"),
     "ch_secrets_says": (
         "Options and secrets are never shown here; they are set with 'rejoinder channels add'.",

@@ -81,8 +81,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_signal_removed": ("removed by the platform", "已被平台删除"),
     "review_by": ("by {name}", "{name}"),
     "review_kept": (
-        "This is what you wrote when your verdict was refused. It is not sent yet.",
-        "这是您的裁决被拒绝时写下的内容，尚未发送。",
+        "This is what you wrote before. It is not sent yet.",
+        "这是您之前写的内容，尚未发送。",
     ),
     "review_writing": ("Being written again …", "正在重写……"),
     "review_writing_more": (
@@ -103,6 +103,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_confirm_sent": ("It stands on the platform", "平台上已有这条回复"),
     "review_send_text": ("Send", "发送"),
     "review_cancel": ("Cancel", "取消"),
+    "review_discard": ("Discard", "放弃修改"),
     "review_editor": ("Reply", "回复"),
     "review_counter": ("{number} of {limit}", "{number} / {limit}"),
     "review_too_long": ("{number} too many", "超出 {number} 个字符"),
