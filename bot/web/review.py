@@ -35,7 +35,7 @@ from bot.web.review_list import filters_context, list_context
 from bot.web.routes import Route, known_visitor
 from bot.web.words import WORDS, state_word
 
-PAGE: Final = 50
+PAGE: Final = 35
 """Comments that one page of the list holds."""
 FRESH: Final = 200
 UNDOABLE: Final = frozenset({"approve", "edit", "reject", "skip"})

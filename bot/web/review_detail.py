@@ -26,6 +26,7 @@ EARLIER_SHOWN, HISTORY_SHOWN = 10, 50
 LABEL_CHARS: Final = 200
 NAME_CHARS: Final = 60
 QUICK_REASONS: Final = 5
+_TO_DO: Final = frozenset({State.REVIEW, State.FAILED})
 
 
 def detail_context(
@@ -56,6 +57,7 @@ def detail_context(
         "state_word": state_word(state, language),
         "reason": explain(comment.reason, language),
         "aside": aside(comment.reason, comment.detail, language, findings=bool(draft and draft.findings)),
+        "todo": words.get(f"review_todo_{comment.reason}", "") if decides and state in _TO_DO else "",
         "channel": excerpt(item.channel.name, NAME_CHARS),
         "limit": MOST_CHARS if limit is None else limit,
         "acts": acts(case, now) if decides else frozenset(),

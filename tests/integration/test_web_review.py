@@ -15,6 +15,7 @@ from bot.settings import Settings
 from bot.store import drafting, holds
 from bot.web.rendering import TEMPLATES
 from bot.web.words import WORDS
+from tests.browser.house import Waiting, fill
 from tests.builders import Desk, FakeClock, comment
 from tests.fakes import FakeOpenAI
 from tests.site import Browser, logged_in
@@ -351,3 +352,14 @@ async def test_a_translation_is_made_in_place(tmp_path: Path, clock: FakeClock) 
             _, after = await site.get("review/1?lang=zh")
             assert "烘焙要多久？" in after
             assert "/review/1/translate" not in after
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "Write the answer if you know it"), ("zh", "如果您知道答案")]
+)
+async def test_why_it_is_here_says_what_to_do(
+    site: Browser, clock: FakeClock, language: str, told: str
+) -> None:
+    one = Waiting(comment(1, "Which university?"), ("I can't say.",), "not_in_documents", "")
+    fill(site.running, clock, [one])
+    assert told in (await site.get(f"review/item/1?lang={language}"))[1]

@@ -59,6 +59,41 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "另有 {number} 条较早的评论未显示。",
     ),
     "review_why": ("Why it is here", "为什么在这里"),
+    # What can be done about it, by reason.
+    "review_todo_not_in_documents": (
+        "Write the answer if you know it; a document that says it answers the next one by itself.",
+        "如果您知道答案，请直接写；把答案加进资料，下次就能自动回复。",
+    ),
+    "review_todo_checks": (
+        "Correct what is marked, or approve it if it is right.",
+        "请改正标出的地方；如果没有错，可以批准。",
+    ),
+    "review_todo_false_premise": (
+        "Correct what the comment takes for granted, or approve if it is right.",
+        "请在回复里纠正评论的前提；如果前提没错，可以批准。",
+    ),
+    "review_todo_not_opened": (
+        "Approve it if it is right. The channel's page opens such comments for automatic replies.",
+        "没有问题就批准。在频道页面可以开放此类评论的自动回复。",
+    ),
+    "review_todo_injection": (
+        "Nothing it says was followed. Skip it, or write an answer.",
+        "其中的指令没有被执行。可以跳过，或自己写回复。",
+    ),
+    "review_todo_language": (
+        "Write it in the comment's language, or have it written again.",
+        "请改用评论的语言，或要求重写。",
+    ),
+    "review_todo_unsupported_language": ("Translate it, and write the answer.", "可先翻译，再自己写回复。"),
+    "review_todo_too_long": ("Read it, and write the answer.", "请阅读后自己写回复。"),
+    "review_todo_generator_failed": (
+        "Have it written again, or write the answer; the overview says how the model is.",
+        "可以要求重写或自己写；模型的状况见概览。",
+    ),
+    "review_todo_refused_by_platform": (
+        "Change the text, or try again; the channel's page says what the platform said.",
+        "请修改内容或重试；平台的说法见频道页面。",
+    ),
     "review_candidates": ("Reply", "回复"),
     "review_candidate": ("Candidate {number}", "候选 {number}"),
     "review_no_candidate": ("There is no draft. Write the reply yourself.", "没有草稿，请自己写回复。"),
