@@ -48,12 +48,13 @@ export async function part(path) {
   return (await checked(await fetch(path, { headers: { Accept: "text/html" } }))).text();
 }
 
-// Takes the mark of a new log-in from a page of now; false where nobody, or somebody else, has logged in.
+// Takes the mark of a new log-in from a page of now; false where there is none of this person.
 export async function renewed() {
   const page = new DOMParser().parseFromString(await part("/review"), "text/html");
   if (JSON.parse(page.getElementById("desk").dataset.given).reader !== given.reader) return false;
+  const before = csrf;
   csrf = page.querySelector('meta[name="csrf"]').content;
-  return true;
+  return csrf !== before;
 }
 
 // Sent even while the page goes away.
