@@ -42,6 +42,7 @@ from bot.web.status import StatusPages
 from bot.web.trial import TrialPages
 from bot.web.uploading import UploadPages
 from bot.web.voices import VoicePages
+from bot.web.words import WORDS
 from bot.writer import Writer
 from knowledge.ingest import Library
 from knowledge.store import LibraryError
@@ -201,10 +202,18 @@ class Site:
         self.routes = routes_of(parts, self._render)
 
     def app(self) -> web.Application:
-        app = web.Application(client_max_size=_MOST_BYTES)
+        app = web.Application(client_max_size=_MOST_BYTES, middlewares=[self._lost])
         app.add_routes(web.route(route.method, route.path, self._guarded(route)) for route in self.routes)
         app.on_response_prepare.append(self._add_headers)
         return app
+
+    @web.middleware
+    async def _lost(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """An address that leads nowhere is told as a page, too."""
+        if isinstance(request.match_info.http_exception, web.HTTPNotFound):
+            line = WORDS[self._render.language(request)]["no_such_page"]
+            return self._render.notice(request, line, 404)
+        return await handler(request)
 
     def _guarded(self, route: Route) -> Handler:
         async def answered(request: web.Request) -> web.StreamResponse:

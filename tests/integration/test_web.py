@@ -118,6 +118,18 @@ async def test_nothing_can_be_changed(page: Browser, method: str) -> None:
         assert answer.status == 405
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "no page at this address"), ("zh", "这个地址没有页面")]
+)
+async def test_an_address_that_leads_nowhere_is_told_as_a_page(
+    page: Browser, language: str, told: str
+) -> None:
+    status, text = await page.get("nowhere", headers={"Accept-Language": language, "Cookie": ""})
+    assert status == 404
+    assert told in text
+    assert 'href="/review"' in text
+
+
 async def test_unknown_files_are_not_served(page: Browser) -> None:
     assert (await page.get("static/status.html"))[0] == 404
     assert (await page.get("static/..%2fserver.py"))[0] == 404

@@ -39,6 +39,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "nav_try": ("Try", "试写"),
     "nav_audit": ("Audit", "审计"),
     "nav_people": ("People", "成员"),
+    "no_such_page": (
+        "There is no page at this address; begin at the review desk.",
+        "这个地址没有页面，请从审核台开始。",
+    ),
     "log_out": ("Log out", "退出登录"),
     "skip_to_content": ("Skip to the content", "跳到正文"),
     "pages": ("Pages", "页面"),
