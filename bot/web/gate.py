@@ -208,4 +208,6 @@ def behind_tls(settings: WebSettings, headers: Mapping[str, str], peer: str) -> 
     """Whether the reader's browser speaks TLS: by `web.public_url`, or as a trusted proxy says."""
     if settings.public_url.startswith("https:"):
         return True
-    return settings.trusts(peer) and headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+    # Of several proxies in a row the first one heard the browser.
+    told = headers.get("X-Forwarded-Proto", "").partition(",")[0]
+    return settings.trusts(peer) and told.strip().lower() == "https"
