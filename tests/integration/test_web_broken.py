@@ -137,3 +137,19 @@ async def test_whose_sitting_has_ended_hears_no_more(site: House) -> None:
         assert (await owner.press("/people", "/people/disable", id=str(number))).status == 303
         async with asyncio.timeout(30):
             await stream.content.read()
+
+
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [
+        ("9000000000000000000~2026-01-01T00:00:00+00:00~1", 200),
+        ("1~0001-01-01T00:00:00+23:00~1", 400),
+        ("1~9999-12-31T23:59:59-23:00~1", 400),
+    ],
+)
+async def test_a_place_in_the_queue_that_no_row_has_is_no_defect(
+    tmp_path: Path, database_url: str, place: str, status: int
+) -> None:
+    async with house(tmp_path, database_url) as site:
+        owner = await site.owner()
+        assert (await owner.get("/review/list", params={"after": place})).status == status
