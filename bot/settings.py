@@ -83,6 +83,8 @@ class WebSettings(_Section):
             address = ip_address(peer)
         except ValueError:
             return False
+        # As a socket that takes both kinds names an IPv4 peer.
+        address = (address.ipv4_mapped or address) if address.version == 6 else address
         return any(address in ip_network(known) for known in self.trusted_proxies)
 
 

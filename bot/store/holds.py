@@ -45,7 +45,8 @@ def held(session: Session, comment_ids: list[int], *, now: datetime) -> dict[int
 
 def keep_text(session: Session, comment_id: int, *, by: str, text: str, now: datetime) -> None:
     """Keep what a person wrote; it takes the place of what the person wrote before. No comment: nothing is kept."""
-    if session.get(Comment, comment_id) is None:
+    # Locks the comment: of one person's two texts at the same time one takes the other's place.
+    if session.exec(select(Comment.id).where(Comment.id == comment_id).with_for_update()).first() is None:
         return
     found = kept_text(session, comment_id, by=by) or KeptText(comment_id=comment_id, by=by, text="", at=now)
     found.text, found.at = text, now

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from adapters.text import clean
-from bot.models import Comment, Event, State, Verdict
+from bot.models import Channel, Comment, Event, State, Verdict
 from bot.reasons import Reason
 from bot.store.deciding import (
     Sign,
@@ -20,7 +20,7 @@ from bot.store.deciding import (
     same,
     short,
 )
-from bot.store.shadow import POLICY
+from bot.store.shadow import POLICY, approved
 
 
 def approve(
@@ -205,7 +205,11 @@ def confirm_sent(session: Session, comment_id: int, *, sign: Sign, now: datetime
 
 
 def retry(session: Session, comment_id: int, *, sign: Sign, now: datetime) -> None:
-    """Try again what has failed: to send the reply, if there is one, else to draft it. Raises VerdictRefused."""
+    """Try again what has failed: to send the reply, if there is one, else to draft it. In shadow a reply is skipped, as
+    an approved one is. Raises VerdictRefused.
+    """
     comment, _ = begin(session, comment_id, sign, (State.FAILED,), now)
-    target = State.READY if ordered(session, comment_id) else State.NEW
-    go(session, comment, target, Reason.RETRIED, "", sign=sign, now=now)
+    target, reason = State.NEW, Reason.RETRIED
+    if ordered(session, comment_id) is not None:
+        target, reason = approved(session.get_one(Channel, comment.channel_id), Reason.RETRIED)
+    go(session, comment, target, reason, "", sign=sign, now=now)

@@ -40,8 +40,8 @@ class Gate:
     async def enter(self, request: web.Request, route: Route, handler: Handler) -> web.StreamResponse:
         """Raises Problem, or HTTPSeeOther to the log-in page."""
         self._check_host(request)
-        if "%00" in request.raw_path:
-            # No text of ours has a NUL, and PostgreSQL takes none.
+        if "%00" in request.raw_path and not route.path.startswith("/api"):
+            # No text of ours has a NUL, and PostgreSQL takes none; the API says itself where it stands.
             raise Problem(400, "nul", "the address holds a NUL character; use the page's own links")
         # What needs nobody is to answer even while the ledger cannot be read.
         visitor = await self._visitor(request) if route.needs is not None else None
@@ -208,4 +208,6 @@ def behind_tls(settings: WebSettings, headers: Mapping[str, str], peer: str) -> 
     """Whether the reader's browser speaks TLS: by `web.public_url`, or as a trusted proxy says."""
     if settings.public_url.startswith("https:"):
         return True
-    return settings.trusts(peer) and headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+    # Of several proxies in a row the first one heard the browser.
+    told = headers.get("X-Forwarded-Proto", "").partition(",")[0]
+    return settings.trusts(peer) and told.strip().lower() == "https"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, get_args
 from urllib.parse import urlencode
 
@@ -22,6 +22,7 @@ AGES: Final[Mapping[str, tuple[timedelta | None, timedelta | None]]] = {
 SEARCH_CHARS: Final = 200
 MAX_ID: Final = 2**63 - 1
 _MAX_LABEL: Final = 300
+_MOST_SIMILAR: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,11 @@ def moment_of(given: str) -> datetime:
     """Raises Problem."""
     try:
         moment = datetime.fromisoformat(given)
-    except ValueError as error:
+        if moment.tzinfo is None:
+            raise Problem(400, "moment", "this address names a time without its zone; reload the page")
+        return moment.astimezone(UTC)  # which has no room for a few moments of other zones
+    except (ValueError, OverflowError) as error:
         raise Problem(400, "moment", "this address is incomplete; reload the page") from error
-    if moment.tzinfo is None:
-        raise Problem(400, "moment", "this address names a time without its zone; reload the page")
-    return moment
 
 
 def mark_of(place: Place | None) -> str:
@@ -134,4 +135,4 @@ def place_of(mark: str) -> Place | None:
     found = number(comment_id)
     if found is None or number(similar) is None:
         raise Problem(400, "place", "this address is incomplete; go back to the queue")
-    return Place(int(similar), moment_of(moment), found)
+    return Place(min(int(similar), _MOST_SIMILAR), moment_of(moment), found)

@@ -5,14 +5,15 @@
 
 An event's number is that of the ledger's last move; who comes again with it is told what was missed.
 
-One watcher looks into the ledger for all listeners of this process, once a second while there are any. A connection
-lasts a minute; the browser then comes again through the gate, so that who has logged out hears no more.
+One watcher looks into the ledger for all listeners of this process, once a second while there are any. Whose sitting
+has ended hears no more from the next look on; a connection lasts a minute, and the browser then comes again through
+the gate.
 """
 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from adapters.base import Clock
-from bot.models import Comment, Event, Hold, State
+from bot.access.visitor import Visitor
+from bot.models import Comment, Event, Hold, Sitting, State
 from bot.store.ledger import Ledger, LedgerError
 from bot.web.problems import Problem
 from bot.web.routes import Route, known_visitor
@@ -70,6 +72,12 @@ def look(session: Session, last: int | None, now: datetime) -> Seen:
     return Seen(newest, tuple(reversed(moves)), session.exec(waiting).one(), held)
 
 
+def lasting(session: Session, sitting_ids: Iterable[int]) -> set[int]:
+    """Those of the sittings that nobody has ended: by logging out, or by disabling the person."""
+    found = session.exec(select(Sitting.id).where(col(Sitting.id).in_(sitting_ids)))
+    return {sitting_id for sitting_id in found if sitting_id is not None}
+
+
 def moved(seen: Seen) -> bytes:
     """The moves of one look: each comment where it is now."""
     latest = {move["id"]: move for move in seen.moves}
@@ -92,7 +100,7 @@ class LiveEvents:
         self._clock = clock
         self._look_s = look_s
         self._lasts_s = lasts_s
-        self._listeners: dict[asyncio.Queue[bytes | None], str] = {}
+        self._listeners: dict[asyncio.Queue[bytes | None], Visitor] = {}
         self._watching: asyncio.Task[None] | None = None
         self._held: dict[int, str] = {}
 
@@ -100,8 +108,9 @@ class LiveEvents:
         return [Route("GET", "/review/events", self.events, page=False)]
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        name = known_visitor(request).name
-        if len(self._listeners) >= LISTENERS or Counter(self._listeners.values())[name] >= LISTENERS_EACH:
+        visitor = known_visitor(request)
+        theirs = Counter(listener.name for listener in self._listeners.values())
+        if len(self._listeners) >= LISTENERS or theirs[visitor.name] >= LISTENERS_EACH:
             raise Problem(
                 503, "listeners", "too many pages are open; close some, this one asks again by itself"
             )
@@ -109,7 +118,7 @@ class LiveEvents:
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
         pieces: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND)
-        self._listeners[pieces] = name
+        self._listeners[pieces] = visitor
         try:
             missed = await self._missed(request)
             if self._watching is None:
@@ -161,6 +170,7 @@ class LiveEvents:
         while True:
             try:
                 seen = await self._ledger.aread(look, last, self._clock())
+                await self._part_with_ended()
             except LedgerError:
                 await asyncio.sleep(self._look_s)  # the status page tells of it
                 continue
@@ -177,10 +187,23 @@ class LiveEvents:
             try:
                 pieces.put_nowait(message)
             except asyncio.QueueFull:
-                # It comes again by itself and loads what it has missed.
-                del self._listeners[pieces]
-                pieces.get_nowait()
-                pieces.put_nowait(None)
+                self._let_go(pieces)  # it comes again by itself and loads what it has missed
+
+    async def _part_with_ended(self) -> None:
+        """Raises LedgerError."""
+        sat = {
+            pieces: who.sitting_id for pieces, who in self._listeners.items() if who.sitting_id is not None
+        }
+        last = await self._ledger.aread(lasting, set(sat.values()))
+        for pieces, sitting_id in sat.items():
+            if sitting_id not in last and pieces in self._listeners:
+                self._let_go(pieces)
+
+    def _let_go(self, pieces: "asyncio.Queue[bytes | None]") -> None:
+        del self._listeners[pieces]
+        while not pieces.empty():
+            pieces.get_nowait()
+        pieces.put_nowait(None)
 
     async def _rest(self) -> None:
         watching, self._watching = self._watching, None

@@ -5,6 +5,8 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text as sql
+from sqlmodel import Session
 
 from bot.models import State
 from bot.review import Wish, decide_here
@@ -115,3 +117,22 @@ def test_the_last_text_of_each_person_is_kept(desk: Desk) -> None:
     assert {by: row.text if row else None for by, row in found.items()} == {
         "ann": "second", "bob": "his", "zoe": None,
     }  # fmt: skip
+
+
+def test_two_texts_of_one_person_at_the_same_time_are_no_defect(ledger: Ledger) -> None:
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    desk = Desk(ledger)
+    desk.ready(1)
+    blocked = sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as pool:
+        with Session(ledger.engine) as first, first.begin():
+            holds.keep_text(first, 1, by="ann", text="one", now=desk.clock())
+            first.flush()
+            second = pool.submit(ledger.write, holds.keep_text, 1, by="ann", text="two", now=desk.clock())
+            while not second.done() and not ledger.read(lambda session: session.execute(blocked).scalar()):
+                pass
+        second.result()
+    kept = ledger.read(holds.kept_text, 1, by="ann")
+    assert kept is not None
+    assert kept.text == "two"

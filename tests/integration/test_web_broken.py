@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot import logs
+from bot.models import Role
 from bot.settings import LogSettings
-from bot.store import queue
+from bot.store import access, queue
 from bot.store.ledger import LedgerUnavailable
 from bot.web import review_live
 from tests.access import PASSWORD, House, Outside, house
@@ -123,3 +124,32 @@ async def test_a_place_in_the_audit_that_no_table_has_is_no_defect(site: House, 
     owner = await site.owner()
     got = await owner.get("/audit", params={"after": f"2026-01-01T00:00:00+00:00 audit {number}"})
     assert got.status == 200
+
+
+async def test_whose_sitting_has_ended_hears_no_more(site: House) -> None:
+    """Long before the minute is over after which the browser comes again."""
+    owner = await site.owner()
+    bob = await site.member(Role.REVIEWER, "bob")
+    number = next(person.id for person in site.running.ledger.read(access.people) if person.name == "bob")
+    headers = {"Cookie": bob.cookie, "User-Agent": bob.agent}
+    async with site.http.get(f"{bob.url}/review/events", headers=headers) as stream:
+        await stream.content.readuntil(b"event: held")
+        assert (await owner.press("/people", "/people/disable", id=str(number))).status == 303
+        async with asyncio.timeout(30):
+            await stream.content.read()
+
+
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [
+        ("9000000000000000000~2026-01-01T00:00:00+00:00~1", 200),
+        ("1~0001-01-01T00:00:00+23:00~1", 400),
+        ("1~9999-12-31T23:59:59-23:00~1", 400),
+    ],
+)
+async def test_a_place_in_the_queue_that_no_row_has_is_no_defect(
+    tmp_path: Path, database_url: str, place: str, status: int
+) -> None:
+    async with house(tmp_path, database_url) as site:
+        owner = await site.owner()
+        assert (await owner.get("/review/list", params={"after": place})).status == status

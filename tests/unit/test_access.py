@@ -10,6 +10,7 @@ from bot.access.names import key, name_fault, tidy
 from bot.access.passwords import MOST_WAITING, Passwords, TooBusy, password_fault
 from bot.access.throttle import BY_ADDRESS, BY_NAME, Failures, bucket, wait_s
 from bot.settings import WebSettings
+from bot.web.gate import behind_tls
 from bot.web.guard import client_address, own_path, same_origin
 from tests.builders import START
 
@@ -170,3 +171,19 @@ def test_a_page_behind_a_proxy_is_of_the_public_address() -> None:
     assert same_origin(headers, "https://desk.example.org")
     assert not same_origin({**headers, "Origin": "https://evil.example.org"}, "https://desk.example.org")
     assert not same_origin({"Origin": "chrome-extension://x"}, "")
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "secure"),
+    [
+        ("10.0.0.1", "https", True),
+        ("::ffff:10.0.0.1", "https", True),
+        ("10.0.0.1", "https, http", True),
+        ("10.0.0.1", "http, https", False),
+        ("10.0.0.2", "https", False),
+        ("::ffff:10.0.0.2", "https", False),
+    ],
+)
+def test_a_trusted_proxy_tells_whether_the_browser_speaks_tls(peer: str, told: str, secure: bool) -> None:
+    settings = WebSettings(trusted_proxies=["10.0.0.1"])
+    assert behind_tls(settings, {"X-Forwarded-Proto": told}, peer) == secure

@@ -11,7 +11,7 @@ from adapters.errors import Permanent, Transient
 from bot.connections import Connection, muted
 from bot.models import Draft, State
 from bot.reasons import Reason
-from bot.store import channels, drafting, shadow, verdicts
+from bot.store import channels, drafting, sending, shadow, verdicts
 from bot.store.deciding import Sign
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
@@ -211,3 +211,20 @@ async def test_with_the_services_own_shadow_the_policys_replies_go_to_a_person(b
         drafting.save_outcomes, [outcome], owner="me", now=bench.clock(), everywhere_shadow=True
     )
     assert held(bench)
+
+
+async def test_what_is_tried_again_in_shadow_does_not_go_out_after_it(bench: Bench) -> None:
+    """Nor where the channel was paused, so that no sender looked at it meanwhile."""
+    desk, ledger = bench.desk, bench.desk.ledger
+    desk.ready(1)
+    jobs = desk.intend(desk.claim_ready())
+    failed = [sending.Settled(job.comment_id, State.SENDING, State.FAILED, Reason.DEFECT) for job in jobs]
+    ledger.write(sending.settle, failed, owner=desk.owner, now=bench.clock())
+    for paused, shadowed in ((True, True), (False, False)):
+        ledger.write(channels.pause, "demo", paused=paused, now=bench.clock())
+        ledger.write(channels.set_shadow, "demo", on=shadowed, now=bench.clock())
+        if shadowed:
+            sign = Sign("ann")
+            ledger.write(verdicts.retry, jobs[0].comment_id, sign=sign, now=bench.clock())
+    bench.clock.forward(3600)
+    assert desk.claim_ready() == []
