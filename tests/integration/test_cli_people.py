@@ -71,7 +71,7 @@ def test_a_token_is_printed_once_and_revoked(cli: Cli) -> None:
 
 
 def test_what_is_done_at_the_terminal_is_in_the_audit(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.cli.people.login", lambda: "tester")
+    monkeypatch.setattr("bot.cli.shell.login", lambda: "tester")
     add_person(cli, "ann", Role.OWNER)
     secret = cli.json("people", "token", "bot", "--for", "ann", "--json")["token"]
     cli("people", "invite")
