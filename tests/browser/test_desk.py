@@ -360,7 +360,7 @@ async def test_new_work_shows_up_without_a_reload(scene: Scene) -> None:
             await opened(page, scene)
         add(scene.desk, [Waiting(by(900, "Nora", "Is there a decaf?"))])
         await expect(page.locator("#new")).to_have_text("1 new")
-        assert (await page.title()).startswith("(22)")
+        await expect(page).to_have_title(re.compile(r"^\(22\)"))
         await expect(shown(page, 1)).to_be_visible()
         await page.keyboard.press("n")
         await expect(page.locator(LIST).last).to_contain_text("decaf")

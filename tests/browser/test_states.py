@@ -91,7 +91,7 @@ async def unknown_channel(page: Page, site: str) -> None:
 
 async def wrong_rules(page: Page, site: str) -> None:
     await page.goto(f"{site}channels/1")
-    await page.locator("form[action$='/rules'] input[type=number]").first.fill("7")
+    await page.locator("#f-min_support").fill("7")
     await page.locator("form[action$='/rules']").get_by_role("button").last.click()
     await expect(page.get_by_role("alert")).to_be_visible()
 
