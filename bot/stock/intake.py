@@ -124,7 +124,6 @@ class Intake:
 
     async def run(self) -> None:
         """Read what comes in, until cancelled; what was not read by then is read at the next start."""
-        await self._resume()
         while True:
             job = next((one for one in reversed(self._jobs) if one.state == "waiting"), None)
             if job is None:
@@ -139,7 +138,8 @@ class Intake:
         await asyncio.to_thread(self._settle, job)
         job.finished.set()
 
-    async def _resume(self) -> None:
+    async def resume(self) -> None:
+        """Have read what an earlier run left; to be called before anything is uploaded, else that is read twice."""
         left = await asyncio.to_thread(self._left)
         if left:
             self.add([str(taken.path) for taken in left], by="", taken=left)
@@ -204,6 +204,7 @@ class Intake:
 async def open_intake(library: Library, uploads: Uploads, *, allow_private: bool) -> AsyncIterator[Intake]:
     """An intake that reads while the context is open."""
     intake = Intake(library, uploads, allow_private=allow_private)
+    await intake.resume()
     running = asyncio.create_task(intake.run(), name="intake")
     try:
         yield intake

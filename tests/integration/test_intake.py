@@ -115,6 +115,15 @@ async def test_what_was_not_read_when_the_service_stopped_is_read_at_its_next_st
         assert len(intake.jobs) == 1
 
 
+async def test_what_is_uploaded_as_the_service_starts_is_read_once(
+    library: Library, uploads: Uploads
+) -> None:
+    async with open_intake(library, uploads, allow_private=False) as intake:
+        job = intake.add(**await put(uploads, "a.md", "Open on Monday."), by="ann")
+        await over(job)
+        assert list(intake.jobs) == [job]
+
+
 async def test_jobs_that_are_over_are_forgotten_but_for_the_last(library: Library, uploads: Uploads) -> None:
     intake = Intake(library, uploads, allow_private=False)
     for _ in range(SHOWN + 5):
