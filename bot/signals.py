@@ -6,7 +6,7 @@ log. Polling does the rest of a platform's work; this takes one request a channe
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -34,14 +34,20 @@ class Signals:
         self._context = context
         self._rests: dict[int, datetime] = {}
         """Until when a channel is left alone, by its id."""
+        self._next = datetime.min.replace(tzinfo=UTC)
+        """When to ask the ledger again; asking takes its only writer's turn, and scans the replies of some days."""
 
     async def tick(self) -> None:
         """Look at the few replies that are due; returns when that is done."""
         now = self._context.clock()
+        if now < self._next:
+            return
         self._rests = {channel: until for channel, until in self._rests.items() if until > now}
         looks = await self._context.ledger.awrite(
             signals.claim, now=now, resting=frozenset(self._rests), limit=AT_ONCE
         )
+        if not looks:
+            self._next = now + GAP
         for look in looks:
             self._rests[look.channel.id or 0] = now + GAP
         await asyncio.gather(*(self._look(look) for look in looks))

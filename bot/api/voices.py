@@ -14,7 +14,7 @@ from bot.api import cursors
 from bot.api.operations import Call, Operation
 from bot.api.types import Given, Id, Name, Paged, PageOf, Told
 from bot.models import Role, Voice, VoiceEvent, VoiceStatus
-from bot.store import audit, channels, tallies, voice_acts, voices
+from bot.store import channels, tallies, voice_acts, voices
 from bot.store.channels import NoSuchChannel
 from bot.store.ledger import Ledger
 from bot.store.voices import ChangeRefused
@@ -190,11 +190,9 @@ def _promote(session: Session, name: str, share: float | None, who: Visitor, now
 def _roll_back(session: Session, channel: str | None, who: Visitor, now: datetime) -> RolledBack:
     try:
         channel_id = channels.named(session, channel).id if channel is not None else None
-        went, came = voices.rollback(session, channel_id, by=who.name, now=now)
+        went, came = voice_acts.roll_back(session, who, channel_id, now=now)
     except NoSuchChannel as error:
         raise Problem(422, "channel", str(error), field="channel") from error
     except ChangeRefused as error:
         raise Problem(409, "refused", str(error)) from error
-    detail = {"came": came.name if came is not None else "base"}
-    audit.note(session, who, "roll_back_voice", went.name, now=now, detail=detail)
     return RolledBack(went=went.name, came=came.name if came is not None else None)

@@ -3,23 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bot.access.visitor import Visitor
 from bot.bootstrap import open_ledger, utc_now
 from bot.building.model import fleet_of, make_generator
 from bot.cli.errors import Misuse
-from bot.cli.shell import Shell, login, print_json, shell_of
+from bot.cli.shell import Shell, caller, login, print_json, shell_of
 from bot.cli.trial import NO_SERVER, run_trial
 from bot.cli.voice_lines import case_json, print_case, voice_json, voice_row
 from bot.generator import Generator
 from bot.models import Voice
 from bot.settings import Settings
-from bot.store import channels, voice_case, voices
+from bot.store import channels, voice_acts, voice_case, voices
 from bot.store.ledger import Ledger
 from bot.store.voices import NewVoice
 from bot.voices.canary import share_of
@@ -159,7 +160,7 @@ def promote(
         voice = ledger.read(voices.named, name)
         if voice.path:
             _warn_away(shell, asyncio.run(_load(shell.settings, voice)))
-        voice = ledger.write(voices.promote, name, share=part, by=_who(by), now=utc_now())
+        voice = ledger.write(voice_acts.promote, _visitor(by), name, share=part, now=utc_now())
     _tell(shell, "voice_live" if part is None else "voice_canary", voice, as_json=as_json)
 
 
@@ -168,7 +169,7 @@ def retire(context: typer.Context, name: Name, by: By = None, as_json: AsJson = 
     """Take a candidate or a canary out."""
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
-        voice = ledger.write(voices.retire, name, by=_who(by), now=utc_now())
+        voice = ledger.write(voice_acts.retire, _visitor(by), name, now=utc_now())
     _tell(shell, "voice_retired", voice, as_json=as_json)
 
 
@@ -180,7 +181,7 @@ def rollback(
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
         channel_id = _channel_id(ledger, channel)
-        went, came = ledger.write(voices.rollback, channel_id, by=_who(by), now=utc_now())
+        went, came = ledger.write(voice_acts.roll_back, _visitor(by), channel_id, now=utc_now())
     if as_json:
         print_json({"went": went.name, "came": came.name if came is not None else None})
     elif came is not None:
@@ -234,6 +235,10 @@ def _warn_away(shell: Shell, reasons: Sequence[str]) -> None:
 
 def _channel_id(ledger: Ledger, name: str | None) -> int | None:
     return ledger.read(channels.named, name).id if name is not None else None
+
+
+def _visitor(by: str | None) -> Visitor:
+    return replace(caller(), name=_who(by))
 
 
 def _who(by: str | None) -> str:

@@ -21,6 +21,7 @@ from bot.store.deciding import (
     short,
 )
 from bot.store.shadow import POLICY, approved
+from bot.triage import is_blank
 
 
 def approve(
@@ -68,7 +69,7 @@ def edit(
     if before is not None:
         return same(before, "edit", "approve")
     text = clean(text).strip()
-    if not any(letter.isprintable() and not letter.isspace() for letter in text):
+    if is_blank("".join(filter(str.isprintable, text))):
         raise VerdictRefused(
             "the reply is empty; give its text, or use 'review skip' to leave the comment unanswered",
             "empty",

@@ -25,14 +25,17 @@ def retire(session: Session, who: Visitor, name: str, *, now: datetime) -> Voice
     return voice
 
 
-def roll_back(session: Session, who: Visitor, live: str, *, now: datetime) -> Voice | None:
-    """As `voices.rollback`, from the voice that the person saw as live: of two who ask at once, one goes back.
-
-    Returns the voice that came; None: the base model. Raises ChangeRefused.
-    """
-    channel_id = voices.named(session, live).channel_id
+def roll_back(
+    session: Session, who: Visitor, channel_id: int | None, *, now: datetime
+) -> tuple[Voice, Voice | None]:
+    """As `voices.rollback`. Raises ChangeRefused."""
     went, came = voices.rollback(session, channel_id, by=who.name, now=now)
+    note(session, who, "roll_back_voice", went.name, now=now, detail={"came": came.name if came else "base"})
+    return went, came
+
+
+def roll_back_from(session: Session, who: Visitor, live: str, *, now: datetime) -> None:
+    """Back from the voice that the person saw as live: of two who ask at once, one goes back. Raises ChangeRefused."""
+    went, _ = roll_back(session, who, voices.named(session, live).channel_id, now=now)
     if went.name != live:
         raise ChangeRefused(f"{live} is not live any more, {went.name} is; look again, then decide")
-    note(session, who, "roll_back_voice", live, now=now, detail={"came": came.name if came else "base"})
-    return came

@@ -22,9 +22,8 @@ from bot.store import access, audit, tokens, tries
 from bot.store.ledger import Ledger
 from bot.store.managing import add_token, revoke_token
 from bot.store.tries import Try
-from bot.web.forms import form_of, from_page, number_of, role_of, tried
+from bot.web.forms import form_of, from_page, number_of, role_of, text_of, tried
 from bot.web.problems import Problem
-from bot.web.reading import text_of
 from bot.web.rendering import Renderer
 from bot.web.routes import Route
 from bot.web.sitter import BUSY_S, Sitter

@@ -20,8 +20,8 @@ from bot.settings import Language
 from bot.store import audit
 from bot.store.audit import Cursor, Deed, Which, cursor_of
 from bot.store.ledger import Ledger
+from bot.web.forms import MAX_ID
 from bot.web.problems import Problem
-from bot.web.reading import MAX_ID
 from bot.web.rendering import Renderer
 from bot.web.routes import Route
 from bot.web.words import WORDS

@@ -25,6 +25,7 @@ from bot.store.ledger import Ledger
 from bot.web import channel_form
 from bot.web.channel_form import Typed
 from bot.web.channels_view import channel_context, list_context
+from bot.web.forms import form_of, row_number
 from bot.web.glance import KEPT_S, Kept
 from bot.web.problems import Problem
 from bot.web.rendering import Renderer
@@ -33,7 +34,6 @@ from bot.web.words import WORDS
 
 LOOKED_BACK: Final = timedelta(days=7)
 """Whose drafts the preview counts."""
-_MAX_ID: Final = 2**63 - 1
 
 
 class ChannelPages:
@@ -88,13 +88,13 @@ class ChannelPages:
         return await self._change(request, channel_acts.pause, paused=False)
 
     async def shadow(self, request: web.Request) -> web.StreamResponse:
-        wanted = (await request.post()).get("on")
+        wanted = (await form_of(request)).get("on")
         if wanted not in ("0", "1"):
             raise Problem(422, "shadow", "the field 'on' must be 1 or 0; use the page's button")
         return await self._change(request, channel_acts.set_shadow, on=wanted == "1")
 
     async def rules(self, request: web.Request) -> web.StreamResponse:
-        channel, form = await self._channel(request), await request.post()
+        channel, form = await self._channel(request), await form_of(request)
         fields = {name: [str(value) for value in form.getall(name)] for name in form}
         found = channel_form.typed(fields, channel.rules, self._personas)
         if found.rules is None or form.get("act") == "preview":
@@ -103,9 +103,8 @@ class ChannelPages:
         return await self._change(request, channel_acts.set_rules, rules=found.rules)
 
     async def _channel(self, request: web.Request) -> Channel:
-        number = request.match_info["id"]
-        known = number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= _MAX_ID
-        channel = await self._ledger.aread(channels.with_id, int(number)) if known else None
+        number = row_number(request.match_info["id"])
+        channel = await self._ledger.aread(channels.with_id, number) if number is not None else None
         if channel is None:
             raise Problem(404, "no_channel", "there is no such channel; /channels lists those that there are")
         return channel

@@ -25,11 +25,10 @@ from bot.stock.intake import Intake, IntakeFull, Job
 from bot.store.audit import note
 from bot.store.ledger import Ledger
 from bot.web.documents_view import PER_PAGE, Wish, document_row, job_row, list_context, paging, passage_row
-from bot.web.reading import MAX_ID, text_of
+from bot.web.forms import form_of, lines_of, row_number, text_of
 from bot.web.refusing import refusal
 from bot.web.rendering import Renderer
 from bot.web.routes import Route, known_visitor
-from bot.web.trial import clean_form
 from bot.web.words import WORDS
 from knowledge.base import Document
 from knowledge.fetch import without_login
@@ -120,8 +119,8 @@ class DocumentPages:
         return self._render.page(request, "document.html", given)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
-        form, language = await request.post(), self._render.language(request)
-        given = [line.strip() for line in clean_form(text_of(form, "addresses")).split("\n") if line.strip()]
+        form, language = await form_of(request), self._render.language(request)
+        given = [line.strip() for line in lines_of(form, "addresses").split("\n") if line.strip()]
         if not given:
             raise refusal(language, 400, "no_address", "doc_address_empty")
         if len(given) > MOST_ADDRESSES:
@@ -140,7 +139,7 @@ class DocumentPages:
         raise web.HTTPSeeOther("/documents")
 
     async def tag(self, request: web.Request) -> web.StreamResponse:
-        form, document = await request.post(), await self._document(request)
+        form, document = await form_of(request), await self._document(request)
         tags = tags_given(text_of(form, "tags"), self._render.language(request)) or frozenset()
         await self._noted(request, "tag_document", document.source, {"tags": sorted(tags)})
         await asyncio.to_thread(self._library.tag, document.source, tags)
@@ -168,8 +167,8 @@ class DocumentPages:
         return "same" if known is None else freshness(document.source, known)
 
     async def _document(self, request: web.Request) -> Document:
-        number = int(request.match_info["id"][:20])
-        found = self._library.numbered(number) if number <= MAX_ID else None
+        number = row_number(request.match_info["id"])
+        found = self._library.numbered(number) if number is not None else None
         if found is None:
             raise refusal(self._render.language(request), 404, "gone", "doc_gone")
         return found

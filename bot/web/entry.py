@@ -22,9 +22,8 @@ from bot.models import Person, Role
 from bot.store import access, audit, tries
 from bot.store.ledger import Ledger
 from bot.store.tries import Try
-from bot.web.forms import form_of, from_page
+from bot.web.forms import form_of, from_page, text_of
 from bot.web.guard import own_path
-from bot.web.reading import text_of
 from bot.web.rendering import Renderer
 from bot.web.routes import Route
 from bot.web.sitter import BUSY_S, Caller, Sitter

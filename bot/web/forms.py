@@ -1,7 +1,7 @@
-"""What the pages about people and their access read from forms, and how they refuse."""
+"""What the pages read from forms and addresses, and how they refuse."""
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from aiohttp import web
 from multidict import MultiDictProxy
@@ -12,12 +12,12 @@ from bot.models import Role
 from bot.store.access import AccessRefused
 from bot.store.ledger import Ledger
 from bot.web.problems import Problem
-from bot.web.reading import MAX_ID, text_of
 from bot.web.routes import known_visitor
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Form = MultiDictProxy[str | bytes | bytearray | web.FileField]
+MAX_ID: Final = 2**63 - 1
 
 
 async def form_of(request: web.Request) -> Form:
@@ -36,12 +36,31 @@ def from_page(request: web.Request) -> Visitor:
     return visitor
 
 
+def text_of(form: Any, name: str) -> str:
+    """A field of a form, without NULs, which PostgreSQL takes in no text; empty where it is missing, or where a file
+    stands in its place.
+    """
+    value = form.get(name, "")
+    return value.replace("\0", "") if isinstance(value, str) else ""
+
+
+def lines_of(form: Any, name: str) -> str:
+    """The same, of a field of several lines: browsers send line breaks as CRLF."""
+    return text_of(form, name).replace("\r\n", "\n")
+
+
+def row_number(text: str) -> int | None:
+    """The number of a row; None for what is none."""
+    known = text.isascii() and text.isdigit() and len(text) < 20
+    return int(text) if known and 0 < int(text) <= MAX_ID else None
+
+
 def number_of(text: str) -> int:
     """Raises Problem where `text` is no number of a row."""
-    known = text.isascii() and text.isdigit() and len(text) < 20
-    if not known or not 0 < int(text) <= MAX_ID:
+    number = row_number(text)
+    if number is None:
         raise Problem(404, "number", "there is nothing with this number; reload the page")
-    return int(text)
+    return number
 
 
 def role_of(form: Form) -> Role:

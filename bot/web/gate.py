@@ -18,6 +18,7 @@ from bot.models import Person, Role, Sitting
 from bot.settings import WebSettings
 from bot.store import access, audit, tokens, tries
 from bot.store.ledger import Ledger
+from bot.web.forms import form_of, text_of
 from bot.web.guard import client_address, same_origin
 from bot.web.problems import Problem
 from bot.web.routes import VISITOR, Route
@@ -165,11 +166,7 @@ async def _csrf_of(request: web.Request) -> str:
         return given
     if request.content_type != "application/x-www-form-urlencoded":
         return ""
-    try:
-        field = (await request.post()).get(CSRF_FIELD, "")
-    except (UnicodeDecodeError, LookupError) as error:
-        raise Problem(400, "form", "the form is not text in UTF-8; send it from the page") from error
-    return field if isinstance(field, str) else ""
+    return text_of(await form_of(request), CSRF_FIELD)
 
 
 def address_of(request: web.Request, settings: WebSettings) -> str:

@@ -26,9 +26,8 @@ from bot.models import Person, Role
 from bot.settings import WebSettings
 from bot.store import access, links, managing, tokens
 from bot.store.ledger import Ledger
-from bot.web.forms import form_of, from_page, number_of, role_of, tried
+from bot.web.forms import form_of, from_page, number_of, role_of, text_of, tried
 from bot.web.gate import is_secure
-from bot.web.reading import text_of
 from bot.web.rendering import Renderer
 from bot.web.routes import Route
 from bot.web.starting import RENEW, START

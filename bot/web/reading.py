@@ -23,6 +23,7 @@ from bot.store.ledger import Ledger, LedgerError
 from bot.summary import summarised
 from bot.translate import Translator
 from bot.web.digest_view import digest_context
+from bot.web.forms import form_of, row_number, text_of
 from bot.web.glance import KEPT_S, Kept
 from bot.web.guard import Busy, Turns
 from bot.web.rendering import Renderer
@@ -32,7 +33,6 @@ from bot.writer import Writer
 
 PERIODS: Final = {1: "last_day", 7: "last_week"}
 """Days that a digest may go back, and the word for them."""
-MAX_ID: Final = 2**63 - 1
 
 
 class ReadingPages:
@@ -73,7 +73,7 @@ class ReadingPages:
         return self._page(request, found, days)
 
     async def summary(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
+        form = await form_of(request)
         language, days = self._render.language(request), _days(text_of(form, "days"))
         if self._writer is None:
             raise web.HTTPNotFound
@@ -87,8 +87,8 @@ class ReadingPages:
         return self._page(request, found, days)
 
     async def translate(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        language, comment_id = self._render.language(request), _id(text_of(form, "id"))
+        form = await form_of(request)
+        language, comment_id = self._render.language(request), row_number(text_of(form, "id"))
         if self._translator is None or comment_id is None:
             raise web.HTTPNotFound
         try:
@@ -121,18 +121,5 @@ class ReadingPages:
         return self._render.page(request, "digest.html", context)
 
 
-def text_of(form: Any, name: str) -> str:
-    """A field of a form, without NULs, which PostgreSQL takes in no text; empty where it is missing, or where a file
-    stands in its place.
-    """
-    value = form.get(name, "")
-    return value.replace("\0", "") if isinstance(value, str) else ""
-
-
 def _days(given: str | None) -> int:
     return int(given) if given in {str(days) for days in PERIODS} else 1
-
-
-def _id(given: str) -> int | None:
-    known = given.isascii() and given.isdigit() and len(given) < 20
-    return int(given) if known and 0 < int(given) <= MAX_ID else None

@@ -26,10 +26,11 @@ from bot.store import holds, queue, translations
 from bot.store.cases import Case, NoSuchComment, case
 from bot.store.ledger import Ledger
 from bot.store.queue import Facets, Page, Place
+from bot.web.forms import row_number
 from bot.web.glance import KEPT_S, Kept, Watcher
 from bot.web.problems import Problem
 from bot.web.rendering import Renderer
-from bot.web.review_asked import STATES, Asked, moment_of, number, place_of
+from bot.web.review_asked import STATES, Asked, moment_of, place_of
 from bot.web.review_detail import detail_context
 from bot.web.review_list import filters_context, list_context
 from bot.web.routes import Route, known_visitor
@@ -40,19 +41,10 @@ PAGE: Final = 35
 FRESH: Final = 200
 UNDOABLE: Final = frozenset({"approve", "edit", "reject", "skip"})
 SCRIPT_WORDS: Final = (
-    *(
-        "offline",
-        "offline_none",
-        "logged_out",
-        "saved_here",
-        "untranslated",
-        "counter",
-        "too_long",
-        "selected",
-    ),
-    *("new", "held", "goes_out", "decided_by", "moved", "bulk_all", "bulk_first"),
+    "offline", "offline_none", "logged_out", "saved_here", "untranslated", "counter", "too_long", "selected",
+    "new", "held", "goes_out", "decided_by", "moved", "bulk_all", "bulk_first",
     *(f"did_{act}" for act in get_args(Act)),
-)
+)  # fmt: skip
 FixedTexts = Callable[[str | None, str], tuple[str, ...]]
 """By a persona's name and the reply's language: what stands in every reply, and rests on no document."""
 
@@ -160,7 +152,7 @@ class ReviewPages:
 
     def _done(self, request: web.Request) -> dict[str, Any] | None:
         """What the form that led here has done, as its address says."""
-        act, comment_id = request.query.get("did", ""), number(request.query.get("done", ""))
+        act, comment_id = request.query.get("did", ""), row_number(request.query.get("done", ""))
         if act not in get_args(Act) or comment_id is None:
             return None
         words = WORDS[self._render.language(request)]
@@ -232,7 +224,7 @@ class ReviewPages:
 
 def wanted_id(request: web.Request) -> int:
     """The comment that the address names. Raises Problem."""
-    found = number(request.match_info["id"])
+    found = row_number(request.match_info["id"])
     if found is None:
         raise Problem(404, "no_comment", "there is no such comment; go back to the queue")
     return found

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from bot.models import State
 from bot.store.queue import Filters, Place, Sort
+from bot.web.forms import row_number
 from bot.web.problems import Problem
 
 STATES: Final = (State.REVIEW, State.READY, State.UNKNOWN, State.FAILED, State.SKIPPED, State.SENT, State.NEW)
@@ -20,7 +21,6 @@ AGES: Final[Mapping[str, tuple[timedelta | None, timedelta | None]]] = {
 }
 """In its state for at most, and for more than so long."""
 SEARCH_CHARS: Final = 200
-MAX_ID: Final = 2**63 - 1
 _MAX_LABEL: Final = 300
 _MOST_SIMILAR: Final = 2**31 - 1
 
@@ -49,7 +49,7 @@ class Asked:
         age = query.get("age", "")
         return cls(
             state=State(state) if state in set(STATES) else State.REVIEW,
-            post=number(post),
+            post=row_number(post),
             age=age if age in AGES else "",
             search=" ".join(query.get("q", "")[:SEARCH_CHARS].split()),
             sort=next((one for one in get_args(Sort) if one == sort), "value"),
@@ -104,12 +104,6 @@ class Asked:
         return replace(asked, since=max(moment, asked.since) if asked.since is not None else moment)
 
 
-def number(given: str) -> int | None:
-    """The number of a comment or post; None for what is none."""
-    known = given.isascii() and given.isdigit() and len(given) < 20
-    return int(given) if known and 0 < int(given) <= MAX_ID else None
-
-
 def moment_of(given: str) -> datetime:
     """Raises Problem."""
     try:
@@ -132,7 +126,7 @@ def place_of(mark: str) -> Place | None:
         return None
     similar, _, rest = mark.partition("~")
     moment, _, comment_id = rest.rpartition("~")
-    found = number(comment_id)
-    if found is None or number(similar) is None:
+    found = row_number(comment_id)
+    if found is None or row_number(similar) is None:
         raise Problem(400, "place", "this address is incomplete; go back to the queue")
     return Place(min(int(similar), _MOST_SIMILAR), moment_of(moment), found)

@@ -23,10 +23,10 @@ from bot.store import holds, queue
 from bot.store.cases import Item, select_items, with_replies
 from bot.store.deciding import MOST_CHARS, Sign, candidates
 from bot.store.ledger import Ledger
+from bot.web.forms import form_of, row_number, text_of
 from bot.web.problems import Problem
-from bot.web.reading import text_of
 from bot.web.rendering import Renderer
-from bot.web.review_asked import Asked, number
+from bot.web.review_asked import Asked
 from bot.web.review_verdicts import MAX_KEY
 from bot.web.routes import Route, known_visitor
 from bot.web.words import WORDS, state_word
@@ -61,7 +61,7 @@ class BulkPages:
         ]
 
     async def preview(self, request: web.Request) -> web.StreamResponse:
-        form, visitor = await request.post(), known_visitor(request)
+        form, visitor = await form_of(request), known_visitor(request)
         act, asked, now = _act(form), Asked.read(request.query), self._clock()
         chosen = (
             await self._ledger.aread(_all, asked, now, visitor.name)
@@ -93,7 +93,7 @@ class BulkPages:
         return self._render.page(request, _template(request, "review_bulk"), context)
 
     async def do(self, request: web.Request) -> web.StreamResponse:
-        form, visitor = await request.post(), known_visitor(request)
+        form, visitor = await form_of(request), known_visitor(request)
         act, key = _act(form), text_of(form, "key")[: MAX_KEY - 20]
         chosen = chosen_of(form)
         if not key or not chosen:
@@ -108,7 +108,7 @@ class BulkPages:
         return await self._told(request, await self._decide(wishes), act)
 
     async def undo(self, request: web.Request) -> web.StreamResponse:
-        form, visitor = await request.post(), known_visitor(request)
+        form, visitor = await form_of(request), known_visitor(request)
         wishes = [(Wish("undo", one.comment_id), Sign(visitor.name, "page")) for one in chosen_of(form)]
         if not wishes:
             raise Problem(400, "form", "the form names no comments; go back to the queue and choose again")
@@ -156,8 +156,8 @@ def chosen_of(form: Any) -> list[Chosen]:
     found: dict[int, Chosen] = {}
     for given in form.getall("ids", []):
         comment_id, _, version = str(given).partition(":")
-        known = number(comment_id)
-        if known is None or (version and number(version) is None and version != "0"):
+        known = row_number(comment_id)
+        if known is None or (version and row_number(version) is None and version != "0"):
             raise Problem(400, "form", "the form names a comment that cannot be; reload the page")
         found[known] = Chosen(known, int(version) if version else None)
     if len(found) > MOST:

@@ -25,14 +25,13 @@ from bot.store.cases import NoSuchComment
 from bot.store.deciding import Sign, VerdictRefused
 from bot.store.ledger import Ledger
 from bot.translate import Translator
+from bot.web.forms import form_of, lines_of, row_number, text_of
 from bot.web.guard import Busy, Turns
 from bot.web.problems import Problem
-from bot.web.reading import text_of
 from bot.web.rendering import Renderer
 from bot.web.review import ReviewPages, wanted_id
-from bot.web.review_asked import Asked, number
+from bot.web.review_asked import Asked
 from bot.web.routes import Route, known_visitor
-from bot.web.trial import clean_form
 from bot.web.words import WORDS, state_word
 
 JSON: Final = "application/json"
@@ -71,7 +70,7 @@ class VerdictPages:
         return [*made, translate] if self._translator is not None else made
 
     async def verdict(self, request: web.Request) -> web.StreamResponse:
-        form, visitor = await request.post(), known_visitor(request)
+        form, visitor = await form_of(request), known_visitor(request)
         wish, sign = wish_of(form, wanted_id(request)), sign_of(form, visitor)
         asked, now = Asked.read(request.query), self._clock()
         as_json = JSON in request.headers.get("Accept", "")
@@ -119,8 +118,8 @@ class VerdictPages:
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
         """`leave` names the comment that was on the screen before; it is given back."""
-        form, visitor, comment_id = await request.post(), known_visitor(request), wanted_id(request)
-        act, leave = text_of(form, "act"), number(text_of(form, "leave"))
+        form, visitor, comment_id = await form_of(request), known_visitor(request), wanted_id(request)
+        act, leave = text_of(form, "act"), row_number(text_of(form, "leave"))
         if act not in ("take", "over", "release"):
             raise Problem(400, "act", "act is take, over or release")
         try:
@@ -160,7 +159,7 @@ def wish_of(form: Any, comment_id: int) -> Wish:
     act, candidate = text_of(form, "act"), text_of(form, "candidate")
     if act not in get_args(Act):
         raise Problem(400, "act", f"{act[:40]!r} is nothing to do with a comment; use the page's buttons")
-    text = clean_form(text_of(form, "text"))
+    text = lines_of(form, "text")
     if act == "reject":
         text = ": ".join(part for part in (text_of(form, "quick").strip(), text.strip()) if part)
     chosen = int(candidate) if candidate.isascii() and candidate.isdigit() and len(candidate) < 4 else None

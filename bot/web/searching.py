@@ -18,7 +18,7 @@ from bot.settings import ChannelRulesSettings, Settings
 from bot.store import channels
 from bot.store.ledger import Ledger
 from bot.web.documents_view import SOURCE_CHARS, place_of
-from bot.web.reading import text_of
+from bot.web.forms import text_of
 from bot.web.rendering import Renderer
 from bot.web.routes import Route, known_visitor
 from bot.web.words import WORDS

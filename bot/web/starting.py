@@ -26,11 +26,10 @@ from bot.models import Person
 from bot.store import access, audit, links, tries
 from bot.store.access import AccessRefused
 from bot.store.ledger import Ledger
-from bot.web.forms import form_of
+from bot.web.forms import form_of, text_of
 from bot.web.gate import slow_down
 from bot.web.guard import DESK
 from bot.web.problems import Problem
-from bot.web.reading import text_of
 from bot.web.rendering import Renderer
 from bot.web.routes import Route
 from bot.web.sitter import Caller, Sitter

@@ -26,8 +26,8 @@ from bot.settings import Language
 from bot.store.ledger import LedgerError
 from bot.voices.keeper import NO_CHANNEL, VoiceOf
 from bot.web.evidence import aside, evidence_context, writer_line
+from bot.web.forms import form_of, lines_of, text_of
 from bot.web.guard import Busy, Turns
-from bot.web.reading import text_of
 from bot.web.rendering import NOTICE_CHARS, Renderer
 from bot.web.routes import Route
 from bot.web.words import WORDS
@@ -100,11 +100,11 @@ class TrialPages:
         return self._page(request, Asked(text_of(request.query, "question")[:QUESTION_CHARS]))
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
+        form = await form_of(request)
         language = self._render.language(request)
         # Without a model there is no such choice, and so no such field.
         documents = not self._has_model or "documents" in form
-        asked = Asked(clean_form(text_of(form, "question")), clean_form(text_of(form, "title")), documents)
+        asked = Asked(lines_of(form, "question"), lines_of(form, "title"), documents)
         stream = request.headers.get("Accept", "") == STREAM
         wrong = asked.wrong(language)
         if wrong:
@@ -247,11 +247,6 @@ async def _next(pieces: "asyncio.Queue[str | None]", request: web.Request) -> st
         except TimeoutError:
             if request.transport is None:
                 raise ConnectionResetError("the reader went away") from None
-
-
-def clean_form(text: str) -> str:
-    """Browsers send line breaks as CRLF."""
-    return text.replace("\r\n", "\n")
 
 
 def _line(**value: str) -> bytes:

@@ -31,13 +31,13 @@ from bot.voices.canary import share_of
 from bot.voices.keeper import VoiceServers, voice_ref
 from bot.voices.registering import load_everywhere
 from bot.voices.trial import BASE, Side, side_of, voice_to_try
+from bot.web.forms import form_of, lines_of, text_of
 from bot.web.guard import Busy, Turns
 from bot.web.problems import Problem
-from bot.web.reading import text_of
 from bot.web.refusing import refusal
 from bot.web.rendering import Renderer
 from bot.web.routes import Route, known_visitor
-from bot.web.trial import Asked, clean_form
+from bot.web.trial import Asked
 from bot.web.voices_view import DETAIL_CHARS, case_context, event_row, line_row, side_row, size_of
 from bot.web.words import WORDS
 
@@ -89,7 +89,7 @@ class VoicePages:
 
     async def promote(self, request: web.Request) -> web.StreamResponse:
         name, language = request.match_info["name"], self._render.language(request)
-        share = share_given(text_of(await request.post(), "share"), language)
+        share = share_given(text_of(await form_of(request), "share"), language)
         if self._servers is None:
             raise refusal(language, 409, "no_server", "voices_no_server")
         voice = await self._asked(request, self._ledger.aread(voices.named, name))
@@ -106,8 +106,8 @@ class VoicePages:
         raise web.HTTPSeeOther(f"/voices/{name}")
 
     async def rollback(self, request: web.Request) -> web.StreamResponse:
-        live = text_of(await request.post(), "live")
-        await self._change(request, partial(voice_acts.roll_back, live=live))
+        live = text_of(await form_of(request), "live")
+        await self._change(request, partial(voice_acts.roll_back_from, live=live))
         raise web.HTTPSeeOther("/voices")
 
     async def _change(self, request: web.Request, act: Callable[..., object]) -> None:
@@ -130,10 +130,10 @@ class VoicePages:
             raise Problem(409, "refused", str(error)) from error
 
     async def try_voices(self, request: web.Request) -> web.StreamResponse:
-        form, language = await request.post(), self._render.language(request)
+        form, language = await form_of(request), self._render.language(request)
         if self._servers is None:
             raise refusal(language, 409, "no_server", "voices_no_server")
-        asked = Asked(clean_form(text_of(form, "question")))
+        asked = Asked(lines_of(form, "question"))
         names = [text_of(form, "first") or BASE, text_of(form, "second") or BASE]
         if wrong := asked.wrong(language):
             return await self._list(request, asked=asked, names=names, notice=wrong, status=400)

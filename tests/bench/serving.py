@@ -40,6 +40,7 @@ from bot.store import stats, voices
 from bot.store.voices import NewVoice
 from bot.vllm import VLLMGenerator
 from bot.voices.registering import register
+from tests.bench.footprint import peak_mb
 from tests.bench.rig import make_ledger, start_site
 from tests.vllm import install
 from tests.vllm.fixture_data import ASKING, facts, speaker
@@ -380,7 +381,7 @@ def memory(server: VLLMServer, folder: Path, share: int) -> Figures:
         while time.monotonic() < ends:
             time.sleep(0.5)
             waiting = max(waiting, ledger.read(stats.counts)[State.NEW])
-            most = max(most, _peak_mb(process.pid))
+            most = max(most, peak_mb(process.pid))
         drafted = count - ledger.read(stats.counts)[State.NEW]
     finally:
         process.terminate()
@@ -488,11 +489,6 @@ def _constant_tokens(server: VLLMServer, calls: Sequence[Call]) -> int:
         (at for at, column in enumerate(zip(*rows, strict=False)) if len(set(column)) > 1),
         min(map(len, rows)),
     )
-
-
-def _peak_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 PARTS: dict[str, Callable[[VLLMServer, Path, int], Figures]] = {

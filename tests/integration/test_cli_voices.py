@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from bot.store import voices
+from bot.store import audit, voices
+from bot.store.audit import Which
 from bot.voices.files import take_in
 from tests.builders import comment
 from tests.command_line import Cli
@@ -210,6 +211,11 @@ def test_promote_canary_and_rollback_change_who_answers(cli: Cli, servers: Serve
         ("load", "candidate"), ("promote", "canary"), ("promote", "live"), ("rollback", "retired"),
     ]  # fmt: skip
     assert history[-1]["actor"] == "ann"
+    desk = cli.desk()
+    done = [(one.actor, one.act) for one in reversed(desk.ledger.read(audit.deeds, Which(), limit=9))]
+    desk.ledger.close()
+    assert [act for _, act in done] == ["promote_voice"] * 3 + ["roll_back_voice"] * 2
+    assert done[3][0] == "ann"
 
 
 def test_the_canarys_share_comes_from_the_settings_where_none_is_named(
