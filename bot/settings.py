@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.references import SecretReference
+from bot.section import Section
 from bot.tools.settings import Day, Span, ToolSettings, checked_zone
+from bot.training_settings import TrainingSettings
 from knowledge.splitter import DEFAULT_OVERLAP, DEFAULT_SIZE
 from knowledge.tags import as_scope, checked_tag
 
@@ -37,10 +39,6 @@ class SettingsError(ValueError):
 Tag = Annotated[str, AfterValidator(checked_tag)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-
 def _network(text: str) -> str:
     try:
         ip_network(text)
@@ -56,12 +54,12 @@ def _origin_address(text: str) -> str:
     return text.rstrip("/")
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     url: str = ""
     """Empty: SQLite in `data_dir`. A PostgreSQL address may be a reference, as it holds a password."""
 
 
-class WebSettings(_Section):
+class WebSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
     """0 takes any free port."""
@@ -88,13 +86,13 @@ class WebSettings(_Section):
         return any(address in ip_network(known) for known in self.trusted_proxies)
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = "auto"
     """`auto`: text on a terminal, JSON elsewhere."""
 
 
-class GeneratorSettings(_Section):
+class GeneratorSettings(Section):
     kind: Literal["extractive", "vllm"] = "extractive"
     base_url: str = ""
     """Address of the server, such as http://127.0.0.1:8000/v1."""
@@ -131,14 +129,14 @@ class GeneratorSettings(_Section):
 Language = Literal["en", "zh"]
 
 
-class ExampleSettings(_Section):
+class ExampleSettings(Section):
     """A comment and how the creator answered it."""
 
     comment: str
     reply: str
 
 
-class PersonaSettings(_Section):
+class PersonaSettings(Section):
     """How replies sound. A key that is left out keeps the default; an empty text means that none is said."""
 
     preset: Literal["", "concise", "expert"] = ""
@@ -164,7 +162,7 @@ class PersonaSettings(_Section):
     """Comments with the creator's own replies, for the tone: tables with the keys comment and reply."""
 
 
-class ChannelRulesSettings(_Section):
+class ChannelRulesSettings(Section):
     """What a channel may do by itself. The default sends nothing: everything goes to a person."""
 
     send: list[Literal["question", "praise", "complaint", "request", "other"]] = []
@@ -194,7 +192,7 @@ class ChannelRulesSettings(_Section):
         return as_scope(self.post_tags.get(post, self.tags))
 
 
-class PolicySettings(_Section):
+class PolicySettings(Section):
     min_support: float = Field(default=0.6, ge=0, le=1)
     """Least probability that the passages answer the comment, before a reply may go out by itself."""
     max_comment_chars: int = Field(default=5000, ge=1)
@@ -206,7 +204,7 @@ class PolicySettings(_Section):
     """Hosts in a private network that pictures may be fetched from, as name or name:port; else only public ones."""
 
 
-class KnowledgeSettings(_Section):
+class KnowledgeSettings(Section):
     top_k: int = Field(default=4, ge=1, le=20)
     allow_private_addresses: bool = False
     """Let `ingest` read from addresses of a private network."""
@@ -248,7 +246,7 @@ class KnowledgeSettings(_Section):
         return self
 
 
-class VoicesSettings(_Section):
+class VoicesSettings(Section):
     """Versions of the creator's own way of writing: LoRA weights that the vLLM server answers with."""
 
     canary_share: float = Field(default=0.1, gt=0, lt=1)
@@ -259,7 +257,7 @@ class VoicesSettings(_Section):
     """Verdicts on a canary's drafts before it may be taken back."""
 
 
-class ReviewSettings(_Section):
+class ReviewSettings(Section):
     """The review desk."""
 
     undo_s: float = Field(default=8.0, ge=0, le=_WEEK_S)
@@ -268,7 +266,7 @@ class ReviewSettings(_Section):
     """How long a comment that a person has opened is kept from others, after the last sign of that person."""
 
 
-class WebhookSettings(_Section):
+class WebhookSettings(Section):
     """An address that is told when something needs a person."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
@@ -283,7 +281,7 @@ class WebhookSettings(_Section):
     language: Language = "en"
 
 
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     workers: int = Field(default=8, ge=1, le=256)
     """Drafts made at the same time by `extractive`; `vllm` makes as many as its servers take, see
     `generator.concurrency`."""
@@ -328,6 +326,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     voices: VoicesSettings = VoicesSettings()
+    training: TrainingSettings = TrainingSettings()
     service: ServiceSettings = ServiceSettings()
     review: ReviewSettings = ReviewSettings()
     webhooks: list[WebhookSettings] = []

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bot import settings as settings_module
+from bot import training_settings
 from bot.persona import Persona
 from bot.settings import Settings
 
@@ -26,15 +27,20 @@ def settings_text() -> str:
     """The file: loads to the defaults, and holds each key of `Settings`, in order."""
     told = _docstrings()
     lines = [_HEAD, *_plain_keys(Settings, "", told)]
-    for name, field in Settings.model_fields.items():
-        section = _section(field)
-        if section is not None:
-            lines += ["", *_comment(told.get((section.__name__, ""), "")), f"[{name}]"]
-            lines += _plain_keys(section, name, told)
+    lines += _sections(Settings, "", told)
     return "\n".join(lines) + "\n"
 
 
-_TABLES = frozenset({"tools", "personas", "webhooks"})
+def _sections(model: type[BaseModel], above: str, told: dict[tuple[str, str], str]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        section = _section(field)
+        if section is not None:
+            yield from ("", *_comment(told.get((section.__name__, ""), "")), f"[{above}{name}]")
+            yield from _plain_keys(section, name, told)
+            yield from _sections(section, f"{above}{name}.", told)
+
+
+_TABLES = frozenset({"tools", "personas", "webhooks", "rewards"})
 
 
 def _plain_keys(model: type[BaseModel], path: str, told: dict[tuple[str, str], str]) -> Iterator[str]:
@@ -89,9 +95,10 @@ def _toml(value: Any) -> str:
 
 
 def _docstrings() -> dict[tuple[str, str], str]:
-    """What `bot.settings` says of each class ("" for the key) and each of its fields."""
+    """What the modules of settings say of each class ("" for the key) and each of its fields."""
     found: dict[tuple[str, str], str] = {}
-    for node in ast.parse(inspect.getsource(settings_module)).body:
+    modules = (settings_module, training_settings)
+    for node in (node for module in modules for node in ast.parse(inspect.getsource(module)).body):
         if isinstance(node, ast.ClassDef):
             found[node.name, ""] = ast.get_docstring(node) or ""
             for field, text in zip(node.body, node.body[1:], strict=False):

@@ -3,6 +3,7 @@
 from bot.models.base import Utc
 from bot.models.comments import Channel, Comment, Draft, Event, Post, Reply, Signal, State, Verdict
 from bot.models.desk import Hold, KeptText, Webhook
+from bot.models.nights import Night, NightStatus
 from bot.models.people import ApiToken, AuditEntry, OneTimeLink, Person, Role, Sitting
 from bot.models.voices import Voice, VoiceEvent, VoiceStatus
 
@@ -15,6 +16,8 @@ __all__ = [
     "Event",
     "Hold",
     "KeptText",
+    "Night",
+    "NightStatus",
     "OneTimeLink",
     "Person",
     "Post",

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bot.references import SecretReference
 from bot.schema import schema_problem
+from bot.section import Section
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
@@ -49,9 +50,7 @@ def checked_zone(name: str) -> str:
     return name
 
 
-class _Tool(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
+class _Tool(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     """As the model calls it: small letters, digits and _."""
     description: dict[Literal["en", "zh"], Annotated[str, Field(min_length=1, max_length=500)]] = Field(

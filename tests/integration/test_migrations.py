@@ -49,6 +49,22 @@ OLD_DATA["0002"] = [
     "INSERT INTO verdict (id, comment_id, draft_id, kind, text, reason, by, at)"
     " VALUES (1, 1, 1, 'reject', '', 'wrong', 'ann', '2026-01-02 00:00:00')",
 ]
+OLD_DATA["0003"] = [
+    statement.replace("paused, created_at", "paused, shadow, created_at").replace(
+        "FALSE, FALSE, '2026", "FALSE, FALSE, FALSE, '2026"
+    )
+    if statement.startswith("INSERT INTO channel")
+    else statement.replace("attempts,", 'attempts, "similar", hint,').replace("'', 3, 0,", "'', 3, 0, 1, '',")
+    if statement.startswith("INSERT INTO comment")
+    else statement.replace("steps, pictures)", "steps, pictures, hint)").replace("'[]')", "'[]', '')")
+    if statement.startswith("INSERT INTO draft")
+    else statement.replace("by, at)", "by, at, candidates, prompt_hash, version, via)").replace(
+        "00:00:00')", "00:00:00', '[]', '', 0, '')"
+    )
+    if statement.startswith("INSERT INTO verdict")
+    else statement
+    for statement in OLD_DATA["0002"]
+]
 """For every revision ever released: rows as that version wrote them."""
 
 

@@ -1,0 +1,170 @@
+"""The roles on one base model: policy, reference, critic, reward, judge. Each is a LoRA adapter; some have a head.
+
+One copy of the base's weights is in memory, however many roles there are. A role that has no adapter plays the base
+as it is.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from bot.training_settings import LoraSettings
+from training.errors import BadData
+from training.models import Base
+
+HEAD = "head.safetensors"
+"""Beside the adapter of a role with a head: `weight` [1, hidden] and, for some, `bias` [1]."""
+
+
+class Cast:
+    """The base and the adapters on it. Not thread-safe: one role plays at a time."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self.heads = nn.ModuleDict()
+        self._peft: Any = None
+        self._trained: set[str] = set()
+
+    def add(
+        self,
+        role: str,
+        lora: LoraSettings,
+        *,
+        folder: Path | None = None,
+        head: bool = False,
+        train: bool = False,
+    ) -> None:
+        """A role with the adapter in `folder`, or with a new one that changes nothing yet; `head`: it gives one number
+        per token. Raises BadData, OSError.
+        """
+        if folder is None:
+            self._new(role, lora)
+        else:
+            self._load(role, folder)
+        if head:
+            self.heads[role] = self._head(folder)
+        if train:
+            self._trained.add(role)
+        self._set_grad()
+
+    def parameters(self, role: str) -> list[nn.Parameter]:
+        """The adapter's, then the head's."""
+        mark = f".{role}."
+        found = [one for name, one in self._peft.named_parameters() if "lora_" in name and mark in name]
+        return [*found, *(self.heads[role].parameters() if role in self.heads else ())]
+
+    @contextmanager
+    def playing(self, role: str | None) -> Iterator[Any]:
+        """The language model as `role` plays it; None, or a role without adapter: the bare base."""
+        if self._peft is None or role is None or role not in self._peft.peft_config:
+            if self._peft is None:
+                yield self.base.model
+            else:
+                with self._peft.disable_adapter():
+                    yield self._peft.get_base_model()
+            return
+        self._switch(role)
+        yield self._peft.get_base_model()
+
+    def hidden(self, role: str | None, **inputs: Tensor) -> Tensor:
+        """Last hidden states [B, T, hidden]; of an encoder-decoder, the decoder's."""
+        with self.playing(role) as model:
+            if self.base.kind == "seq2seq":
+                states = model(**inputs, output_hidden_states=True).decoder_hidden_states[-1]
+            else:
+                states = getattr(model, model.base_model_prefix)(**inputs).last_hidden_state
+        return states
+
+    def values(self, role: str, **inputs: Tensor) -> Tensor:
+        """What the head of `role` says at each token: [B, T], float32."""
+        head = self.heads[role]
+        states = self.hidden(role, **inputs)
+        return head(states.to(head.weight.dtype)).squeeze(-1).float()
+
+    def logits(self, role: str | None, **inputs: Any) -> Tensor:
+        """[B, T, vocabulary]; `logits_to_keep=N` for the last N positions only."""
+        with self.playing(role) as model:
+            return model(**inputs).logits
+
+    def save(self, role: str, folder: Path) -> None:
+        """The adapter as PEFT writes it and vLLM reads it, and its head beside it. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._peft.save_pretrained(folder, selected_adapters=[role])
+        inner = folder / role  # PEFT puts every adapter but one called "default" into a folder of its own
+        if inner.is_dir():
+            for file in inner.iterdir():
+                file.rename(folder / file.name)
+            inner.rmdir()
+        (folder / "README.md").unlink(missing_ok=True)
+        if role in self.heads:
+            save_file(
+                {name: one.detach().cpu() for name, one in self.heads[role].state_dict().items()},
+                folder / HEAD,
+            )
+
+    def _new(self, role: str, lora: LoraSettings) -> None:
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear",
+            task_type="SEQ_2_SEQ_LM" if self.base.kind == "seq2seq" else "CAUSAL_LM",
+        )
+        if self._peft is None:
+            self._peft = get_peft_model(self.base.model, config, adapter_name=role)
+        else:
+            self._peft.add_adapter(role, config)
+
+    def _load(self, role: str, folder: Path) -> None:
+        config = json.loads((folder / "adapter_config.json").read_bytes())
+        if config.get("modules_to_save"):
+            raise BadData(f"{folder} holds whole modules beside the LoRA matrices; vLLM could not serve it")
+        if self._peft is None:
+            self._peft = PeftModel.from_pretrained(self.base.model, folder, adapter_name=role)
+        else:
+            self._peft.load_adapter(folder, adapter_name=role)
+
+    def _head(self, folder: Path | None) -> nn.Linear:
+        saved = load_file(folder / HEAD) if folder is not None else {}
+        head = nn.Linear(self.base.hidden, 1, bias="bias" in saved or not saved)
+        nn.init.zeros_(head.weight)
+        if head.bias is not None:
+            nn.init.zeros_(head.bias)
+        head.load_state_dict(saved or head.state_dict())
+        return head.to(self.base.device)
+
+    def _switch(self, role: str) -> None:
+        # PeftModel.set_adapter would also freeze every other adapter, in the middle of a step.
+        for module in self._peft.modules():
+            if isinstance(module, BaseTunerLayer):
+                module._active_adapter = [role]
+
+    def _set_grad(self) -> None:
+        self._peft.requires_grad_(False)
+        for head in self.heads.values():
+            head.requires_grad_(False)
+        for role in self._trained:
+            for one in self.parameters(role):
+                one.requires_grad_(True)
+
+
+def padded(
+    rows: Sequence[Sequence[int]], pad_id: int, *, left: bool, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask, both [B, longest]."""
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), pad_id, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for number, row in enumerate(rows):
+        place = slice(longest - len(row), longest) if left else slice(0, len(row))
+        ids[number, place] = torch.tensor(row, dtype=torch.long)
+        mask[number, place] = 1
+    return ids.to(device), mask.to(device)
