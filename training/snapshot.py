@@ -135,7 +135,7 @@ def _edge(row: Row) -> tuple[str, str]:
 def _prompt(messages: str) -> tuple[str, str]:
     """The hash of a prompt, and the one that it shares with those that differ in white space, signs and case only."""
     plain = "\n".join(_plain(message) for message in json.loads(messages))
-    return hash_of(messages), hash_of(preferences.letters(plain))
+    return hash_of(messages), hash_of(preferences.quick_shape(plain))
 
 
 def _plain(message: Message) -> str:
