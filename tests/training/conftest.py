@@ -77,6 +77,8 @@ def build_base(folder: Path, *, seed: int = 0, hidden: int = 32, layers: int = 2
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
+    from training.models import quiet
+
     tokenizer = build_tokenizer()
     config = Qwen3Config(
         **{
@@ -96,7 +98,8 @@ def build_base(folder: Path, *, seed: int = 0, hidden: int = 32, layers: int = 2
         }
     )
     torch.manual_seed(seed)
-    Qwen3ForCausalLM(config).save_pretrained(folder)
+    with quiet():
+        Qwen3ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
