@@ -26,6 +26,7 @@ from transformers import (
     AutoTokenizer,
     BertTokenizer,
 )
+from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
@@ -128,6 +129,8 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         auto, more = _auto(config, scoring)
         model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
+        if scoring and config.is_encoder_decoder:
+            _add_score(model)
     except _BROKEN as error:
         why = " ".join(str(error).split())[:300]
         raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
@@ -220,9 +223,30 @@ def is_local(source: str) -> bool:
 
 
 def _auto(config: Any, scoring: bool) -> tuple[Any, dict[str, Any]]:
+    if config.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM, {}
     if scoring:
         return AutoModelForSequenceClassification, {"num_labels": 1}
-    return (AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM), {}
+    return AutoModelForCausalLM, {}
+
+
+def _add_score(model: Any) -> None:
+    """What transformers' own classifiers on encoder-decoders lack: a plain linear head on the reply's last token."""
+
+    class Scored(type(model)):  # type: ignore[misc]
+        def forward(self, decoder_attention_mask: Any = None, **inputs: Any) -> SequenceClassifierOutput:
+            inputs |= {"output_hidden_states": True, "use_cache": False, "return_dict": True}
+            said = super().forward(decoder_attention_mask=decoder_attention_mask, **inputs)
+            rows = torch.arange(len(decoder_attention_mask), device=decoder_attention_mask.device)
+            states = said.decoder_hidden_states[-1][rows, decoder_attention_mask.sum(1) - 1]
+            return SequenceClassifierOutput(logits=self.score(states))
+
+    model.score = torch.nn.Linear(
+        model.config.hidden_size, 1, bias=False, dtype=model.dtype, device=model.device
+    )
+    torch.nn.init.normal_(model.score.weight, std=0.02)
+    model.config.num_labels = 1
+    model.__class__ = Scored
 
 
 def _local_rank() -> int:

@@ -34,7 +34,7 @@ import peft  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from training.cast import Cast  # noqa: E402
-from training.models import load_base, quiet  # noqa: E402
+from training.models import load_base  # noqa: E402
 from training.sft import IGNORED, encoded, fine_tune  # noqa: E402
 
 WEIGHTS = "adapter_model.safetensors"
