@@ -105,10 +105,15 @@ def arguments(
     }
 
 
-def without_embeddings(model: Any) -> Any:
-    """PEFT's `model`, whose checkpoints leave out the row that padding may have needed."""
+def matrices_only(model: Any) -> Any:
+    """PEFT's `model`, which saves neither the row that padding may have needed nor a page for a model hub."""
     model.save_pretrained = partial(model.save_pretrained, save_embedding_layers=False)
+    model.create_or_update_model_card = _no_card
     return model
+
+
+def _no_card(folder: str) -> None:
+    """None is written."""
 
 
 class Watch(TrainerCallback):

@@ -25,7 +25,7 @@ from bot.training_settings import TrainingSettings
 from training.calibration import by_part, judged
 from training.cast import HEAD
 from training.errors import BadData
-from training.fitting import Unheard, Watch, arguments, drawn, learn, plain_errors, without_embeddings
+from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
 from training.models import Base, load_base, lora_config, quiet
 from training.rows import Pair, read_pairs
@@ -73,7 +73,7 @@ def train_reward(
                 f"{file}: no pair is short enough for {source}, which reads {base.max_tokens} tokens at a time"
             )
     order = drawn([one.pair.weight for one in taught], settings.reward.epochs, run.seed)
-    model = without_embeddings(get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS")))
+    model = matrices_only(get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS")))
     trainer = _trainer(
         base, model, [taught[number] for number in order], settings=settings, run=run, work=work
     )

@@ -1,5 +1,6 @@
 """What the tests of the training share: a base model small enough to train in seconds, and rows to train it on."""
 
+import gc
 import importlib.util
 import json
 from pathlib import Path
@@ -52,7 +53,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a Qwen3-style chat model with random weights: 2 layers, hidden 32, about 400 tokens."""
     for name in NEEDED:
         pytest.importorskip(name)
-    return str(build_base(tmp_path_factory.mktemp("tiny-base")))
+    folder = str(build_base(tmp_path_factory.mktemp("tiny-base")))
+    gc.freeze()  # trainers collect garbage as they begin, through all that these libraries hold
+    return folder
 
 
 @pytest.fixture
