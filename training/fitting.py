@@ -123,13 +123,13 @@ class Watch(TrainerCallback):
         self.stopped: OutOfBudget | None = None
         self.losses: list[float] = []
         self._run = run
-        self._what = what
+        self.what = what
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **known: Any) -> None:
         """A gradient that is no number must not reach the weights. Raises Diverged."""
         gradients = [one.grad for one in known["model"].parameters() if one.grad is not None]
         if not all(bool(torch.isfinite(one).all()) for one in gradients):
-            raise Diverged(f"{self._what}: the loss of step {state.global_step + 1} is no number")
+            raise Diverged(f"{self.what}: the loss of step {state.global_step + 1} is no number")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **known: Any) -> None:
         if "loss" not in logs:
@@ -141,7 +141,7 @@ class Watch(TrainerCallback):
         except OutOfBudget as error:
             self.stopped = error
         if _anywhere(self.stopped is not None):
-            self.stopped = self.stopped or OutOfBudget(f"{self._what}: another process ran out of its budget")
+            self.stopped = self.stopped or OutOfBudget(f"{self.what}: another process ran out of its budget")
             control.should_save = True
             control.should_training_stop = True
 
@@ -163,11 +163,16 @@ class Unheard:
 def learn(trainer: Any, watch: Watch, work: Path) -> None:
     """Train from the last whole checkpoint in `work` to the end. Raises Diverged, NoRoom, OutOfBudget, OSError."""
     trainer.add_callback(watch)
-    try:
-        with room(work), plain_errors():
+    with room(work), plain_errors():
+        try:
             trainer.train(resume_from_checkpoint=last_checkpoint(work))
-    except Diverged as error:
-        raise _kept(error, trainer, work) from error
+        except Diverged as error:
+            raise _kept(error, trainer, work) from error
+        except torch.OutOfMemoryError as error:
+            raise OutOfBudget(
+                f"{watch.what}: the device has too little memory; lower micro_batch, or set gradient_checkpointing or "
+                "load_4bit, then start again"
+            ) from error
     if watch.stopped is not None:
         raise watch.stopped
 
