@@ -1,9 +1,9 @@
 """Candidate against live: both answer the same comments with the same dice, and everything is measured of both.
 
-    1  ask      held-out comments, past ones, and the probes
-    2  judge    by the second reward model, which learned from pairs that PPO's never saw
-    3  compare  with what people wrote, with the passages, and the two voices with each other
-    4  report   with an interval for every difference; `training.gate` decides from it
+1  ask      held-out comments, past ones, and the probes
+2  judge    by the second reward model, which learned from pairs that PPO's never saw
+3  compare  with what people wrote, with the passages, and the two voices with each other
+4  report   with an interval for every difference; `training.gate` decides from it
 """
 
 import json
@@ -81,7 +81,9 @@ def compare(
     probes = [(one, probe_prompt(one, persona or Persona())) for one in PROBES]
     probes = [(one, prompt) for one, prompt in probes if stage.fits(prompt)]
     if not cases:
-        raise BadData(f"{snapshot} has no held-out prompt that {source} has room for; nothing can be compared")
+        raise BadData(
+            f"{snapshot} has no held-out prompt that {source} has room for; nothing can be compared"
+        )
     asked = [*(one.prompt for one in cases), *(prompt for _, prompt in probes)]
     answers = stage.answers(asked, temperature=temperature, run=run)
     scale = Scale(settings.gate.confidence, run.seed)
@@ -107,7 +109,7 @@ def compare(
 
 
 def read_cases(snapshot: Path, count: int, seed: int) -> list[Case]:
-    """At most `count` different prompts, the held-out ones first; the same for the same seed. Raises BadData, OSError."""
+    """At most `count` different prompts, held-out ones first; the same for the same seed. Raises BadData, OSError."""
     held = [Case(row.prompt, row.completion) for row in read_supervised(snapshot / "sft-held.jsonl")]
     held += [Case(row.prompt, row.chosen) for row in read_pairs(snapshot / "pairs-held.jsonl")]
     past = [Case(prompt, "") for prompt in read_prompts(snapshot / "replay.jsonl")]
@@ -196,8 +198,7 @@ def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale
     def has(code: Code) -> Callable[[Sample], float]:
         return lambda one: float(shows(findings(one.prompt, one.text, manners), code))
 
-    texts = Answers(answers.candidate, answers.live)
-    ours, theirs = ([said(one.text).text for one in some] for some in (texts.candidate, texts.live))
+    ours, theirs = ([said(one.text).text for one in some] for some in (answers.candidate, answers.live))
     humans = [said(case.human).text for case in cases]
     written = [place for place, human in enumerate(humans) if human]
     return {
