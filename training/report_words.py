@@ -22,7 +22,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "live": ("Live", "使用中"),
     "candidate": ("Candidate", "候选"),
     "human": ("Person", "人工"),
-    "found": ("Difference or figure", "差值或数值"),
+    "found": ("Difference (interval), or figure", "差值（区间）或数值"),
     "bound": ("Has to be", "要求"),
     "says": ("Gate", "评审"),
     "pass": ("pass", "通过"),

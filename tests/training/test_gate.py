@@ -31,8 +31,8 @@ def report(**changes: Any) -> Report:
         "judge": measure(0.1, 0.4), "agreement": measure(0.40, 0.45), "ranking": measure(0.6, 0.7),
         "support": measure(0.90, 0.91), "banned": measure(0.0, 0.0), "leaked": measure(0.01, 0.0),
         "empty": measure(0.0, 0.0), "ended": measure(0.97, 0.99), "length": measure(80, 90),
-        "probes": measure(0.7, 0.75), "variety": 0.98, "variety_of_runs": 0.9, "human_length": 100.0, "kl": 4.0, "judge_accuracy": 0.8,
-        "least_accuracy": 0.6, "stopped": "", "diverged": False,
+        "probes": measure(0.7, 0.75), "variety": 0.98, "variety_of_runs": 0.9, "human_length": 100.0, "kl": 4.0,
+        "judge_accuracy": 0.8, "least_accuracy": 0.6, "stopped": "", "diverged": False,
     }  # fmt: skip
     return Report(**(given | changes))
 
