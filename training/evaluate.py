@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.checks import Code
 from bot.persona import Persona
@@ -35,6 +35,8 @@ from training.rows import Pair, Prompt, read_pairs, read_prompts, read_supervise
 from training.run import Run
 from training.samples import Sample
 from training.stage import Answers, Stage
+
+_Row = TypeVar("_Row")
 
 SHOWN = 12
 """Samples on the page."""
@@ -99,7 +101,7 @@ def compare(
         probes=scale.of([one.candidate_passed for one in tried], [one.live_passed for one in tried]),
         probe_rows=tried,
         samples=sample_rows(cases, answers[: len(cases)]),
-        **_by_models(stage, answers[: len(cases)], pairs[: settings.gate.prompts], scale),
+        **_by_models(stage, answers[: len(cases)], drawn(pairs, settings.gate.prompts, run.seed), scale),
         **_by_reading(cases, answers[: len(cases)], manners, scale),
         **_training(curves),
     )
@@ -116,12 +118,18 @@ def read_cases(snapshot: Path, count: int, seed: int) -> list[Case]:
     known: dict[str, Case] = {}
     for case in (*held, *past):
         known.setdefault(prompt_hash(case.prompt.messages), case)
-    drawn = random.Random(seed)  # noqa: S311 - a draw, no secret
-    apart = [[one for one in known.values() if bool(one.human) is wanted] for wanted in (True, False)]
-    for one in apart:
-        drawn.shuffle(one)
-    first = apart[0][: max(count - len(apart[1]), round(count * HELD_PART))]
-    return [*first, *apart[1]][:count]
+    told, untold = (
+        drawn([one for one in known.values() if bool(one.human) is wanted], count, seed)
+        for wanted in (True, False)
+    )
+    first = told[: max(count - len(untold), round(count * HELD_PART))]
+    return [*first, *untold][:count]
+
+
+def drawn(rows: Sequence[_Row], count: int, seed: int) -> list[_Row]:
+    """At most so many by lot, in an order by lot."""
+    lot = random.Random(seed)  # noqa: S311 - a draw, no secret
+    return lot.sample(rows, min(count, len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
