@@ -66,14 +66,14 @@ def calibration_error(margins: Sequence[float]) -> float:
         (sure[bins == number] - right[bins == number]).sum().abs()
         for number in range(BINS)
     ]  # fmt: skip
-    return (torch.stack(gaps).sum() / len(margins)).item()
+    return float(torch.stack(gaps).sum() / len(margins))
 
 
 def temperature(margins: Sequence[float]) -> float:
     """What to divide margins by so that they fit best; above 1 the model is too sure. From 0.01 to 100."""
     found = torch.tensor(margins, dtype=torch.float64)
     losses = -logsigmoid(found / _TEMPERATURES.double()[:, None]).mean(dim=1)
-    return _TEMPERATURES[int(losses.argmin())].item()
+    return float(_TEMPERATURES[int(losses.argmin())])
 
 
 def by_part(margins: Sequence[float], parts: Sequence[str]) -> dict[str, dict[str, float]]:

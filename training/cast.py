@@ -6,7 +6,7 @@ as it is.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from bot.training_settings import LoraSettings
 from training.errors import BadData
@@ -36,6 +35,7 @@ class Cast:
         self._trained: set[str] = set()
         self._layers: list[Any] = []
         self._now: str | None = None
+        self._plays = 0
 
     @quiet()
     def add(
@@ -71,34 +71,23 @@ class Cast:
 
     @contextmanager
     def playing(self, role: str | None) -> Iterator[Any]:
-        """The language model as `role` plays it; None, or a role without adapter: the bare base."""
+        """The language model as `role` plays it; None, or a role without adapter: the bare base.
+
+        The role stays on until the next one plays: with gradient checkpointing, the backward pass computes the
+        activations again, and has to come before that.
+        """
         if self._peft is None:
             yield self.base.model
             return
-        has_adapter = role is not None and role in self._peft.peft_config
-        before = self._now
-        self._switch(role if has_adapter else None)
+        outer = self._now
+        self._switch(role if role in self._peft.peft_config else None)
+        self._plays += 1
         try:
             yield self._peft.get_base_model()
         finally:
-            self._switch(before)
-
-    @contextmanager
-    def recomputing(self) -> Iterator[None]:
-        """What is played inside keeps few activations; the backward pass computes the others again, in the role that
-        played them. Not for `generate`, which would lose its cache.
-        """
-        layers = [one for one in self.base.model.modules() if isinstance(one, GradientCheckpointingLayer)]
-        how = {"use_reentrant": False, "context_fn": self._once_more}
-        self.base.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
-        for layer in layers:
-            layer.training = True  # of the layer alone: its dropout stays off
-        try:
-            yield
-        finally:
-            for layer in layers:
-                layer.training = False
-            self.base.model.gradient_checkpointing_disable()
+            self._plays -= 1
+            if self._plays:
+                self._switch(outer)
 
     def hidden(self, role: str | None, **inputs: Tensor) -> Tensor:
         """Last hidden states [B, T, hidden]; of an encoder-decoder, the decoder's."""
@@ -175,9 +164,6 @@ class Cast:
             if role is not None:
                 layer._active_adapter = [role]
         self._now = role
-
-    def _once_more(self) -> tuple[Any, Any]:
-        return nullcontext(), self.playing(self._now)
 
     def _set_grad(self) -> None:
         self._peft.requires_grad_(False)

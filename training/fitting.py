@@ -166,7 +166,7 @@ def last_checkpoint(work: Path) -> str | None:
     while found:
         if _whole(found[-1]):
             return str(found[-1])
-        shutil.rmtree(found.pop())
+        shutil.rmtree(found.pop(), ignore_errors=True)  # of several processes one is first
     return None
 
 

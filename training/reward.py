@@ -73,7 +73,9 @@ def train_reward(
             )
     order = drawn([one.pair.weight for one in taught], settings.reward.epochs, run.seed)
     model = get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS"))
-    trainer = _trainer(base, model, [taught[number] for number in order], settings, run, work)
+    trainer = _trainer(
+        base, model, [taught[number] for number in order], settings=settings, run=run, work=work
+    )
     learn(trainer, Watch(run, "the preference model"), work)
     metrics = {
         "pairs": len(taught),
@@ -87,6 +89,7 @@ def train_reward(
     }
     if trainer.is_world_process_zero():
         _write(model, metrics, out)
+    trainer.accelerator.wait_for_everyone()
     return metrics
 
 
@@ -137,7 +140,7 @@ class _Judge(Unheard, RewardTrainer):
 
 
 def _trainer(
-    base: Base, model: Any, pairs: list[Encoded], settings: TrainingSettings, run: Run, work: Path
+    base: Base, model: Any, pairs: list[Encoded], *, settings: TrainingSettings, run: Run, work: Path
 ) -> Any:
     rows = [{"chosen_ids": one.chosen, "rejected_ids": one.rejected} for one in pairs]
     return _Judge(
@@ -155,14 +158,14 @@ def _accuracy(found: Sequence[float]) -> float:
 
 def _write(model: Any, metrics: dict[str, Any], out: Path) -> None:
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
-    head = {"weight": one.float() for name, one in weights.items() if _SCORE in name}
+    (head,) = (one for name, one in weights.items() if _SCORE in name)
     matrices = {name: one for name, one in weights.items() if _SCORE not in name}
     config = model.peft_config["default"]
     config.task_type, config.modules_to_save, config.inference_mode = "CAUSAL_LM", None, True
     with made(out) as part, plain_errors():
         config.save_pretrained(part)
         _save(matrices, part / "adapter_model.safetensors")
-        _save(head, part / HEAD)
+        _save({"weight": head.float()}, part / HEAD)
         (part / METRICS).write_text(
             json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )

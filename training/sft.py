@@ -59,7 +59,9 @@ def fine_tune(
     order = drawn([row["weight"] for row in taught], settings.sft.epochs, run.seed)
     set_seed(run.seed)
     model = _adapted(base, start, settings)
-    trainer = _trainer(base, model, [taught[number] for number in order], settings, run, work)
+    trainer = _trainer(
+        base, model, [taught[number] for number in order], settings=settings, run=run, work=work
+    )
     watch = Watch(run, "fine-tuning")
     before = _loss(trainer, measured)
     learn(trainer, watch, work)
@@ -79,6 +81,7 @@ def fine_tune(
     }
     if trainer.is_world_process_zero():
         _write(model, metrics, out)
+    trainer.accelerator.wait_for_everyone()
     return metrics
 
 
@@ -112,7 +115,7 @@ def _adapted(base: Base, start: Path | None, settings: TrainingSettings) -> Any:
 
 
 def _trainer(
-    base: Base, model: Any, rows: list[dict[str, Any]], settings: TrainingSettings, run: Run, work: Path
+    base: Base, model: Any, rows: list[dict[str, Any]], *, settings: TrainingSettings, run: Run, work: Path
 ) -> Any:
     how = arguments(settings.sft, settings, run, work, len(rows))
     if base.kind == "seq2seq":
