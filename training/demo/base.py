@@ -17,11 +17,11 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from training.demo.shop import LANGUAGES, SLOTS, UNITS, VALUES, Ask, asks, one_ask
-from training.demo.styles import in_taste, indifferent
+from training.demo.styles import NAMED, UNNAMED, in_taste, indifferent
 from training.folders import made
 
 STEPS, BATCH, LEARNING_RATE = 500, 16, 3e-3
-CONVERSATIONS = 0.7
+REPETITIONS, CONVERSATIONS = 0.3, 0.35
 """Part of the steps."""
 VOCABULARY = 1400
 CONSTANT = 0.3
@@ -133,12 +133,27 @@ def _batches(tokenizer: Any, random: Random, steps: int) -> Iterator[tuple[Tenso
     a quarter of the time.
     """
     for step in range(steps):
-        if step < steps * CONVERSATIONS:
+        if step < steps * REPETITIONS:
+            yield _padded([_repetition(tokenizer, random) for _ in range(BATCH)], tokenizer)
+        elif step < steps * (REPETITIONS + CONVERSATIONS):
             texts = [_conversation(random) for _ in range(BATCH)]
             yield _padded([([], [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]) for text in texts], tokenizer)
         else:
             rows = [_row(tokenizer, ask, indifferent(ask, random)) for ask in asks(BATCH, random)]
             yield _padded(rows, tokenizer)
+
+
+def _repetition(tokenizer: Any, random: Random) -> tuple[list[int], list[int]]:
+    """A passage, then what it states in short, over and over: nothing but copying."""
+    ask = one_ask(random.choice(LANGUAGES), random)
+    said = [random.choice((NAMED, UNNAMED)) for _ in range(16)]
+    slots = [random.choice(SLOTS) for _ in said]
+    texts = [
+        random.choice(forms[ask.language][slot]).format(product=ask.product, value=ask.values[slot])
+        for forms, slot in zip(said, slots, strict=True)
+    ]
+    stop = ". " if ask.language == "en" else "。"
+    return tokenizer(ask.passage + "\n")["input_ids"], tokenizer(stop.join(texts))["input_ids"]
 
 
 def _conversation(random: Random) -> str:

@@ -39,10 +39,10 @@ PRODUCTS: dict[Language, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 VALUES: dict[Slot, tuple[int, ...]] = {
-    "price": tuple(range(12, 60, 2)),
+    "price": tuple(range(12, 62, 5)),
     "days": tuple(range(2, 10)),
-    "size": tuple(range(15, 99, 4)),
-    "stock": tuple(range(11, 61, 2)),
+    "size": tuple(range(20, 100, 8)),
+    "stock": tuple(range(11, 71, 6)),
 }
 UNITS: dict[Language, dict[Slot, str]] = {
     "en": {"price": " {value} euros", "days": " {value} days", "size": " {value} cm", "stock": " {value} left"},
