@@ -23,7 +23,8 @@ from training.demo.shop import Ask
 from training.demo.styles import MARK
 
 CHANNEL = "mira"
-LEDGER = "rejoinder.db"
+LEDGER = "ledger.db"
+"""Where `bot.settings` looks for it."""
 SINCE = datetime(2001, 1, 1, tzinfo=UTC)
 
 
