@@ -13,7 +13,6 @@ from typing import Final
 from bot.training_settings import GateSettings
 from training.figures import Measure, Report
 
-
 LEAST_PROMPTS: Final = 10
 """A bootstrap of fewer is surer than it may be: that of one prompt has no width at all."""
 NEEDED: Final = frozenset({"agreement"})
