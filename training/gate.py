@@ -79,7 +79,7 @@ def _rate(guard: str, what: str, one: Measure, most: float) -> Guard:
         detail = f"{what}: there was nothing to measure it on"
         return Guard(guard, guard not in NEEDED, "-", f"≥ -{most:g}", detail)
     passed = one.difference >= -most or one.high >= 0
-    detail = f"{what} fell from {one.live:.3f} to {one.candidate:.3f}: {_signed(one)}, and {most:g} less is allowed"
+    detail = f"{what} went from {one.live:.3f} to {one.candidate:.3f}: {_signed(one)}, and {most:g} less is allowed"
     return Guard(guard, passed, _signed(one), f"≥ -{most:g}", detail)
 
 
@@ -139,9 +139,15 @@ def _kl(report: Report, settings: GateSettings) -> Sequence[Guard]:
 
 
 def _trained(report: Report, settings: GateSettings) -> Sequence[Guard]:
-    why = report.stopped or "-"
-    detail = f"the training broke off as a loss was no number ({why}); look at the curves and lower the learning rate"
-    return [Guard("training", not report.diverged, why, "-", detail)]
+    figure = report.stopped or "-"
+    detail = (
+        f"the training broke off as a loss was no number ({figure}); see the curves, lower the learning rate"
+    )
+    return [
+        Guard(
+            "training", not report.diverged, figure, "-", detail if report.diverged else "it did not diverge"
+        )
+    ]
 
 
 def _judged(report: Report, settings: GateSettings) -> Sequence[Guard]:
