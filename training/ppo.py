@@ -39,11 +39,12 @@ from training.models import load_base
 from training.processes import Processes
 from training.reading import PLAIN, Manners
 from training.rewards import composite
-from training.rollout import LocalSampler, NotANumber, Sampler
+from training.rollout import LocalSampler, NotANumber, Sampler, Samplers
 from training.rows import Prompt
 from training.run import Run
 from training.samples import Sample, Scorer
 
+POLICY, REFERENCE, CRITIC, REWARD = "policy", "reference", "critic", "reward"
 LOOK = 4
 """A pass that learns nothing takes so many times as many rows as one that keeps its activations."""
 
@@ -60,7 +61,7 @@ def improve(
     work: Path,
     extra: Sequence[Scorer] = (),
     weights: Sequence[float] | None = None,
-    sampler: Sampler | None = None,
+    sampler: Samplers | None = None,
     manners: Manners = PLAIN,
 ) -> dict[str, Any]:
     """From the adapter in `start` to a better one in `out`, with metrics.json and curves.jsonl.
@@ -73,8 +74,8 @@ def improve(
         raise BadData("there are no prompts to learn replies to; nothing was trained")
     processes = Processes(settings)
     cast = cast_of(source, start, reward, settings)
-    scorer = composite(cast, "reward", settings, manners=manners, extra=extra)
-    ppo = Ppo(cast, scorer, settings, processes, seed=run.seed, sampler=sampler)
+    scorer = composite(cast, REWARD, settings, manners=manners, extra=extra)
+    ppo = Ppo(cast, scorer, settings, processes, seed=run.seed, sampler=sampler and sampler(cast, POLICY))
     made_with = checkpoints.fingerprint(settings, run.seed, prompts, weights, start, reward)
     now = ppo.go_on(checkpoints.load(work, made_with) or Progress(made_with, kl_coef=settings.ppo.kl_coef))
     while now.batch < settings.ppo.batches and not now.stopped:
@@ -91,7 +92,7 @@ def improve(
     metrics = ppo.finish(now)
     if processes.first:
         with made(out) as folder:
-            cast.save("policy", folder)
+            cast.save(POLICY, folder)
             curves.write(folder, now.curves, metrics)
     processes.wait()
     return metrics
@@ -100,10 +101,10 @@ def improve(
 def cast_of(source: str, start: Path, reward: Path, settings: TrainingSettings) -> Cast:
     """The four roles. Raises BadBase, BadData, OSError."""
     cast = Cast(load_base(source, settings))
-    cast.add("policy", settings.lora, folder=start, train=True)
-    cast.add("reference", settings.lora, folder=start)
-    cast.add("critic", settings.lora, folder=reward, head=True, train=True)
-    cast.add("reward", settings.lora, folder=reward, head=True)
+    cast.add(POLICY, settings.lora, folder=start, train=True)
+    cast.add(REFERENCE, settings.lora, folder=start)
+    cast.add(CRITIC, settings.lora, folder=reward, head=True, train=True)
+    cast.add(REWARD, settings.lora, folder=reward, head=True)
     return cast
 
 
@@ -138,9 +139,9 @@ class Ppo:
         self._cast, self._scorer, self._own, self._processes, self._seed = cast, scorer, own, processes, seed
         self._head = language_head(cast.base)
         self._sampler = sampler or LocalSampler(
-            cast, "policy", max_new_tokens=own.max_new_tokens, temperature=own.temperature
+            cast, POLICY, max_new_tokens=own.max_new_tokens, temperature=own.temperature
         )
-        self._policy, self._critic = cast.parameters("policy"), cast.parameters("critic")
+        self._policy, self._critic = cast.parameters(POLICY), cast.parameters(CRITIC)
         self._optimizer = torch.optim.AdamW(
             [*self._policy, *self._critic], own.learning_rate, weight_decay=0.0
         )
@@ -197,7 +198,7 @@ class Ppo:
     ) -> tuple[Experience, dict[str, float]]:
         """3 and 4: what reference and critic say of each token, and how much better than expected it was."""
         logprobs = self._drawn_with(samples)
-        ref_logprobs, values = self._each(samples, "reference"), self._each(samples, "critic")
+        ref_logprobs, values = self._each(samples, REFERENCE), self._each(samples, CRITIC)
         mask = mask_of(samples, scores.device)
         kl = losses.kl_k1(logprobs, ref_logprobs, mask)
         ended = torch.tensor([one.ended for one in samples], device=scores.device)
@@ -254,10 +255,10 @@ class Ppo:
         old, value, gain, aim = (
             one[places, : mask.shape[1]] for one in (past.logprobs, past.values, past.gains, past.returns)
         )
-        new = logprobs_of(self._cast, "policy", self._head, batch, own.temperature)
+        new = logprobs_of(self._cast, POLICY, self._head, batch, own.temperature)
         policy = losses.policy_loss(batch.rectangle(new), old, gain, mask, own.clip)
         (policy.loss / tokens).backward()
-        said = batch.rectangle(values_of(self._cast, "critic", batch))
+        said = batch.rectangle(values_of(self._cast, CRITIC, batch))
         critic = losses.value_loss(said, value, aim, mask, own.clip_value)
         (own.value_coef * critic.loss / tokens).backward()
         return torch.stack([policy.loss.detach(), critic.loss.detach(), policy.clipped, critic.clipped]).cpu()
@@ -269,7 +270,7 @@ class Ppo:
         with merged(self._cast, role):
             for some in by_length(samples, LOOK * self._own.micro_batch):
                 batch = episodes(base, [samples[at] for at in some])
-                if role == "critic":
+                if role == CRITIC:
                     flat = values_of(self._cast, role, batch)
                 else:
                     flat = logprobs_of(self._cast, role, self._head, batch, self._own.temperature)
@@ -280,7 +281,7 @@ class Ppo:
         """[B, T]: log π_θ of each token, as the sampler says; a server may not."""
         said = [one.logprobs for one in samples if one.logprobs is not None]
         if len(said) < len(samples):
-            return self._each(samples, "policy")
+            return self._each(samples, POLICY)
         return pad_sequence([torch.tensor(one) for one in said], batch_first=True).to(self._cast.base.device)
 
     def _no_nan(self, here: bool) -> None:

@@ -1,6 +1,6 @@
 """Writing replies, as the policy and everybody who compares voices needs them: sampled, many at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,10 @@ class Sampler(Protocol):
     """Writes one reply to each prompt. The seed decides which."""
 
     def sample(self, prompts: Sequence[Prompt], seed: int) -> list[Sample]: ...
+
+
+Samplers = Callable[[Cast, str], Sampler]
+"""Makes the sampler for a role of a cast."""
 
 
 class LocalSampler:
