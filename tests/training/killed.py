@@ -5,6 +5,7 @@ Forks, so that the imports are paid once. Prints one JSON object.
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -82,10 +83,13 @@ def night_in(folder: Path, number: int) -> int:
 
 
 def new_home(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    ledger = connect(sqlite_url(folder / "ledger.db"))
-    upgrade(ledger)
-    ledger.close()
+    template = folder.parent / "new"
+    if not template.exists():
+        template.mkdir(parents=True)
+        ledger = connect(sqlite_url(template / "ledger.db"))
+        upgrade(ledger)
+        ledger.close()
+    shutil.copytree(template, folder)
     return folder
 
 
