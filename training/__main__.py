@@ -289,19 +289,22 @@ def main(arguments: list[str] | None = None) -> int:
     """
     got: list[int] = []
     signal.signal(signal.SIGTERM, _interrupts(got))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="rejoinder train", standalone_mode=False)
     except TyperException as error:
         return _fail(error.format_message(), int(getattr(error, "exit_code", FAILED)))
     except (KeyboardInterrupt, typer.Abort):
-        return 128 + (signal.SIGTERM if got else signal.SIGINT)
+        code = 128 + signal.SIGINT
     except Exception as error:
         from training.telling import is_known, is_misuse  # noqa: PLC0415
 
         if not is_known(error):
             raise
         return _fail(str(error), MISUSE if is_misuse(error) else FAILED)
+    if got:
+        return 128 + signal.SIGTERM
     return code if isinstance(code, int) else 0
 
 
