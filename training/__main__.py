@@ -196,6 +196,33 @@ def _alone(
 
 
 @app.command()
+def demo(
+    context: typer.Context,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the demo; default: DATA_DIR/train-demo.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another number: another model, creator and days.")] = 0,
+    nights: Annotated[int, typer.Option(min=1, max=4, help="How many of the four nights.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """See it learn without a GPU: a tiny model, a creator with tastes, two good nights and two that must be refused."""
+    settings = context.obj.settings("error")
+    require_packages()
+    from rich.console import Console  # noqa: PLC0415
+
+    from training.demo.report import show  # noqa: PLC0415
+    from training.demo.run import run_demo  # noqa: PLC0415
+    from training.telling import print_json  # noqa: PLC0415
+
+    report = run_demo(out if out is not None else settings.data_dir / "train-demo", seed=seed, nights=nights)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show(report, Console())
+
+
+@app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """The night that runs or waits, or the last one."""
     settings = context.obj.settings()
@@ -262,19 +289,22 @@ def main(arguments: list[str] | None = None) -> int:
     """
     got: list[int] = []
     signal.signal(signal.SIGTERM, _interrupts(got))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="rejoinder train", standalone_mode=False)
     except TyperException as error:
         return _fail(error.format_message(), int(getattr(error, "exit_code", FAILED)))
     except (KeyboardInterrupt, typer.Abort):
-        return 128 + (signal.SIGTERM if got else signal.SIGINT)
+        code = 128 + signal.SIGINT
     except Exception as error:
         from training.telling import is_known, is_misuse  # noqa: PLC0415
 
         if not is_known(error):
             raise
         return _fail(str(error), MISUSE if is_misuse(error) else FAILED)
+    if got:
+        return 128 + signal.SIGTERM
     return code if isinstance(code, int) else 0
 
 

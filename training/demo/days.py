@@ -141,4 +141,5 @@ def _decide(session: Session, comment_id: int, judgement: Judgement, at: datetim
         return
     verdicts.reject(session, comment_id, reason="", sign=sign, now=at)
     if text:
+        session.expire_all()  # the rejection has moved the comment in the database only
         verdicts.edit(session, comment_id, text=text, sign=sign, now=at + timedelta(microseconds=1))

@@ -1,10 +1,10 @@
 """The demo's nights, one after the other: a day of verdicts, the real night on them, and what it was worth."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from time import monotonic
 from typing import Any
 
@@ -12,20 +12,15 @@ from bot.models import Night, NightStatus
 from bot.store import nights
 from bot.store.ledger import Ledger
 from training.demo.days import decided, write_day
-from training.demo.settings import settings_of
-from training.demo.shop import Ask, asks
+from training.demo.settings import Plan, settings_of
+from training.demo.shop import Ask, asks, dice
 from training.demo.tastes import taste
 from training.demo.world import drafts, prompt_of, written
 from training.nightly import House, run
 from training.parents import beginning, weights_of
-from training.promote import Promoted, bring_in, finish, name_for, stage
+from training.promote import Promoted, finish, name_for, new_voice, shelve, stage, tokenizer_mark
 from training.samples import Sample
 from training.steps import Work
-
-COMMENTS = 160
-"""Of a day."""
-MEASURED = 128
-"""Comments that no day has, to which every voice is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +55,10 @@ class NightTold:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Site:
     """Where the demo's nights take place."""
 
+    plan: Plan
     folder: Path
     base: Path
     seed: int
@@ -70,16 +66,16 @@ class Stage:
     measured: Sequence[Ask]
 
 
-def spend(stage: Stage, number: int) -> NightTold:
+def spend(site: Site, number: int) -> NightTold:
     """The day and the night of this number. Raises what `training.nightly.run` does."""
     began = monotonic()
-    settings = settings_of(stage.folder, stage.base, seed=stage.seed, night=number)
-    live = beginning(settings, stage.ledger, None)
+    settings = settings_of(site.plan, site.folder, site.base, seed=site.seed, night=number)
+    live = beginning(settings, site.ledger, None)
     name = None if live is None else live.name
-    voice = weights_of(settings, stage.ledger, name)
-    verdicts = _day(stage, number, voice, name)
-    before = look(stage, voice)
-    [night] = run(House(settings, stage.ledger, promote=promote_unserved))
+    voice = weights_of(settings, site.ledger, name)
+    verdicts = _day(site, number, voice, name)
+    before = look(site, voice)
+    [night] = run(House(settings, site.ledger, promote=promote_unserved))
     folder = settings.data_dir / night.folder
     return NightTold(
         number=number,
@@ -88,8 +84,8 @@ def spend(stage: Stage, number: int) -> NightTold:
         refusals=tuple(night.refusals),
         error=night.error,
         before=before,
-        after_sft=look(stage, folder / "sft"),
-        after_ppo=look(stage, folder / "ppo"),
+        after_sft=look(site, folder / "sft"),
+        after_ppo=look(site, folder / "ppo"),
         figures=night.figures,
         verdicts=verdicts,
         seconds=monotonic() - began,
@@ -97,21 +93,21 @@ def spend(stage: Stage, number: int) -> NightTold:
     )
 
 
-def _day(stage: Stage, number: int, voice: Path | None, name: str | None) -> dict[str, int]:
-    random = Random(f"day {stage.seed} {number}")
-    asked = asks(COMMENTS, random)
-    cases = decided(asked, drafts(stage.base, asked, seed=stage.seed * 100 + number, voice=voice), random)
-    stage.ledger.write(write_day, number, cases, model=stage.base.name, voice=name, now=datetime.now(UTC))
+def _day(site: Site, number: int, voice: Path | None, name: str | None) -> dict[str, int]:
+    random = dice(f"day {site.seed} {number}")
+    asked = asks(site.plan.comments, random)
+    cases = decided(asked, drafts(site.base, asked, seed=site.seed * 100 + number, voice=voice), random)
+    site.ledger.write(write_day, number, cases, model=site.base.name, voice=name, now=datetime.now(UTC))
     kinds = [one.judgement.kind for one in cases]
     return {kind: kinds.count(kind) for kind in ("approve", "edit", "reject")}
 
 
-def look(stage: Stage, voice: Path | None) -> Look | None:
+def look(site: Site, voice: Path | None) -> Look | None:
     """The same comments and dice for every voice; None where there is no such folder."""
     if voice is not None and not voice.is_dir():
         return None
-    samples = written(stage.base, [prompt_of(ask) for ask in stage.measured], seed=stage.seed, voice=voice)
-    return seen(stage.measured, samples)
+    samples = written(site.base, [prompt_of(ask) for ask in site.measured], seed=site.seed, voice=voice)
+    return seen(site.measured, samples)
 
 
 def seen(measured: Sequence[Ask], samples: Sequence[Sample]) -> Look:
@@ -128,5 +124,5 @@ def promote_unserved(work: Work, night: Night, owner: str, now: datetime) -> Pro
     work.ledger.write(nights.note_step, night.id or 0, "promotion", owner=owner, voice=name)
     source = work.folder / "voice"
     stage(work, source)
-    voice, _ = bring_in(work, night, source, name, now)
-    return work.ledger.write(finish, work, night.id or 0, voice.name, "", owner=owner, now=now)
+    asyncio.run(shelve(work, source, new_voice(work, night, name, tokenizer_mark(work.source)), now))
+    return work.ledger.write(finish, work, night.id or 0, name, "", owner=owner, now=now)

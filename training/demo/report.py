@@ -120,13 +120,25 @@ def tables(report: DemoReport) -> RenderableType:
 
 def _figures(report: DemoReport) -> Table:
     table = Table(title="What the nights were worth · 每一夜的成果")
-    for name in ("night", "setting", "hidden taste: before", "SFT", "PPO", "KL", "ends", "distinct", "reward", "s"):
+    for name in (
+        "night",
+        "setting",
+        "hidden taste: before",
+        "SFT",
+        "PPO",
+        "KL",
+        "ends",
+        "distinct",
+        "reward",
+        "s",
+    ):
         table.add_column(name, justify="left" if name in ("night", "setting") else "right")
     for night in report.nights:
         after = night.after_ppo
         table.add_row(
             f"{night.number}: {night.status}",
-            ", ".join(f"{name} = {value:g}" for name, value in BROKEN.get(night.number, {}).items()) or "sound",
+            ", ".join(f"{name} = {value:g}" for name, value in BROKEN.get(night.number, {}).items())
+            or "sound",
             f"{night.before.taste:.2f}",
             _short(night.after_sft.taste if night.after_sft is not None else None),
             _short(after.taste if after is not None else None),

@@ -1,5 +1,6 @@
 """How the demo's nights are set: rates for a model of a million parameters, which do not carry over to large ones."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot.training_settings import (
     SftSettings,
     TrainingSettings,
 )
+from training.demo.base import TINY, Size
 from training.demo.shop import MIRA
 from training.demo.world import MAX_NEW_TOKENS
 
@@ -31,14 +33,28 @@ TRAINING = TrainingSettings(
     ),
     gate=GateSettings(prompts=100, max_kl=8.0),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large the demo is."""
+
+    base: Size = TINY
+    comments: int = 160
+    """Of a day."""
+    measured: int = 128
+    """Comments that no day has, by which every voice is measured."""
+    training: TrainingSettings = TRAINING
+
+
 BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
 """By number of the night: what is wrong with PPO in it."""
 
 
-def settings_of(folder: Path, base: Path, *, seed: int, night: int) -> Settings:
+def settings_of(plan: Plan, folder: Path, base: Path, *, seed: int, night: int) -> Settings:
     """Of the night of this number, with all state in `folder`."""
-    ppo = TRAINING.ppo.model_copy(update=BROKEN.get(night, {}))
-    training = TRAINING.model_copy(update={"base": str(base), "seed": seed * 100 + night, "ppo": ppo})
+    ppo = plan.training.ppo.model_copy(update=BROKEN.get(night, {}))
+    training = plan.training.model_copy(update={"base": str(base), "seed": seed * 100 + night, "ppo": ppo})
     none = {"en": "", "zh": ""}
     persona = PersonaSettings.model_validate(
         {
