@@ -6,10 +6,12 @@ and nowhere else, so that fine-tuning, rewards, PPO and the vLLM server see the 
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +25,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BertTokenizer,
 )
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
@@ -30,13 +33,15 @@ from transformers.utils import logging
 from bot.prompt import Message, without_system
 from bot.training_settings import LoraSettings, TrainingSettings
 from training.errors import BadBase
+from training.repairs import PAD, add_score, eos_of, pad_of
 
-PAD = "<|rejoinder_pad|>"
-"""Stands for padding where the tokenizer has nothing else for it; `bot.prompt` lets no text hold it."""
 _BROKEN = (
     OSError, ValueError, LookupError, RuntimeError, ImportError, TypeError, AttributeError, SafetensorError,
 )  # fmt: skip
 """What transformers raises for files that are missing, damaged, or no model."""
+
+_BETWEEN_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
+"""BERT's tokenizers put a space around every Chinese character."""
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -67,7 +72,9 @@ class Base:
         """What the vLLM server makes of the messages; without a chat template, their plain text."""
         if not self.tokenizer.chat_template:
             text = "\n".join(str(one["content"]) for one in messages)
-            return list(self.tokenizer(text, add_special_tokens=True)["input_ids"])
+            found = list(self.tokenizer(text, add_special_tokens=True)["input_ids"])
+            # BERT's tokenizers, which Chinese GPT-2 models use, end every text.
+            return found[:-1] if self.kind == "causal" and found[-1:] == [self.eos_id] else found
         ids = self._templated(list(messages))
         return list(ids if isinstance(ids, list) else ids["input_ids"])
 
@@ -76,7 +83,8 @@ class Base:
         return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos_id]
 
     def text_of(self, reply_ids: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(reply_ids), skip_special_tokens=True)).strip()
+        text = str(self.tokenizer.decode(list(reply_ids), skip_special_tokens=True)).strip()
+        return _BETWEEN_HAN.sub("", text) if isinstance(self.tokenizer, BertTokenizer) else text
 
     def _templated(self, messages: list[Message]) -> Any:
         try:
@@ -98,7 +106,7 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*_checkpointing` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", r"`\w*_checkpointing\w*` is deprecated", FutureWarning)
             yield
     finally:
         logging.set_verbosity(told)
@@ -114,12 +122,15 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
     """
     if not source:
         raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
+    _require_device(settings)
     try:
         # False, not None: that would ask at the terminal whether to run the model's code.
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         auto, more = _auto(config, scoring)
         model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
+        if scoring and config.is_encoder_decoder:
+            add_score(model)
     except _BROKEN as error:
         why = " ".join(str(error).split())[:300]
         raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
@@ -128,14 +139,14 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
 
 def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings) -> Base:
     """Raises BadBase."""
-    eos = _eos(model, tokenizer, source)
+    eos = eos_of(model, tokenizer, source)
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise BadBase(
             f"{source}: the tokenizer knows {len(tokenizer)} tokens, the model {rows}; the two belong to different "
             "models, put the model's own tokenizer beside it"
         )
-    pad = _pad(model, tokenizer, eos)
+    pad = pad_of(model, tokenizer, eos)
     model.config.pad_token_id = pad
     if settings.load_4bit:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -143,7 +154,7 @@ def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings)
         model.to(device_of(settings))
     model.requires_grad_(False)
     model.eval()
-    config = model.config
+    config = model.config.get_text_config()
     kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
     longest = (
         getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 1 << 20
@@ -211,10 +222,21 @@ def is_local(source: str) -> bool:
     return Path(source).is_dir()
 
 
+def _require_device(settings: TrainingSettings) -> None:
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise BadBase("training.device is 'cuda', but this machine shows no CUDA device; set it to 'auto'")
+    if settings.load_4bit and (device_of(settings).type != "cuda" or find_spec("bitsandbytes") is None):
+        raise BadBase(
+            "training.load_4bit needs a CUDA device and bitsandbytes; install rejoinder[train-4bit], or set it to false"
+        )
+
+
 def _auto(config: Any, scoring: bool) -> tuple[Any, dict[str, Any]]:
+    if config.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM, {}
     if scoring:
         return AutoModelForSequenceClassification, {"num_labels": 1}
-    return (AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM), {}
+    return AutoModelForCausalLM, {}
 
 
 def _local_rank() -> int:
@@ -232,33 +254,3 @@ def _how(settings: TrainingSettings) -> dict[str, Any]:
         )
         how["device_map"] = {"": _local_rank()}
     return how
-
-
-def _eos(model: Any, tokenizer: Any, source: str) -> int:
-    """Chat models end a turn with a token of their own, which the generation settings name first."""
-    if tokenizer.eos_token_id is not None:
-        return int(tokenizer.eos_token_id)
-    generation = getattr(model, "generation_config", None)
-    named: Any = generation.eos_token_id if generation is not None else model.config.eos_token_id
-    if isinstance(named, list):
-        named = named[0] if named else None
-    if named is None:
-        raise BadBase(
-            f"{source} has no end-of-text token, so it could never end a reply; set eos_token in tokenizer_config.json"
-        )
-    return int(named)
-
-
-def _pad(model: Any, tokenizer: Any, eos: int) -> int:
-    """Where padding is the end of text, the end of a reply is masked away with it, and rewards shift."""
-    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id != eos:
-        return int(tokenizer.pad_token_id)
-    tokenizer.add_special_tokens({"pad_token": PAD})
-    pad = int(tokenizer.pad_token_id)
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    if pad >= rows:  # else one of the rows that only round the matrix up
-        model.resize_token_embeddings(pad + 1, mean_resizing=False)
-    if getattr(model, "generation_config", None) is not None:
-        model.generation_config.pad_token_id = pad
-        model.generation_config.suppress_tokens = [pad]
-    return pad
