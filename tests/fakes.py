@@ -63,8 +63,13 @@ class FakeOpenAI:
     """Chats that it works on at once; others wait in its queue."""
     hidden: int = HIDDEN
     max_rank: int = MAX_RANK
+    is_old: bool = False
+    """A vLLM that does not tell token ids."""
     is_vllm: bool = True
     """False: only what every OpenAI-compatible server has."""
+    can_sleep: bool = False
+    """Whether it was started with --enable-sleep-mode and VLLM_SERVER_DEV_MODE=1."""
+    sleeping: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of the chat requests that came in."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -92,6 +97,8 @@ class FakeOpenAI:
         if self.is_vllm:
             self._add_vllm(app)
         self._released = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._awake.set()
         self._slots = asyncio.Semaphore(self.max_num_seqs)
         self._blocks: set[str] = set()
         self._server = TestServer(app, port=self.port)
@@ -116,6 +123,7 @@ class FakeOpenAI:
                     connection.transport.abort()
             await asyncio.sleep(0)
         self._released.set()
+        self._awake.set()
         self.go.set()
         await self._server.close()
 
@@ -130,9 +138,32 @@ class FakeOpenAI:
         app.router.add_get("/version", self._told(lambda: web.json_response({"version": self.version})))
         app.router.add_get("/metrics", self._told(lambda: web.Response(text=self._metrics())))
         app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_post("/v1/completions", self._complete)
         if self.runtime_lora:
             app.router.add_post("/v1/load_lora_adapter", self._load)
             app.router.add_post("/v1/unload_lora_adapter", self._unload)
+        app.router.add_post("/sleep", self._sleep)
+        app.router.add_post("/wake_up", self._wake_up)
+        app.router.add_get("/is_sleeping", self._is_sleeping)
+
+    async def _sleep(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append((request.path, dict(request.query)))
+        if not self.can_sleep:
+            return _error(404, "Not Found")
+        self.sleeping = True
+        self._awake.clear()
+        return web.json_response({"status": "sleeping", "level": int(request.query.get("level", "1"))})
+
+    async def _wake_up(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append((request.path, dict(request.query)))
+        self.sleeping = False
+        self._awake.set()
+        return web.json_response({"status": "awake", "tags": None})
+
+    async def _is_sleeping(self, request: web.Request) -> web.StreamResponse:
+        if not self.can_sleep:
+            return _error(404, "Not Found")
+        return web.json_response({"is_sleeping": self.sleeping})
 
     def _told(
         self, tell: Callable[[], web.Response]
@@ -167,6 +198,24 @@ class FakeOpenAI:
         return web.json_response(
             {"count": count, "max_model_len": self.max_model_len, "tokens": tokens, "token_strs": None}
         )
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        """Token ids for token ids: 7, 8, 9 and a stop token, or up to the first of them that is one."""
+        body = await request.json()
+        self.calls.append((request.path, body))
+        failed = await self._fail(request)
+        refused = failed if failed is not None else self._refusal(body)
+        if refused is not None:
+            return refused
+        stops = body.get("stop_token_ids", [])
+        ids = [7, 8, 9, *stops[:1]][: body["max_tokens"]]
+        ids = ids[: next((at + 1 for at, one in enumerate(ids) if one in stops), len(ids))]
+        choice = {
+            "index": 0,
+            "text": "",
+            "token_ids": ids if body.get("return_token_ids") and not self.is_old else None,
+        }
+        return web.json_response({"object": "text_completion", "model": body["model"], "choices": [choice]})
 
     async def _load(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -218,6 +267,7 @@ class FakeOpenAI:
         refused = failed if failed is not None else self._refusal(body) or self._refused_options(body)
         if refused is not None:
             return refused
+        await self._awake.wait()  # requests are taken, and wait
         self.waiting += 1
         await self._slots.acquire()
         self.waiting -= 1

@@ -7,24 +7,20 @@ Only the reply is scored. The comment is part of the prompt that the preference 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from bot.checks import Code
+from bot.checks import Code, Finding
 from bot.checks.grounding import stated
 from bot.training_settings import RewardPart, TrainingSettings
 from bot.triage import is_blank
-from training.cast import Cast, padded
-from training.errors import BadData
+from training.cast import Cast
+from training.classifier import Classifier, batches
+from training.models import Base
 from training.reading import PLAIN, Manners, findings, said, shows
 from training.samples import Sample, Scorer
-
-_Item = TypeVar("_Item")
+from training.scoring import scoring_inputs
 
 UNCARRIED = frozenset(
     {
@@ -53,58 +49,18 @@ class Preference:
     def __init__(self, cast: Cast, role: str, *, batch: int = 8) -> None:
         self._cast, self._role, self._batch = cast, role, batch
 
-    @torch.no_grad()
     def score(self, samples: Sequence[Sample]) -> list[float]:
-        return [value for some in _batches(samples, self._batch) for value in self._values(some)]
+        with torch.no_grad():
+            return [value for some in batches(samples, self._batch) for value in self._values(some)]
 
     def _values(self, samples: Sequence[Sample]) -> list[float]:
         base = self._cast.base
-        if base.kind == "seq2seq":
-            inputs, length = _as_seq2seq(samples, base.model.config, base.pad_id, base.device)
-        else:
-            rows = [_fitting(one, base.max_tokens) for one in samples]
-            ids, mask = padded(rows, base.pad_id, left=False, device=base.device)
-            inputs, length = {"input_ids": ids, "attention_mask": mask}, mask.sum(1)
+        prompts = [fitting(one, base) for one in samples]
+        inputs = scoring_inputs(base, prompts, [one.reply_ids for one in samples])
         values = self._cast.values(self._role, **inputs)
-        last = (length - 1).unsqueeze(1)
+        read = inputs.get("decoder_attention_mask", inputs["attention_mask"])
+        last = read.sum(1, keepdim=True) - 1
         return [float(value) for value in values.gather(1, last).squeeze(1)]
-
-
-class Classifier:
-    """Probability of `label` for the reply's text, by a Hugging Face text-classification model."""
-
-    def __init__(self, folder: str, label: str, device: torch.device, *, batch: int = 8) -> None:
-        """Raises BadData."""
-        self.name = f"{Path(folder).name} {label}"
-        self._batch, self._device = batch, device
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            self._model: Any = AutoModelForSequenceClassification.from_pretrained(folder)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            why = " ".join(str(error).split())[:300]
-            raise BadData(
-                f"{folder} cannot be loaded as a text classifier ({why}); see model in training.rewards"
-            ) from error
-        self._label = _label_of(self._model.config.id2label, label, folder)
-        self._model.requires_grad_(False).eval().to(device)
-
-    @torch.no_grad()
-    def score(self, samples: Sequence[Sample]) -> list[float]:
-        texts = [said(one.text).text for one in samples]
-        return [value for some in _batches(texts, self._batch) for value in self._probabilities(some)]
-
-    def _probabilities(self, texts: Sequence[str]) -> list[float]:
-        config = self._model.config
-        longest = min(
-            self._tokenizer.model_max_length, getattr(config, "max_position_embeddings", None) or 512
-        )
-        inputs = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
-        )
-        logits = self._model(**inputs.to(self._device)).logits.float()
-        alone = logits.shape[1] == 1 or config.problem_type == "multi_label_classification"
-        shares = logits.sigmoid() if alone else logits.softmax(1)
-        return [float(value) for value in shares[:, self._label]]
 
 
 class Support:
@@ -116,7 +72,7 @@ class Support:
     name = "support"
 
     def score(self, samples: Sequence[Sample]) -> list[float]:
-        return [support_of(one) for one in samples]
+        return [support_of(one.text, findings(one.prompt, one.text)) for one in samples]
 
 
 class Length:
@@ -209,13 +165,13 @@ def composite(
     return Composite([*parts, *((1.0, one) for one in extra)])
 
 
-def support_of(sample: Sample) -> float:
-    """See `Support`."""
-    text = said(sample.text).text
+def support_of(reply: str, found: Iterable[Finding]) -> float:
+    """See `Support`. `found`: what the checks find in it."""
+    text = said(reply).text
     if is_blank(text):
         return 0.0
     spans = stated(text)
-    wrong = [one.span for one in findings(sample.prompt, sample.text) if one.code in UNCARRIED]
+    wrong = [one.span for one in found if one.code in UNCARRIED]
     carried = [span for span in spans if not any(a < span[1] and span[0] < b for a, b in wrong)]
     return len(carried) / len(spans) if spans else 1.0
 
@@ -237,15 +193,6 @@ def _scorer(part: RewardPart, cast: Cast, role: str, settings: TrainingSettings,
             return Banned(manners)
 
 
-def _label_of(labels: Mapping[int, str], wanted: str, folder: str) -> int:
-    for number, label in labels.items():
-        if label == wanted:
-            return int(number)
-    raise BadData(
-        f"{folder} has no label {wanted!r}, but {', '.join(map(repr, labels.values()))}; see label in training.rewards"
-    )
-
-
 def _unique(names: Sequence[str]) -> list[str]:
     seen: Counter[str] = Counter()
     unique = []
@@ -255,26 +202,9 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _fitting(sample: Sample, longest: int) -> list[int]:
-    """Prompt and reply; of what is too long, the prompt's beginning goes first."""
-    return [*sample.prompt_ids, *sample.reply_ids][-longest:]
-
-
-def _as_seq2seq(
-    samples: Sequence[Sample], config: Any, pad_id: int, device: torch.device
-) -> tuple[dict[str, Tensor], Tensor]:
-    """The prompt for the encoder, the reply for the decoder; and how many tokens the decoder reads, [B]."""
-    ids, mask = padded([one.prompt_ids for one in samples], pad_id, left=False, device=device)
-    start = config.decoder_start_token_id if config.decoder_start_token_id is not None else pad_id
-    replies, read = padded([(start, *one.reply_ids) for one in samples], pad_id, left=False, device=device)
-    inputs = {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "decoder_input_ids": replies,
-        "decoder_attention_mask": read,
-    }
-    return inputs, read.sum(1)
+def fitting(sample: Sample, base: Base) -> Sequence[int]:
+    """The prompt, or the end of one that is too long for the model together with its reply."""
+    if base.kind == "seq2seq":
+        return sample.prompt_ids
+    too_many = len(sample.prompt_ids) + len(sample.reply_ids) - base.max_tokens
+    return sample.prompt_ids[max(too_many, 0) :]

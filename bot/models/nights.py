@@ -11,10 +11,13 @@ from bot.models.base import BigId, json_of, long_text, moment, primary_key
 
 
 class NightStatus(StrEnum):
-    """`running`: a process holds the lease, or died and the next start goes on. `promoted`: a new voice answers.
-    `refused`: the gate said no. `skipped`: too little to learn from. `failed`: `error` says why."""
+    """`running`: a process holds the lease, or it stopped and the next start goes on; then `error` may say why.
+    `promoted`: a new voice answers. `passed`: the gate said yes, but none answers: a dry run, or a candidate that a
+    person must promote. `refused`: the gate said no. `skipped`: too little to learn from. `failed`: `error` says why.
+    """
 
     RUNNING = "running"
+    PASSED = "passed"
     PROMOTED = "promoted"
     REFUSED = "refused"
     SKIPPED = "skipped"
