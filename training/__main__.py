@@ -4,6 +4,7 @@ What a command needs is imported when it is called: the ledger alone takes a sec
 """
 
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -119,6 +120,10 @@ def _nights(settings: "Settings", ledger: "Ledger", dry: bool, channel: str | No
     from bot.store import nights  # noqa: PLC0415
     from training.nightly import House, run  # noqa: PLC0415
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise Ended(
+            "a night is one process; do its steps by several: accelerate launch -m training ppo NIGHT", MISUSE
+        )
     if by_cron and ledger.read(nights.begun_since, datetime.fromisoformat(by_cron)):
         return []
     try:
@@ -167,7 +172,7 @@ def ppo(
 
 @app.command()
 def evaluate(context: typer.Context, night: OfNight = None) -> None:
-    """The evaluation of a night by itself, and what the gate says."""
+    """The evaluation of a night by itself, with its report."""
     _alone(context, "evaluation", night, None, None)
 
 

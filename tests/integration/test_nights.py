@@ -11,14 +11,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import aiohttp
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot import nights as starting
 from bot.doctor.nights import night_findings
+from bot.generator import GeneratorUnavailable
 from bot.models import Night, NightStatus
 from bot.nights import Nights, command, environment
 from bot.schedule import at_night
+from bot.serving.breaker import FAILURES
+from bot.serving.fleet import Fleet
+from bot.serving.server import ModelServer
 from bot.settings import Settings
 from bot.store import nights
 from bot.store.ledger import Ledger
@@ -249,10 +254,10 @@ class TestService:
         out = child("")
         held = Nights(["--data-dir", "here"], tmp_path, lambda: START)
         await held.start()
-        await held.wait()
+        await held.drain()
         assert out.read_text() == f"--data-dir here nightly --by-cron {START.isoformat()}"
         assert (tmp_path / "nights" / "nightly.log").exists()
-        await held.stop()
+        held.stop()
 
     async def test_while_one_runs_no_other_is_started_and_at_the_end_it_is_asked_to_stop(
         self, child: Callable[[str], Path], tmp_path: Path
@@ -271,9 +276,11 @@ class TestService:
         await held.start()
         assert held._process is process
         assert held.runs
-        await held.stop()
+        held.stop()
+        await held.drain()
         assert process is not None
-        assert await process.wait() == 143
+        assert process.returncode == 143
+        assert not held.runs
 
     async def test_after_a_night_that_was_killed_the_model_servers_are_woken(
         self, child: Callable[[str], Path], tmp_path: Path
@@ -281,9 +288,9 @@ class TestService:
         out = child("if 'wake' not in sys.argv: os.kill(os.getpid(), signal.SIGKILL)")
         held = Nights(["-c", "x"], tmp_path, lambda: START)
         await held.start()
-        await held.wait()
+        await held.drain()
         assert out.read_text() == "-c x wake"
-        await held.stop()
+        held.stop()
 
     async def test_a_program_that_cannot_be_started_is_no_end_of_the_service(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -292,7 +299,7 @@ class TestService:
         held = Nights([], tmp_path, lambda: START)
         await held.start()
         assert not held.runs
-        await held.stop()
+        held.stop()
 
     async def test_the_hour_is_read_on_the_clocks_of_the_time_zone(self) -> None:
         scheduler = AsyncIOScheduler()
@@ -335,3 +342,24 @@ class TestKilled:
         assert told["points"] > 50
         assert [one["status"] for one in told["expected"]["voices"]] == ["canary"]
         assert [one["status"] for one in told["expected"]["nights"]] == ["promoted"]
+
+
+class TestAsleep:
+    """What a sleeping server means for the comments that come meanwhile."""
+
+    async def test_a_request_runs_into_its_deadline_and_the_server_is_left_alone_until_it_is_awake(
+        self,
+    ) -> None:
+        async with FakeOpenAI(can_sleep=True) as fake:
+            fleet = Fleet([ModelServer(base_url=fake.url, deadline_s=0.2)], model="base", deadline_s=0.2)
+            async with aiohttp.ClientSession() as http:
+                await http.post(f"{fake.url.removesuffix('/v1')}/sleep")
+                for _ in range(FAILURES):
+                    with pytest.raises(GeneratorUnavailable, match="did not answer within"):
+                        await fleet.chat([{"role": "user", "content": "hello"}])
+                assert not fleet.uses()[0].well
+                await http.post(f"{fake.url.removesuffix('/v1')}/wake_up")
+            answer = await fleet.chat([{"role": "user", "content": "hello"}])
+            assert answer.choices
+            assert fleet.uses()[0].well
+            await fleet.aclose()

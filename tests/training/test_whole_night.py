@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from bot.models import Night, NightStatus
 from bot.settings import Settings
-from bot.store import nights, voices
+from bot.store import voices
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
-from bot.voices.files import read_weights
+from bot.voices.files import digest_of, read_weights
 from tests.training.conftest import build_base, small_settings
 from tests.training.creator import NOW, Creator
-from training.errors import OutOfBudget
+from training.alone import on_data, on_night
+from training.errors import BadData, OutOfBudget
 from training.nightly import House, run
 from training.run import Run
 from training.steps import STEPS, Step, Work
@@ -132,4 +134,35 @@ def test_the_real_gate_refuses_what_random_weights_make_and_says_why(
     refused = gate.refuses(work, work.folder / "evaluation")
     assert "judge" in {one["guard"] for one in refused}
     assert all(one["detail"] for one in refused)
-    assert nights.TRAINED
+
+
+def test_a_step_by_itself_makes_of_the_same_files_the_same_weights(
+    whole: tuple[Settings, Ledger, Night], tmp_path: Path
+) -> None:
+    settings, _, night = whole
+    folder = settings.data_dir / night.folder
+    made = {"sft": folder / "sft", "reward": folder / "reward"}
+    for name, given in (
+        ("sft", {}),
+        ("reward", {}),
+        ("ppo", {"start": made["sft"], "reward": made["reward"]}),
+    ):
+        out = on_data(settings, name, folder / "snapshot", tmp_path / name, **given)
+        assert digest_of(out) == digest_of(folder / name)
+
+
+def test_a_step_that_is_done_is_not_done_again_by_itself(whole: tuple[Settings, Ledger, Night]) -> None:
+    settings, ledger, night = whole
+    with pytest.raises(BadData, match="is there already; remove it to do the step again"):
+        on_night(settings, ledger, "ppo", night.id or 0)
+
+
+def test_the_evaluation_of_a_night_is_done_anew_where_its_folder_was_removed(
+    whole: tuple[Settings, Ledger, Night],
+) -> None:
+    settings, ledger, night = whole
+    folder = settings.data_dir / night.folder / "evaluation"
+    before = (folder / "report.json").read_text()
+    rmtree(folder)
+    assert on_night(settings, ledger, "evaluation", night.id or 0) == [folder]
+    assert (folder / "report.json").read_text() == before
