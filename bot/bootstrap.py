@@ -209,8 +209,9 @@ async def assemble(
             voice_of=who,
         )
         if "poll" in roles:
-            wakes["poller"] = Loop("poller", poller.tick)
-            wakes["signals"] = Loop("signals", Signals(context).tick)
+            wakes |= {
+                one.name: one for one in (Loop("poller", poller.tick), Loop("signals", Signals(context).tick))
+            }
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
             wakes["sorter"] = Loop("sorter", Sorter(ledger).tick)
@@ -236,7 +237,6 @@ async def assemble(
             )
             wakes["notifier"] = Loop("notifier", notifier.tick)
         beat = make_beat(wakes.values(), settings.service.beat_s)
-        nights = make_nights(settings, beat, clock, night_options) if "respond" in roles else None
         service = Service(
             ledger=ledger,
             parts=Parts(
@@ -245,7 +245,7 @@ async def assemble(
                 sender,
                 keeper,
                 notifier,
-                nights,
+                make_nights(settings, beat, clock, night_options) if "respond" in roles else None,
             ),
             loops=wakes.values(),
             beat=beat,

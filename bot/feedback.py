@@ -107,7 +107,7 @@ def compared(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[P
         if one.kind == "edit":
             for rejection in rejections.pop(one.comment_id, []):
                 found += _over_rejected(one, rejection, drafts)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def settled(found: Iterable[Pair]) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""The beat: wakes the loops at intervals, for work that no event of this process announces. And the hour of the night."""
+"""The beat: wakes the loops at intervals, for work that no event of this process announces; and when a night is due."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC

@@ -1,36 +1,30 @@
-"""`python -m training`, which `rejoinder train` starts as a process of its own."""
+"""`python -m training`, which `rejoinder train` starts as a process of its own.
+
+What a command needs is imported when it is called: the ledger alone takes a second, torch and its friends ten.
+"""
 
 import importlib.util
-import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.exceptions import TyperException
 
-from bot import logs
 from bot.plain import plain
-from bot.settings import Settings, SettingsError, load, resolve
-from bot.store.ledger import Ledger, LedgerError, connect
-from bot.store.migrate import upgrade
-from bot.store.nights import Listed, NightError
-from training.errors import TrainingError
 from training.words import say
 
+if TYPE_CHECKING:
+    from bot.settings import Settings
+    from bot.store.ledger import Ledger
+
 NEEDED = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "safetensors")
-MISUSE, FAILED = 2, 1
+FAILED, MISUSE = 1, 2
 
 app = typer.Typer(
-    name="train",
     help="The night: learn from the verdicts, prove it, promote it or refuse it.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,15 +49,16 @@ class Call:
     data_dir: Path | None
     language: str | None
 
-    @property
-    def settings(self) -> "Settings":
-        """Raises SettingsError."""
-        changes: dict[str, Any] = {}
-        if self.data_dir is not None:
-            changes["data_dir"] = self.data_dir
-        if self.language is not None:
-            changes["language"] = self.language
-        return load(self.file).model_copy(update=changes)
+    def settings(self, level: str | None = "warning") -> "Settings":
+        """The settings; logs go to stderr, at the settings' own level when `level` is None. Raises SettingsError."""
+        from bot import logs  # noqa: PLC0415
+        from bot.settings import load  # noqa: PLC0415
+
+        given = {"data_dir": self.data_dir, "language": self.language}
+        changes = {name: value for name, value in given.items() if value is not None}
+        settings = load(self.file).model_copy(update=changes)
+        logs.configure(settings.log, level=level)
+        return settings
 
 
 @app.callback()
@@ -81,6 +76,12 @@ def root(
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+OfNight = Annotated[int | None, typer.Argument(metavar="[NIGHT]", help="Number of a night.")]
+Data = Annotated[
+    Path | None, typer.Option(help="In place of a night: what 'export feedback --format trl' wrote.")
+]
+Out = Annotated[Path | None, typer.Option(help="With --data: the folder to make.")]
+Start = Annotated[Path | None, typer.Option(help="Weights to begin with; default: the base model's own.")]
 
 
 @app.command()
@@ -96,43 +97,144 @@ def nightly(
     as_json: AsJson = False,
 ) -> None:
     """Snapshot, fine-tuning, reward model, PPO, evaluation, promotion; or go on with what was stopped."""
-    call: Call = context.obj
-    settings = call.settings
-    logs.configure(settings.log, level=None if by_cron else "warning")
+    settings = context.obj.settings(None if by_cron else "warning")
     require_packages()
+    from training.opening import open_ledger  # noqa: PLC0415
+    from training.telling import print_json, tell, told_of  # noqa: PLC0415
+
+    with open_ledger(settings) as ledger:
+        done = _nights(settings, ledger, dry_run, channel, by_cron)
+    if as_json:
+        print_json([told_of(one, settings) for one in done])
+    else:
+        for one in done:
+            tell(one, settings)
+    if any(one.night.status == "failed" for one in done):
+        raise typer.Exit(FAILED)
+
+
+def _nights(settings: "Settings", ledger: "Ledger", dry: bool, channel: str | None, by_cron: str) -> Any:
+    from datetime import datetime  # noqa: PLC0415
+
     from bot.store import nights  # noqa: PLC0415
     from training.nightly import House, run  # noqa: PLC0415
 
-    with open_ledger(settings) as ledger:
-        if by_cron and ledger.read(nights.begun_since, datetime.fromisoformat(by_cron)):
-            return
-        try:
-            done = run(House(settings, ledger, dry=dry_run), channel)
-        except nights.NightRuns:
-            if by_cron:
-                return
-            raise
-        listed = [ledger.read(nights.get, night.id or 0) for night in done]
-    if as_json:
-        print_json([as_told(one, settings) for one in listed])
+    if by_cron and ledger.read(nights.begun_since, datetime.fromisoformat(by_cron)):
+        return []
+    try:
+        done = run(House(settings, ledger, dry=dry), channel)
+    except nights.NightRuns:
+        if by_cron:
+            return []
+        raise
+    return [ledger.read(nights.get, night.id or 0) for night in done]
+
+
+@app.command()
+def sft(
+    context: typer.Context,
+    night: OfNight = None,
+    *,
+    data: Data = None,
+    out: Out = None,
+    start: Start = None,
+) -> None:
+    """Fine-tuning by itself."""
+    _alone(context, "sft", night, data, out, start=start)
+
+
+@app.command()
+def reward(context: typer.Context, night: OfNight = None, *, data: Data = None, out: Out = None) -> None:
+    """The reward model by itself; of a night, the judge, too."""
+    _alone(context, "reward", night, data, out)
+
+
+@app.command()
+def ppo(
+    context: typer.Context,
+    night: OfNight = None,
+    *,
+    data: Data = None,
+    out: Out = None,
+    start: Annotated[Path | None, typer.Option(help="With --data: what 'train sft' made.")] = None,
+    reward_model: Annotated[
+        Path | None, typer.Option("--reward", help="With --data: what 'train reward' made.")
+    ] = None,
+) -> None:
+    """PPO (or RLOO, see training.ppo.method) by itself."""
+    _alone(context, "ppo", night, data, out, start=start, reward=reward_model)
+
+
+@app.command()
+def evaluate(context: typer.Context, night: OfNight = None) -> None:
+    """The evaluation of a night by itself, and what the gate says."""
+    _alone(context, "evaluation", night, None, None)
+
+
+def _alone(
+    context: typer.Context,
+    step: str,
+    night: int | None,
+    data: Path | None,
+    out: Path | None,
+    **given: Path | None,
+) -> None:
+    settings = context.obj.settings()
+    if (night is None) == (data is None) or (data is None) != (out is None):
+        raise Ended("name a night by its number, or give --data DIR with --out DIR", MISUSE)
+    require_packages()
+    from training import alone  # noqa: PLC0415
+    from training.opening import open_ledger  # noqa: PLC0415
+
+    if data is not None and out is not None:
+        done = [alone.on_data(settings, step, data, out, **given)]
     else:
-        for one in listed:
-            tell(one, settings)
-    if any(one.night.status == "failed" for one in listed):
-        raise typer.Exit(FAILED)
+        with open_ledger(settings) as ledger:
+            done = alone.on_night(settings, ledger, step, night or 0)
+    for folder in done:
+        typer.echo(say("done", settings.language, what=folder.name, folder=folder))
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the demo; default: DATA_DIR/train-demo.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another number: another model, creator and days.")] = 0,
+    nights: Annotated[int, typer.Option(min=1, max=4, help="How many of the four nights.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """See it learn without a GPU: a tiny model, a creator with tastes, two good nights and two that must be refused."""
+    settings = context.obj.settings("error")
+    require_packages()
+    from rich.console import Console  # noqa: PLC0415
+
+    from training.demo.report import show  # noqa: PLC0415
+    from training.demo.run import run_demo  # noqa: PLC0415
+    from training.telling import print_json  # noqa: PLC0415
+
+    report = run_demo(out if out is not None else settings.data_dir / "train-demo", seed=seed, nights=nights)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show(report, Console())
 
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """The night that runs or waits, or the last one."""
+    settings = context.obj.settings()
     from bot.store import nights  # noqa: PLC0415
+    from training.opening import open_ledger  # noqa: PLC0415
+    from training.telling import print_json, tell, told_of  # noqa: PLC0415
 
-    settings = context.obj.settings
     with open_ledger(settings) as ledger:
         current = ledger.read(nights.current)
         found = ledger.read(nights.get, current.id or 0) if current is not None else ledger.read(nights.last)
     if as_json:
-        print_json(as_told(found, settings) if found is not None else None)
+        print_json(told_of(found, settings) if found is not None else None)
     elif found is None:
         typer.echo(say("none", settings.language))
     else:
@@ -146,13 +248,15 @@ def list_nights(
     as_json: AsJson = False,
 ) -> None:
     """The last nights, newest first."""
+    settings = context.obj.settings()
     from bot.store import nights  # noqa: PLC0415
+    from training.opening import open_ledger  # noqa: PLC0415
+    from training.telling import print_json, table_of, told_of  # noqa: PLC0415
 
-    settings = context.obj.settings
     with open_ledger(settings) as ledger:
         found = ledger.read(nights.page, limit=number)
     if as_json:
-        print_json([as_told(one, settings) for one in found])
+        print_json([told_of(one, settings) for one in found])
     elif found:
         table_of(found, settings.language)
     else:
@@ -162,25 +266,11 @@ def list_nights(
 @app.command(hidden=True)
 def wake(context: typer.Context) -> None:
     """Wake the model servers that a night put to sleep and, being killed, could not wake."""
-    from training.server_sleep import wake as wake_up  # noqa: PLC0415
+    settings = context.obj.settings()
+    from training.server_sleep import wake_for  # noqa: PLC0415
 
-    settings = context.obj.settings
-    logs.configure(settings.log, level="warning")
-    woken = wake_up(settings.data_dir / "nights", key=resolve(settings.generator.api_key))
-    if woken:
+    if woken := wake_for(settings):
         typer.echo(say("woken", settings.language, servers=", ".join(woken)))
-
-
-@contextmanager
-def open_ledger(settings: "Settings") -> "Iterator[Ledger]":
-    """Raises LedgerError, SettingsError."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    ledger = connect(settings.database_url)
-    try:
-        upgrade(ledger)
-        yield ledger
-    finally:
-        ledger.close()
 
 
 def require_packages() -> None:
@@ -191,82 +281,6 @@ def require_packages() -> None:
                 f"training needs packages that are not installed ({name}): pip install 'rejoinder[train]'",
                 MISUSE,
             )
-
-
-def report_of(one: "Listed", settings: "Settings") -> Path | None:
-    file = settings.data_dir / one.night.folder / "evaluation" / "report.html"
-    return file if file.exists() else None
-
-
-def as_told(one: "Listed", settings: "Settings") -> dict[str, Any]:
-    """A night for programs."""
-    report = report_of(one, settings)
-    told = one.night.model_dump(exclude={"turn", "lease_owner", "channel_id", "status"})
-    return {
-        **told,
-        "status": one.night.status,
-        "channel": one.channel,
-        "report": str(report) if report is not None else None,
-    }
-
-
-def tell(one: "Listed", settings: "Settings") -> None:
-    night, language = one.night, settings.language
-    key = str(night.status)
-    if night.turn is not None and night.lease_until is not None and night.lease_until > datetime.now(UTC):
-        key = "runs"
-    elif night.turn is not None:
-        key = "waits"
-    why = night.error or say("no_step", language)
-    since = f"{night.began_at:%Y-%m-%d %H:%M} UTC"
-    line = say(key, language, id=night.id, voice=night.voice, step=night.step, why=why, since=since)
-    typer.echo(plain(line, one_line=True))
-    for refusal in night.refusals:
-        typer.echo(plain(f"- {refusal['guard']}: {refusal['detail']}", one_line=True))
-    if (report := report_of(one, settings)) is not None:
-        typer.echo(say("report", language, file=report))
-
-
-def table_of(found: "list[Listed]", language: str) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("night", "began", "channel", "status", "step", "voice", "why"):
-        table.add_column(say(f"h_{heading}", language), overflow="fold")
-    for one in found:
-        night = one.night
-        why = night.error or ", ".join(str(refusal["guard"]) for refusal in night.refusals)
-        channel = one.channel if one.channel is not None else say("all_channels", language)
-        cells = (
-            night.id, f"{night.began_at:%Y-%m-%d %H:%M}", channel, say(f"status_{night.status}", language),
-            night.step, night.voice or "", why,
-        )  # fmt: skip
-        table.add_row(*(Text(plain(str(cell), one_line=True)) for cell in cells))
-    Console(highlight=False, markup=False, emoji=False).print(table)
-
-
-def print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=True, default=_to_json))
-
-
-def _to_json(value: object) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _known_errors() -> tuple[type[Exception], ...]:
-    from bot.generator import GeneratorError  # noqa: PLC0415
-    from bot.store.channels import NoSuchChannel  # noqa: PLC0415
-    from bot.store.voices import ChangeRefused  # noqa: PLC0415
-    from bot.voices.files import BadVoice  # noqa: PLC0415
-
-    return (
-        TrainingError,
-        NightError,
-        LedgerError,
-        GeneratorError,
-        NoSuchChannel,
-        ChangeRefused,
-        BadVoice,
-        OSError,
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -280,12 +294,14 @@ def main(arguments: list[str] | None = None) -> int:
         code = command.main(arguments, prog_name="rejoinder train", standalone_mode=False)
     except TyperException as error:
         return _fail(error.format_message(), int(getattr(error, "exit_code", FAILED)))
-    except SettingsError as error:
-        return _fail(str(error), MISUSE)
     except (KeyboardInterrupt, typer.Abort):
         return 128 + (signal.SIGTERM if got else signal.SIGINT)
-    except _known_errors() as error:
-        return _fail(str(error), FAILED)
+    except Exception as error:
+        from training.telling import is_known, is_misuse  # noqa: PLC0415
+
+        if not is_known(error):
+            raise
+        return _fail(str(error), MISUSE if is_misuse(error) else FAILED)
     return code if isinstance(code, int) else 0
 
 

@@ -1,9 +1,9 @@
 """Candidate against live: both answer the same comments with the same dice, and everything is measured of both.
 
-    1  ask      held-out comments, past ones, and the probes
-    2  judge    by the second reward model, which learned from pairs that PPO's never saw
-    3  compare  with what people wrote, with the passages, and the two voices with each other
-    4  report   with an interval for every difference; `training.gate` decides from it
+1  ask      held-out comments, past ones, and the probes
+2  judge    by the second reward model, which learned from pairs that PPO's never saw
+3  compare  with what people wrote, with the passages, and the two voices with each other
+4  report   with an interval for every difference; `training.gate` decides from it
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.checks import Code
 from bot.persona import Persona
@@ -35,6 +35,8 @@ from training.rows import Pair, Prompt, read_pairs, read_prompts, read_supervise
 from training.run import Run
 from training.samples import Sample
 from training.stage import Answers, Stage
+
+_Row = TypeVar("_Row")
 
 SHOWN = 12
 """Samples on the page."""
@@ -81,7 +83,9 @@ def compare(
     probes = [(one, probe_prompt(one, persona or Persona())) for one in PROBES]
     probes = [(one, prompt) for one, prompt in probes if stage.fits(prompt)]
     if not cases:
-        raise BadData(f"{snapshot} has no held-out prompt that {source} has room for; nothing can be compared")
+        raise BadData(
+            f"{snapshot} has no held-out prompt that {source} has room for; nothing can be compared"
+        )
     asked = [*(one.prompt for one in cases), *(prompt for _, prompt in probes)]
     answers = stage.answers(asked, temperature=temperature, run=run)
     scale = Scale(settings.gate.confidence, run.seed)
@@ -97,7 +101,7 @@ def compare(
         probes=scale.of([one.candidate_passed for one in tried], [one.live_passed for one in tried]),
         probe_rows=tried,
         samples=sample_rows(cases, answers[: len(cases)]),
-        **_by_models(stage, answers[: len(cases)], pairs[: settings.gate.prompts], scale),
+        **_by_models(stage, answers[: len(cases)], drawn(pairs, settings.gate.prompts, run.seed), scale),
         **_by_reading(cases, answers[: len(cases)], manners, scale),
         **_training(curves),
     )
@@ -107,19 +111,25 @@ def compare(
 
 
 def read_cases(snapshot: Path, count: int, seed: int) -> list[Case]:
-    """At most `count` different prompts, the held-out ones first; the same for the same seed. Raises BadData, OSError."""
+    """At most `count` different prompts, held-out ones first; the same for the same seed. Raises BadData, OSError."""
     held = [Case(row.prompt, row.completion) for row in read_supervised(snapshot / "sft-held.jsonl")]
     held += [Case(row.prompt, row.chosen) for row in read_pairs(snapshot / "pairs-held.jsonl")]
     past = [Case(prompt, "") for prompt in read_prompts(snapshot / "replay.jsonl")]
     known: dict[str, Case] = {}
     for case in (*held, *past):
         known.setdefault(prompt_hash(case.prompt.messages), case)
-    drawn = random.Random(seed)  # noqa: S311 - a draw, no secret
-    apart = [[one for one in known.values() if bool(one.human) is wanted] for wanted in (True, False)]
-    for one in apart:
-        drawn.shuffle(one)
-    first = apart[0][: max(count - len(apart[1]), round(count * HELD_PART))]
-    return [*first, *apart[1]][:count]
+    told, untold = (
+        drawn([one for one in known.values() if bool(one.human) is wanted], count, seed)
+        for wanted in (True, False)
+    )
+    first = told[: max(count - len(untold), round(count * HELD_PART))]
+    return [*first, *untold][:count]
+
+
+def drawn(rows: Sequence[_Row], count: int, seed: int) -> list[_Row]:
+    """At most so many by lot, in an order by lot."""
+    lot = random.Random(seed)  # noqa: S311 - a draw, no secret
+    return lot.sample(rows, min(count, len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +206,7 @@ def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale
     def has(code: Code) -> Callable[[Sample], float]:
         return lambda one: float(shows(findings(one.prompt, one.text, manners), code))
 
-    texts = Answers(answers.candidate, answers.live)
-    ours, theirs = ([said(one.text).text for one in some] for some in (texts.candidate, texts.live))
+    ours, theirs = ([said(one.text).text for one in some] for some in (answers.candidate, answers.live))
     humans = [said(case.human).text for case in cases]
     written = [place for place, human in enumerate(humans) if human]
     return {

@@ -50,7 +50,7 @@ def guards(report: Report, settings: GateSettings) -> list[Guard]:
 def _better(report: Report, settings: GateSettings) -> Sequence[Guard]:
     one = report.judge
     said = f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts"
-    return [Guard("judge", one.low > 0, _signed(one), "low > 0", f"{said}; all of it has to be above 0")]
+    return [Guard("judge", one.low > 0, _signed(one), "> 0", f"{said}; all of it has to be above 0")]
 
 
 def _not_worse(report: Report, settings: GateSettings) -> Sequence[Guard]:
@@ -162,4 +162,4 @@ def _change(new: float, old: float) -> float:
 
 
 def _signed(one: Measure) -> str:
-    return f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+    return f"{one.difference:+.3f} ({one.low:+.3f} … {one.high:+.3f})"

@@ -18,15 +18,15 @@ def agreement(reply: str, human: str) -> float:
     """How much of two texts is the same, 0 to 1: F-score of the runs of 1 to 6 characters, white space left out.
 
     Runs of characters need no words, so that Chinese counts like English. chrF, Popović 2015, W15-3049 of the ACL
-    anthology: recall counts twice, and runs are left out that neither text is long enough for.
+    anthology: recall counts twice, and runs longer than the shorter text are left out.
     """
     ours, theirs = "".join(reply.casefold().split()), "".join(human.casefold().split())
     if not ours or not theirs:
         return float(ours == theirs)
-    longest = min(_LONGEST_RUN, max(len(ours), len(theirs)))
+    longest = min(_LONGEST_RUN, len(ours), len(theirs))
     pairs = [(_runs(ours, size), _runs(theirs, size)) for size in range(1, longest + 1)]
-    precision = _average([_shared(a, b) / max(a.total(), 1) for a, b in pairs])
-    recall = _average([_shared(a, b) / max(b.total(), 1) for a, b in pairs])
+    precision = _average([_shared(a, b) / a.total() for a, b in pairs])
+    recall = _average([_shared(a, b) / b.total() for a, b in pairs])
     weight = _RECALL**2
     whole = weight * precision + recall
     return (1 + weight) * precision * recall / whole if whole else 0.0

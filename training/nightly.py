@@ -23,8 +23,10 @@ from typing import Any
 import structlog
 from rich.console import Console
 
+from bot.building.persona import persona_of
 from bot.generator import GeneratorError
 from bot.models import Night, NightStatus
+from bot.persona import Persona
 from bot.settings import Settings, resolve
 from bot.store import channels, nights
 from bot.store.ledger import Ledger
@@ -37,14 +39,11 @@ from training.marks import changed, code_version, marks
 from training.parents import beginning, weights_of
 from training.progress import Budget, Screen, Watch, trackers
 from training.promote import Promoted, promote
-from training.server_sleep import asleep, wake
+from training.server_sleep import HOME, asleep, wake_for
 from training.steps import STEPS, Refused, Step, Work
 from training.tidy import tidy
 
 log = structlog.get_logger()
-
-HOME = "nights"
-"""Below `data_dir`."""
 
 Promote = Callable[[Work, Night, str, datetime], Promoted]
 
@@ -71,7 +70,7 @@ def run(house: House, channel: str | None = None) -> list[Night]:
     one that waits. Raises NightError while another process is at it, LedgerError, OSError.
     """
     house.home.mkdir(parents=True, exist_ok=True)
-    wake(house.home, key=resolve(house.settings.generator.api_key))
+    wake_for(house.settings)
     wanted: list[str | None] = (
         [channel] if channel is not None else [*house.settings.training.channels] or [None]
     )
@@ -162,7 +161,7 @@ def _spend(house: House, night: Night) -> Night:
 def _learn_and_promote(house: House, night: Night) -> None:
     with ExitStack() as stack:
         lease = stack.enter_context(Lease(house.ledger, night.id or 0, house.owner, clock=house.clock))
-        work = _work(house, night)
+        work = work_of(house, night)
         work.folder.mkdir(parents=True, exist_ok=True)
         watch = stack.enter_context(_watching(house, work, night, lease))
         refused = _learn(house, work, night, watch)
@@ -221,9 +220,10 @@ def _servers_asleep(house: House) -> AbstractContextManager[None]:
     return asleep(given.servers, house.home, key=resolve(given.api_key))
 
 
-def _work(house: House, night: Night) -> Work:
+def work_of(house: House, night: Night) -> Work:
     training = house.settings.training
     channel = house.ledger.read(nights.get, night.id or 0).channel
+    before = house.ledger.read(nights.latest, night.channel_id, trained=True)
     return Work(
         settings=house.settings,
         ledger=house.ledger,
@@ -232,6 +232,17 @@ def _work(house: House, night: Night) -> Work:
         channel=channel,
         began_at=night.began_at,
         start=weights_of(house.settings, house.ledger, night.parent),
+        since=before.began_at if before is not None else None,
+        personas=personas_of(house.settings, house.ledger, channel),
+    )
+
+
+def personas_of(settings: Settings, ledger: Ledger, channel: str | None) -> tuple[Persona, ...]:
+    """What the channel, or all of them, answer as, the commonest first."""
+    choose = persona_of(settings)
+    found = [choose(one) for one in ledger.read(channels.every) if channel in (None, one.name)]
+    return tuple(sorted({id(one): one for one in found}.values(), key=found.count, reverse=True)) or (
+        Persona(),
     )
 
 

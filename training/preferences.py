@@ -28,7 +28,8 @@ COPIED, COPIED_CJK = 12, 6
 Harm = Literal["too_long", "echo", "steering"]
 Doubt = Literal["duplicate", "near_duplicate", "changed_mind", "contradicted", "cycle"]
 
-_NO_LETTERS = re.compile(r"[\W_]+")
+_SIGN = r"[\s!\"#%&'()*,\-./:;?@\[\\\]_{}¡§¶·¿\u2010-\u2027\u2030-\u205e\u3000-\u303f]+"
+_SIGNS = re.compile(rf"(?<!\d){_SIGN}|{_SIGN}(?!\d)")
 _MARKS = re.compile(r"\[(?:\d+|unknown)\]")
 
 
@@ -148,22 +149,15 @@ def _runs(said: str, run: int) -> tuple[str, frozenset[str]]:
     return whole, frozenset(whole[start : start + run] for start in range(len(whole) - run + 1))
 
 
+@lru_cache(maxsize=256)
 def shape(text: str) -> str:
     """Letters, digits and symbols in one form, in a row; a sign between two digits stays ("1.5" is not "15")."""
-    folded = " ".join(fold(text).split())
-    around = zip(" " + folded, folded, folded[1:] + " ", strict=False)
-    return "".join(
-        char
-        for before, char, after in around
-        if char.isalnum()
-        or unicodedata.category(char)[0] == "S"
-        or (before.isdigit() and after.isdigit() and char != " ")
-    )
+    return _SIGNS.sub("", fold(text))
 
 
-def letters(text: str) -> str:
-    """Letters and digits in one form: a quick `shape` for what is long, such as a prompt."""
-    return _NO_LETTERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+def quick_shape(text: str) -> str:
+    """A `shape` for what is long, such as a prompt: it sees through no disguise."""
+    return _SIGNS.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def edge_of(better: str, worse: str) -> tuple[str, str]:

@@ -83,7 +83,9 @@ class Stage:
             [
                 float(better > worse)
                 for better, worse in zip(
-                    likelihoods(self._cast, role, chosen), likelihoods(self._cast, role, rejected), strict=True
+                    likelihoods(self._cast, role, chosen),
+                    likelihoods(self._cast, role, rejected),
+                    strict=True,
                 )
             ]
             for role in ("candidate", self._live)

@@ -8,15 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.building.persona import persona_of
+from bot.persona import Persona
 from bot.settings import Settings
 from bot.store.ledger import Ledger
 from bot.training_settings import TrainingSettings
 from training.errors import BadData
 from training.rows import Pair, Prompt, Supervised, read_pairs, read_supervised
 from training.run import Run
+
+if TYPE_CHECKING:
+    from training.reading import Manners
 
 Refused = dict[str, Any]
 """Why a night ends here: `guard`, `detail`."""
@@ -36,6 +40,10 @@ class Work:
     began_at: datetime
     start: Path | None = None
     """The weights that it begins with; None: the base model's own."""
+    since: datetime | None = None
+    """When the last night that trained began: later verdicts are new."""
+    personas: tuple[Persona, ...] = (Persona(),)
+    """All that its channels answer as, the commonest first."""
 
     @property
     def training(self) -> TrainingSettings:
@@ -80,6 +88,7 @@ def snapshot(work: Work, run: Run, out: Path) -> None:
         channel=work.channel,
         now=work.began_at,
         run=run,
+        since=work.since,
     )
 
 
@@ -113,16 +122,30 @@ def _reward(work: Work, run: Run, out: Path, pairs: str) -> None:
 
 
 def ppo(work: Work, run: Run, out: Path) -> None:
-    if work.training.ppo.method == "rloo":
+    prompts, weights = prompts_of(work.snapshot)
+    improver(work.training)(
+        work.source, work.folder / "sft", work.folder / "reward", prompts, out,
+        settings=work.training, run=run, work=work.checkpoints("ppo"), weights=weights,
+        sampler=sampler_of(work.settings), manners=manners(work),
+    )  # fmt: skip
+
+
+def improver(training: TrainingSettings) -> Callable[..., dict[str, Any]]:
+    """PPO's `improve` or RLOO's, which take the same."""
+    if training.ppo.method == "rloo":
         from training.rloo import improve  # noqa: PLC0415
     else:
         from training.ppo import improve  # noqa: PLC0415
+    return improve
 
-    prompts, weights = prompts_of(work.snapshot)
-    improve(
-        work.source, work.folder / "sft", work.folder / "reward", prompts, out,
-        settings=work.training, run=run, work=work.checkpoints("ppo"), weights=weights,
-    )  # fmt: skip
+
+def sampler_of(settings: Settings) -> Any:
+    """Who writes the replies that are learned from; None: the model in this process."""
+    if settings.training.ppo.rollouts == "local":
+        return None
+    from training.server_rollout import rollouts_by  # noqa: PLC0415
+
+    return rollouts_by(settings)
 
 
 def evaluation(work: Work, run: Run, out: Path) -> None:
@@ -131,16 +154,28 @@ def evaluation(work: Work, run: Run, out: Path) -> None:
     compare(
         work.source, candidate=work.folder / "ppo", live=work.start, start=work.start,
         judge=work.folder / "judge", snapshot=work.snapshot, out=out, curves=work.folder / "ppo" / "curves.jsonl",
-        settings=work.training, run=run,
+        settings=work.training, run=run, temperature=work.settings.generator.temperature,
+        manners=manners(work), persona=work.personas[0],
     )  # fmt: skip
 
 
+def manners(work: Work) -> "Manners":
+    """What the owner's settings say of how replies are put."""
+    from training.reading import manners_of  # noqa: PLC0415
+
+    return manners_of(work.personas, work.settings.policy.banned_words)
+
+
 def prompts_of(folder: Path) -> tuple[list[Prompt], list[float]]:
-    """Every prompt that is trained on, each once, and the most that a row of it counts. Raises BadData, OSError."""
+    """Every prompt that is trained on, each once, and the most that a row of it counts.
+
+    `folder`: a snapshot, or an export of the feedback. Raises BadData, OSError.
+    """
     prompts: dict[str, Prompt] = {}
     weights: dict[str, float] = {}
     rows: list[Supervised | Pair] = [*read_supervised(folder / "sft.jsonl")]
-    rows += read_pairs(folder / "pairs.jsonl")
+    pairs = folder / "pairs.jsonl"
+    rows += read_pairs(pairs if pairs.exists() else folder / "preferences.jsonl")
     for row in rows:
         key = json.dumps(row.prompt.messages, sort_keys=True)
         prompts.setdefault(key, row.prompt)
