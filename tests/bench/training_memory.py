@@ -22,7 +22,7 @@ WORDS = 50_000
 
 
 def job_of(folder: Path, threads: int) -> Job:
-    """Writes the base and what belongs to it. Two batches of 16 episodes, 8 at a time."""
+    """Writes the base and what belongs to it. Two batches of 8 episodes, all at a time."""
     base, start, reward = (str(folder / name) for name in ("base", "start", "reward"))
     _base(folder)
     settings = TrainingSettings(device="cpu")
@@ -34,7 +34,7 @@ def job_of(folder: Path, threads: int) -> Job:
     prompts = folder / "prompts.jsonl"
     prompts.write_text("".join(json.dumps(_prompt(cast, number)) + "\n" for number in range(32)), "utf-8")
     return Job(
-        base=base, start=start, reward=reward, prompts=str(prompts), out="", seed=0, batches=2, batch=16, micro_batch=8,
+        base=base, start=start, reward=reward, prompts=str(prompts), out="", seed=0, batches=2, batch=8, micro_batch=8,
         look_batch=8, max_new_tokens=REPLY, learning_rate=1e-4, threads=threads,
     )  # fmt: skip
 

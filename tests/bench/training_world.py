@@ -12,24 +12,18 @@ from statistics import fmean
 
 import torch
 
-from bot.training_settings import TrainingSettings
 from training.cast import Cast
 from training.demo import world as demo
+from training.demo.settings import TRAINING
 from training.models import load_base
 from training.reward import train_reward
 from training.rows import write_rows
 from training.run import Quiet
 from training.samples import Sample
 
-COMMENTS, HELD = 640, 256
-SETTINGS = TrainingSettings.model_validate(
-    {
-        "device": "cpu",
-        "trackers": [],
-        "lora": {"rank": 16, "alpha": 32},
-        "reward": {"learning_rate": 1e-3, "epochs": 2.0, "batch": 16, "micro_batch": 16},
-    }
-)
+COMMENTS, HELD = 400, 256
+SETTINGS = TRAINING
+"""The demo's own."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,8 @@ class Measured:
 
 
 def build(folder: Path, seed: int) -> World:
-    """The base and the reward model are trained once."""
+    """The base and the reward model are trained where `folder` has none of this seed yet."""
+    folder = folder / str(seed)
     folder.mkdir(parents=True, exist_ok=True)
     shop = demo.world(folder, seed=seed, comments=COMMENTS, held=HELD)
     start, prompts = folder / "start", folder / "prompts.jsonl"
