@@ -1,13 +1,13 @@
 """`make bench-training`: PPO beside TRL 1.12's PPOTrainer, and the demo's nights. The last line is one JSON object.
 
-- ppo: three seeds. The same tiny base, data, reward model and episodes; each side trains in a process of its own, alone,
-  with the same number of threads, and the two take turns in who begins. Timed from the ready model to the last step.
-  Taste and KL of both are measured afterwards by one function (`tests.bench.training_world`).
+- ppo: three seeds. The same tiny base, data, reward model and episodes; each side trains in a process of its own, with
+  nothing beside it and the same number of threads, and they take turns in who begins. Timed from the ready model to the
+  last step. Taste and KL of both are measured afterwards by one function (`tests.bench.training_world`).
 - memory: two batches of each on a base of 150 million random parameters; peak resident memory above the imports'.
 - demo: five seeds of `rejoinder train demo`, two at a time with a thread each.
 - hh: the preference model on real preferences, where ../shared/eval has them.
 
-`--parts ppo,memory` runs some of them, `--seeds 0` one seed. What was trained to train on is kept in `.cache/bench-training`.
+`--parts ppo,memory` runs some of them, `--seeds 0` one seed. Bases and reward models stay in `.cache/bench-training`.
 """
 
 import argparse

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from peft import PeftConfig, PeftModel
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 
+from tests.bench.training_classifier import classifier
 from tests.bench.training_job import Job, answer, peak_kb, told
 
 
@@ -42,8 +42,8 @@ def _trainer(job: Job) -> PPOTrainer:
         processing_class=tokenizer,
         model=PeftModel.from_pretrained(policy, job.start, is_trainable=True),
         ref_model=None,
-        reward_model=_scoring(job, tokenizer.pad_token_id, learns=False),
-        value_model=_scoring(job, tokenizer.pad_token_id, learns=True),
+        reward_model=classifier(job.base, job.reward, tokenizer.pad_token_id, learns=False),
+        value_model=classifier(job.base, job.reward, tokenizer.pad_token_id, learns=True),
         train_dataset=Dataset.from_list([{"input_ids": ids} for ids in rows]),
     )
 
@@ -73,21 +73,6 @@ def _config(job: Job) -> PPOConfig:
         temperature=1.0,
         missing_eos_penalty=job.missing_eos_penalty,
     )
-
-
-def _scoring(job: Job, pad_id: int, *, learns: bool) -> torch.nn.Module:
-    """The reward model, in TRL's form."""
-    model = AutoModelForSequenceClassification.from_pretrained(job.base, num_labels=1, dtype=torch.float32)
-    model.config.pad_token_id = pad_id
-    config = PeftConfig.from_pretrained(job.reward)
-    config.task_type = None  # its own says that the model writes
-    adapted = PeftModel.from_pretrained(model, job.reward, is_trainable=learns, config=config)
-    found = adapted.get_base_model() if learns else adapted.merge_and_unload()
-    found.score.weight.data = load_file(f"{job.reward}/head.safetensors")["weight"]
-    found.requires_grad_(False)
-    for name, one in found.named_parameters():
-        one.requires_grad_(learns and ("lora_" in name or name.startswith("score")))
-    return found
 
 
 if __name__ == "__main__":

@@ -95,7 +95,6 @@ def measure(world: World, adapter: Path) -> Measured:
     )
 
 
-@torch.no_grad()
 def kl(world: World, adapter: Path, samples: Sequence[Sample]) -> float:
     """KL of the two distributions at every token, summed over the reply: on average that of the sequences, with less
     noise than the log-ratio of what was drawn.
@@ -103,14 +102,16 @@ def kl(world: World, adapter: Path, samples: Sequence[Sample]) -> float:
     cast = Cast(load_base(str(world.base), SETTINGS))
     cast.add("start", SETTINGS.lora, folder=world.start)
     cast.add("trained", SETTINGS.lora, folder=adapter)
-    return fmean(_kl(cast, one) for one in samples)
+    return fmean(kl_of(cast, "trained", "start", one) for one in samples)
 
 
-def _kl(cast: Cast, sample: Sample) -> float:
+@torch.no_grad()
+def kl_of(cast: Cast, role: str, reference: str, sample: Sample) -> float:
+    """Nats."""
     ids = torch.tensor([[*sample.prompt_ids, *sample.reply_ids]])[:, :-1]
     count = len(sample.reply_ids)
-    trained, start = (
-        cast.logits(role, input_ids=ids, logits_to_keep=count)[0].log_softmax(-1)
-        for role in ("trained", "start")
+    one, other = (
+        cast.logits(name, input_ids=ids, logits_to_keep=count)[0].log_softmax(-1)
+        for name in (role, reference)
     )
-    return float((trained.exp() * (trained - start)).sum())
+    return float((one.exp() * (one - other)).sum())
