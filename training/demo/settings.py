@@ -1,6 +1,6 @@
 """How the demo's nights are set: rates for a model of a million parameters, which do not carry over to large ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ TRAINING = TrainingSettings(
     data=DataSettings(min_rows=20, min_pairs=20, min_new=1),
     lora=LoraSettings(rank=16, alpha=32),
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
-    reward=RewardSettings(learning_rate=2e-3, epochs=2.0, batch=32, micro_batch=32),
+    reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
         learning_rate=1e-3, batches=20, batch=32, micro_batch=32, epochs=2, max_new_tokens=MAX_NEW_TOKENS
     ),
@@ -40,11 +40,11 @@ class Plan:
     """How large the demo is."""
 
     base: Size = TINY
-    comments: int = 160
-    """Of a day."""
+    comments: tuple[int, ...] = (240, 80, 40, 40)
+    """Of each day. A night learns from all days so far."""
     measured: int = 128
     """Comments that no day has, by which every voice is measured."""
-    training: TrainingSettings = TRAINING
+    training: TrainingSettings = field(default_factory=lambda: TRAINING)
 
 
 BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
