@@ -181,7 +181,9 @@ def test_the_report_counts_sound_and_broken_nights_apart(tmp_path: Path) -> None
         return NightTold(number, status, voice, (), "", base, base, better, figures, {}, 1.0, tmp_path)
 
     told = [night(1, "promoted", 3.0), night(2, "promoted", 2.0), night(3, "refused", 40.0)]
-    report = DemoReport(0, tmp_path, (*told, night(4, "promoted", 30.0)), [one_ask("en", dice("x"))], 5.0)
+    report = DemoReport(
+        0, Plan(), tmp_path, (*told, night(4, "promoted", 30.0)), [one_ask("en", dice("x"))], 5.0
+    )
     found = report.as_json()
     assert (found["demo_taste_before"], found["demo_taste_after"]) == (0.1, 0.7)
     assert (found["demo_kl"], found["bad_nights_refused"]) == (3.0, 1)

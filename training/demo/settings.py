@@ -1,5 +1,6 @@
 """How the demo's nights are set: rates for a model of a million parameters, which do not carry over to large ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ TRAINING = TrainingSettings(
     ),
     gate=GateSettings(prompts=100, max_kl=8.0),
 )
+BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,13 @@ class Plan:
     measured: int = 128
     """Comments that no day has, by which every voice is measured."""
     training: TrainingSettings = field(default_factory=lambda: TRAINING)
-
-
-BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
-"""By number of the night: what is wrong with PPO in it."""
+    broken: Mapping[int, dict[str, Any]] = field(default_factory=lambda: BROKEN)
+    """What of `training.ppo` is wrong, by number of the night."""
 
 
 def settings_of(plan: Plan, folder: Path, base: Path, *, seed: int, night: int) -> Settings:
     """Of the night of this number, with all state in `folder`."""
-    ppo = plan.training.ppo.model_copy(update=BROKEN.get(night, {}))
+    ppo = plan.training.ppo.model_copy(update=plan.broken.get(night, {}))
     training = plan.training.model_copy(update={"base": str(base), "seed": seed * 100 + night, "ppo": ppo})
     none = {"en": "", "zh": ""}
     persona = PersonaSettings.model_validate(
