@@ -37,6 +37,7 @@ TARGETS = {
     "taste_ours": ">= taste_trl",
     "kl_ours": "<= kl_trl",
     "time_ratio": "<= .67",
+    "cpu_ratio": "(of processor time)",
     "memory_ratio": "<= .6",
     "demo_taste_before": "about .1",
     "demo_taste_after": ">= .5",
@@ -65,10 +66,12 @@ def _both(seed: int, threads: int, *, turned: bool) -> Figures:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as name:
         for side in ("trl", "ours") if turned else ("ours", "trl"):
             out = Path(name, side, "adapter")
-            row[f"seconds_{side}"] = _run(side, _job(world, out, seed, threads))["seconds"]
+            took = _run(side, _job(world, out, seed, threads))
+            row |= {f"seconds_{side}": took["seconds"], f"cpu_seconds_{side}": took["cpu_seconds"]}
             after = training_world.measure(world, out)
             row |= {f"taste_{side}": after.taste, f"kl_{side}": after.kl, f"ended_{side}": after.ended}
     row["time_ratio"] = row["seconds_ours"] / row["seconds_trl"]
+    row["cpu_ratio"] = row["cpu_seconds_ours"] / row["cpu_seconds_trl"]
     _say(f"ppo, seed {seed}: " + ", ".join(f"{key} {value:.3f}" for key, value in row.items()))
     return row
 

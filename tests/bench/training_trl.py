@@ -26,11 +26,11 @@ def main() -> None:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     trainer = _trainer(job)
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     trainer.train()
-    seconds = time.monotonic() - began
+    seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     trainer.accelerator.unwrap_model(trainer.model).policy.save_pretrained(job.out)
-    answer(seconds=seconds, peak_kb=peak_kb() - imports)
+    answer(seconds=seconds, cpu_seconds=cpu_seconds, peak_kb=peak_kb() - imports)
 
 
 def _trainer(job: Job) -> PPOTrainer:
