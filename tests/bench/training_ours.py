@@ -19,17 +19,23 @@ class Timed(Quiet):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self.done: list[float] = []
+        self.done: list[tuple[float, float]] = []
         self.first = 0.0
 
     def advance(self, done: int, total: int, **figures: float) -> None:
-        self.done.append(time.monotonic())
+        self.done.append((time.monotonic(), time.process_time()))
         self.first = self.first or figures["seconds"]
 
     @property
     def seconds(self) -> float:
         """From the first batch's beginning to the last one's end; loading the model comes before."""
-        return self.done[-1] - self.done[0] + self.first
+        return self.done[-1][0] - self.done[0][0] + self.first
+
+    @property
+    def cpu_seconds(self) -> float:
+        """As `seconds`, of the processor; of the first batch its share."""
+        batches = len(self.done)
+        return (self.done[-1][1] - self.done[0][1]) * batches / max(batches - 1, 1)
 
 
 def main() -> None:
@@ -48,7 +54,7 @@ def main() -> None:
         run=timed,
         work=out.with_name(f"{out.name}-work"),
     )
-    answer(seconds=timed.seconds, peak_kb=peak_kb() - imports)
+    answer(seconds=timed.seconds, cpu_seconds=timed.cpu_seconds, peak_kb=peak_kb() - imports)
 
 
 def settings_of(job: Job) -> TrainingSettings:

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 
+from tests.bench.training_classifier import classifier
 from tests.bench.training_job import Job, answer, peak_kb, told
 
 
@@ -26,11 +26,11 @@ def main() -> None:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     trainer = _trainer(job)
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     trainer.train()
-    seconds = time.monotonic() - began
+    seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     trainer.accelerator.unwrap_model(trainer.model).policy.save_pretrained(job.out)
-    answer(seconds=seconds, peak_kb=peak_kb() - imports)
+    answer(seconds=seconds, cpu_seconds=cpu_seconds, peak_kb=peak_kb() - imports)
 
 
 def _trainer(job: Job) -> PPOTrainer:
@@ -42,8 +42,8 @@ def _trainer(job: Job) -> PPOTrainer:
         processing_class=tokenizer,
         model=PeftModel.from_pretrained(policy, job.start, is_trainable=True),
         ref_model=None,
-        reward_model=_scoring(job, tokenizer.pad_token_id, learns=False),
-        value_model=_scoring(job, tokenizer.pad_token_id, learns=True),
+        reward_model=classifier(job.base, job.reward, tokenizer.pad_token_id, learns=False),
+        value_model=classifier(job.base, job.reward, tokenizer.pad_token_id, learns=True),
         train_dataset=Dataset.from_list([{"input_ids": ids} for ids in rows]),
     )
 
@@ -73,19 +73,6 @@ def _config(job: Job) -> PPOConfig:
         temperature=1.0,
         missing_eos_penalty=job.missing_eos_penalty,
     )
-
-
-def _scoring(job: Job, pad_id: int, *, learns: bool) -> torch.nn.Module:
-    """The reward model, in TRL's form."""
-    model = AutoModelForSequenceClassification.from_pretrained(job.base, num_labels=1, dtype=torch.float32)
-    model.config.pad_token_id = pad_id
-    adapted = PeftModel.from_pretrained(model, job.reward, is_trainable=learns)
-    found = adapted.get_base_model() if learns else adapted.merge_and_unload()
-    found.score.weight.data = load_file(f"{job.reward}/head.safetensors")["weight"]
-    found.requires_grad_(False)
-    for name, one in found.named_parameters():
-        one.requires_grad_(learns and ("lora_" in name or name.startswith("score")))
-    return found
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def spend(site: Site, number: int) -> NightTold:
 
 def _day(site: Site, number: int, voice: Path | None, name: str | None) -> dict[str, int]:
     random = dice(f"day {site.seed} {number}")
-    asked = asks(site.plan.comments, random)
+    asked = asks(site.plan.comments[number - 1], random)
     cases = decided(asked, drafts(site.base, asked, seed=site.seed * 100 + number, voice=voice), random)
     site.ledger.write(write_day, number, cases, model=site.base.name, voice=name, now=datetime.now(UTC))
     kinds = [one.judgement.kind for one in cases]
