@@ -76,6 +76,9 @@ Tools:
 - Results count like passages, but have no number. Keep their numbers, prices and names as they are there."""
 """Follows the rules where the model may call tools."""
 
+EXAMPLES_FOLLOW = "How the creator has replied; take the tone from it, not the facts:"
+"""Ends the rules, where a persona has examples."""
+
 _NAMES = {"en": "English", "zh": "Chinese (中文)"}
 
 
@@ -152,7 +155,7 @@ def prompt_hash(messages: Sequence[Message]) -> str:
 def system_text(persona: Persona) -> str:
     """The constant part: the same for every comment that this persona answers."""
     shown = (f"Comment: {one.comment}\nReply: {one.reply}" for one in persona.examples)
-    examples = ["How the creator has replied; take the tone from it, not the facts:", *shown]
+    examples = [EXAMPLES_FOLLOW, *shown]
     return "\n\n".join([rules_text(persona), *(examples if persona.examples else ())])
 
 

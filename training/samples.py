@@ -18,6 +18,8 @@ class Sample:
     text: str
     """Without special tokens."""
     ended: bool
+    logprobs: tuple[float, ...] | None = None
+    """Of each token of the reply as it was drawn, where the sampler knows them."""
 
 
 class Scorer(Protocol):

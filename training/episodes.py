@@ -1,0 +1,84 @@
+"""Prompts with their replies as tensors, and what the roles say about them.
+
+Rows are padded on the right: a causal model then needs no attention mask, as nobody looks ahead, and no positions.
+What is asked for is only the reply's tokens: the N tokens of a batch's replies stand in one flat row, and a rectangle
+[B, T], T the longest reply, where their place counts.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.cast import Cast, padded
+from training.logprobs import Head, token_logprobs
+from training.models import Base
+from training.samples import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """Replies ready for the model."""
+
+    inputs: dict[str, Any]
+    """Of the forward pass. The last token of the longest reply is left out: nothing follows it."""
+    rows: Tensor
+    """[N] row of each reply token."""
+    columns: Tensor
+    """[N] column whose hidden state says it: that of the token before."""
+    tokens: Tensor
+    """[N]"""
+    mask: Tensor
+    """[B, T]"""
+
+    def rectangle(self, flat: Tensor) -> Tensor:
+        """[N] → [B, T], with 0 for padding; differentiable."""
+        return torch.zeros(self.mask.shape, dtype=flat.dtype, device=flat.device).masked_scatter(self.mask, flat)
+
+
+def episodes(base: Base, samples: Sequence[Sample]) -> Episodes:
+    replies = [len(one.reply_ids) for one in samples]
+    begins = [0 if base.kind == "seq2seq" else len(one.prompt_ids) - 1 for one in samples]
+    rows = [row for row, count in enumerate(replies) for _ in range(count)]
+    columns = [begin + t for begin, count in zip(begins, replies, strict=True) for t in range(count)]
+    tokens = [token for one in samples for token in one.reply_ids]
+    counts = torch.tensor(replies, device=base.device)
+    mask = torch.arange(max(replies), device=base.device) < counts[:, None]
+    flat = (torch.tensor(one, dtype=torch.long, device=base.device) for one in (rows, columns, tokens))
+    return Episodes(_inputs(base, samples), *flat, mask)
+
+
+def by_length(samples: Sequence[Sample], rows: int) -> Iterator[list[int]]:
+    """Places of the samples, `rows` at a time, such that those of about one length are together."""
+    order = sorted(
+        range(len(samples)), key=lambda at: len(samples[at].prompt_ids) + len(samples[at].reply_ids)
+    )
+    yield from (order[at : at + rows] for at in range(0, len(order), rows))
+
+
+def logprobs_of(cast: Cast, role: str | None, head: Head, batch: Episodes, temperature: float) -> Tensor:
+    """[N], float32: what the role thinks of each token."""
+    states = cast.hidden(role, **batch.inputs)[batch.rows, batch.columns]
+    return token_logprobs(head, states, batch.tokens, temperature)
+
+
+def values_of(cast: Cast, role: str, batch: Episodes) -> Tensor:
+    """[N], float32: what the critic expects before each token."""
+    head = cast.heads[role]
+    states = cast.hidden(role, **batch.inputs)[batch.rows, batch.columns]
+    found: Tensor = head(states.to(head.weight.dtype))[:, 0].float()
+    return found
+
+
+def _inputs(base: Base, samples: Sequence[Sample]) -> dict[str, Any]:
+    if base.kind == "causal":
+        whole = [[*one.prompt_ids, *one.reply_ids][:-1] for one in samples]
+        ids, _ = padded(whole, base.pad_id, left=False, device=base.device)
+        return {"input_ids": ids, "use_cache": False}
+    ids, mask = padded([one.prompt_ids for one in samples], base.pad_id, left=False, device=base.device)
+    start = base.model.config.decoder_start_token_id
+    written = [[start, *one.reply_ids][:-1] or [start] for one in samples]
+    decoder, _ = padded(written, base.pad_id, left=False, device=base.device)
+    return {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": decoder, "use_cache": False}

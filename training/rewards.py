@@ -1,0 +1,280 @@
+"""What PPO is rewarded for: a weighted sum of parts (`[[training.rewards]]`), each a Scorer.
+
+    reward(prompt, reply) = Σ weight · score(prompt, reply)
+
+Only the reply is scored. The comment is part of the prompt that the preference model reads, and of nothing else.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from bot.checks import Code
+from bot.checks.grounding import stated
+from bot.training_settings import RewardPart, TrainingSettings
+from bot.triage import is_blank
+from training.cast import Cast, padded
+from training.errors import BadData
+from training.reading import PLAIN, Manners, findings, said, shows
+from training.samples import Sample, Scorer
+
+_Item = TypeVar("_Item")
+
+UNCARRIED = frozenset(
+    {
+        Code.NUMBER, Code.PRICE, Code.UNIT, Code.DATE, Code.LINK, Code.EMAIL, Code.MENTION, Code.ADDRESS, Code.NAME,
+        Code.UNSUPPORTED, Code.NEGATED,
+    }
+)  # fmt: skip
+"""Findings about a statement that the sources do not make."""
+
+_GREETING = re.compile(
+    r"^\W*(?:(?:hi|hello|hey|dear|greetings|good (?:morning|afternoon|evening))\b|你好|您好|大家好|亲爱的|哈[喽啰罗])",
+    re.IGNORECASE,
+)
+_SIGNATURE = re.compile(
+    r"\b(?:(?:best|kind|warm) regards|sincerely yours|yours (?:sincerely|truly|faithfully))\b|此致|敬上"
+    r"|\n\s*(?:—|–|--?)\s*[^\n.。!！?？]{1,40}$",
+    re.IGNORECASE,
+)
+
+
+class Preference:
+    """What the preference model gives the whole reply: the value of `role`'s head at the last token."""
+
+    name = "preference"
+
+    def __init__(self, cast: Cast, role: str, *, batch: int = 8) -> None:
+        self._cast, self._role, self._batch = cast, role, batch
+
+    @torch.no_grad()
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        return [value for some in _batches(samples, self._batch) for value in self._values(some)]
+
+    def _values(self, samples: Sequence[Sample]) -> list[float]:
+        base = self._cast.base
+        if base.kind == "seq2seq":
+            inputs, length = _as_seq2seq(samples, base.model.config, base.pad_id, base.device)
+        else:
+            rows = [_fitting(one, base.max_tokens) for one in samples]
+            ids, mask = padded(rows, base.pad_id, left=False, device=base.device)
+            inputs, length = {"input_ids": ids, "attention_mask": mask}, mask.sum(1)
+        values = self._cast.values(self._role, **inputs)
+        last = (length - 1).unsqueeze(1)
+        return [float(value) for value in values.gather(1, last).squeeze(1)]
+
+
+class Classifier:
+    """Probability of `label` for the reply's text, by a Hugging Face text-classification model."""
+
+    def __init__(self, folder: str, label: str, device: torch.device, *, batch: int = 8) -> None:
+        """Raises BadData."""
+        self.name = f"{Path(folder).name} {label}"
+        self._batch, self._device = batch, device
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+            self._model: Any = AutoModelForSequenceClassification.from_pretrained(folder)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:300]
+            raise BadData(
+                f"{folder} cannot be loaded as a text classifier ({why}); see model in training.rewards"
+            ) from error
+        self._label = _label_of(self._model.config.id2label, label, folder)
+        self._model.requires_grad_(False).eval().to(device)
+
+    @torch.no_grad()
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        texts = [said(one.text).text for one in samples]
+        return [value for some in _batches(texts, self._batch) for value in self._probabilities(some)]
+
+    def _probabilities(self, texts: Sequence[str]) -> list[float]:
+        config = self._model.config
+        longest = min(
+            self._tokenizer.model_max_length, getattr(config, "max_position_embeddings", None) or 512
+        )
+        inputs = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
+        )
+        logits = self._model(**inputs.to(self._device)).logits.float()
+        alone = logits.shape[1] == 1 or config.problem_type == "multi_label_classification"
+        shares = logits.sigmoid() if alone else logits.softmax(1)
+        return [float(value) for value in shares[:, self._label]]
+
+
+class Support:
+    """Part of the reply's statements that passages, tools and post carry, by the service's checks: 0 to 1.
+
+    A reply that states nothing ("I don't know", thanks) needs no support: 1. An empty one has 0.
+    """
+
+    name = "support"
+
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        return [support_of(one) for one in samples]
+
+
+class Length:
+    """0 within `shortest`..`longest` characters; below 0 by how much of the bound is missing or too much."""
+
+    name = "length"
+
+    def __init__(self, shortest: int, longest: int) -> None:
+        self._shortest, self._longest = shortest, longest
+
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        return [self._of(len(said(one.text).text)) for one in samples]
+
+    def _of(self, chars: int) -> float:
+        if chars < self._shortest:
+            return chars / self._shortest - 1
+        return min(0.0, 1 - chars / self._longest)
+
+
+class Signature:
+    """-1 for a greeting or a signature: they are put around the reply, so that it would have them twice."""
+
+    name = "signature"
+
+    def __init__(self, manners: Manners) -> None:
+        self._fixed = manners.fixed
+
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        return [-float(self._holds(said(one.text).text)) for one in samples]
+
+    def _holds(self, text: str) -> bool:
+        return (
+            any(fixed in text for fixed in self._fixed)
+            or _GREETING.search(text) is not None
+            or _SIGNATURE.search(text) is not None
+        )
+
+
+class Banned:
+    """-1 for a banned word, as `bot.checks` finds them."""
+
+    name = "banned"
+
+    def __init__(self, manners: Manners) -> None:
+        self._manners = manners
+
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        return [-float(shows(findings(one.prompt, one.text, self._manners), Code.BANNED)) for one in samples]
+
+
+class Composite:
+    """The weighted sum. Names of parts are unique: a second part of the same name gets a number."""
+
+    name = "reward"
+
+    def __init__(self, parts: Sequence[tuple[float, Scorer]]) -> None:
+        names = _unique([part.name for _, part in parts])
+        self._parts = {name: part for name, (_, part) in zip(names, parts, strict=True)}
+        self.weights: Mapping[str, float] = {
+            name: weight for name, (weight, _) in zip(names, parts, strict=True)
+        }
+
+    def parts(self, samples: Sequence[Sample]) -> dict[str, list[float]]:
+        """What each part gives, without its weight."""
+        return {name: part.score(samples) for name, part in self._parts.items()}
+
+    def total(self, parts: Mapping[str, Sequence[float]]) -> list[float]:
+        """The rewards, of what `parts` gave."""
+        rows = zip(*(parts[name] for name in self.weights), strict=True)
+        return [sum(w * score for w, score in zip(self.weights.values(), row, strict=True)) for row in rows]
+
+    def score(self, samples: Sequence[Sample]) -> list[float]:
+        return self.total(self.parts(samples))
+
+
+def composite(
+    cast: Cast,
+    role: str,
+    settings: TrainingSettings,
+    *,
+    manners: Manners = PLAIN,
+    extra: Sequence[Scorer] = (),
+) -> Composite:
+    """The parts of the settings, and `extra` ones of weight 1; without any, what the preference model says.
+
+    `role` plays the preference model and has a head. Raises BadData.
+    """
+    wanted = settings.rewards or [RewardPart(kind="preference")]
+    parts = [(part.weight, _scorer(part, cast, role, settings, manners)) for part in wanted]
+    return Composite([*parts, *((1.0, one) for one in extra)])
+
+
+def support_of(sample: Sample) -> float:
+    """See `Support`."""
+    text = said(sample.text).text
+    if is_blank(text):
+        return 0.0
+    spans = stated(text)
+    wrong = [one.span for one in findings(sample.prompt, sample.text) if one.code in UNCARRIED]
+    carried = [span for span in spans if not any(a < span[1] and span[0] < b for a, b in wrong)]
+    return len(carried) / len(spans) if spans else 1.0
+
+
+def _scorer(part: RewardPart, cast: Cast, role: str, settings: TrainingSettings, manners: Manners) -> Scorer:
+    batch = settings.ppo.micro_batch
+    match part.kind:
+        case "preference":
+            return Preference(cast, role, batch=batch)
+        case "classifier":
+            return Classifier(part.model, part.label, cast.base.device, batch=batch)
+        case "support":
+            return Support()
+        case "length":
+            return Length(part.shortest, part.longest)
+        case "signature":
+            return Signature(manners)
+        case "banned":
+            return Banned(manners)
+
+
+def _label_of(labels: Mapping[int, str], wanted: str, folder: str) -> int:
+    for number, label in labels.items():
+        if label == wanted:
+            return int(number)
+    raise BadData(
+        f"{folder} has no label {wanted!r}, but {', '.join(map(repr, labels.values()))}; see label in training.rewards"
+    )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return unique
+
+
+def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _fitting(sample: Sample, longest: int) -> list[int]:
+    """Prompt and reply; of what is too long, the prompt's beginning goes first."""
+    return [*sample.prompt_ids, *sample.reply_ids][-longest:]
+
+
+def _as_seq2seq(
+    samples: Sequence[Sample], config: Any, pad_id: int, device: torch.device
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The prompt for the encoder, the reply for the decoder; and how many tokens the decoder reads, [B]."""
+    ids, mask = padded([one.prompt_ids for one in samples], pad_id, left=False, device=device)
+    start = config.decoder_start_token_id if config.decoder_start_token_id is not None else pad_id
+    replies, read = padded([(start, *one.reply_ids) for one in samples], pad_id, left=False, device=device)
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "decoder_input_ids": replies,
+        "decoder_attention_mask": read,
+    }
+    return inputs, read.sum(1)
