@@ -5,7 +5,6 @@ their report, and a night that trains elsewhere keeps everything there.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,9 @@ from typing import Any, Final
 from bot.models import Night
 
 MOST_REPORT_BYTES: Final = 4 * 1024 * 1024
-MOST_CURVES_BYTES: Final = 4 * 1024 * 1024
 MOST_PAGE_BYTES: Final = 16 * 1024 * 1024
 REPORT: Final = "evaluation/report.json"
 PAGE: Final = "evaluation/report.html"
-CURVES: Final = "ppo/curves.jsonl"
-
-Row = Mapping[str, float]
-"""One batch of PPO: its figures that are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +24,6 @@ class Left:
 
     report: Mapping[str, Any]
     """Empty where there is none."""
-    curves: tuple[Row, ...]
     has_page: bool
     """Whether the report can be opened as a page."""
 
@@ -39,7 +32,6 @@ def left(data_dir: Path, night: Night) -> Left:
     page = _inside(data_dir, night, PAGE)
     return Left(
         _report(_read(_inside(data_dir, night, REPORT), MOST_REPORT_BYTES)),
-        _curves(_read(_inside(data_dir, night, CURVES), MOST_CURVES_BYTES)),
         page is not None and _is_file(page, MOST_PAGE_BYTES),
     )
 
@@ -80,33 +72,8 @@ def _read(path: Path | None, most: int) -> bytes | None:
 
 
 def _report(found: bytes | None) -> Mapping[str, Any]:
-    told = _parsed(found) if found is not None else None
-    return told if isinstance(told, dict) else {}
-
-
-def _curves(found: bytes | None) -> tuple[Row, ...]:
-    lines = (_parsed(line) for line in (found or b"").splitlines())
-    return tuple(_numbers(line) for line in lines if isinstance(line, dict))
-
-
-def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text)
+        told = json.loads(found) if found is not None else None
     except (ValueError, RecursionError):
-        return None
-
-
-def _numbers(line: Mapping[str, Any]) -> Row:
-    return {
-        name: float(value)
-        for name, value in line.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)
-    }
-
-
-def is_finite(value: float) -> bool:
-    """Also for whole numbers that no float holds."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
+        return {}
+    return told if isinstance(told, dict) else {}

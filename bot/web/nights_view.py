@@ -18,7 +18,7 @@ from bot.web.words import WORDS
 NAME_CHARS: Final = 200
 DETAIL_CHARS: Final = 400
 MOST_REFUSALS: Final = 20
-STEPS: Final = ("snapshot", "sft", "reward", "judge", "ppo", "evaluation", "promote")
+STEPS: Final = ("snapshot", "sft", "reward", "judge", "ppo", "evaluation", "promotion")
 """In their order; the figures of a night stand under these names."""
 _TAG: Final = {
     NightStatus.RUNNING: "sending",
@@ -58,8 +58,8 @@ def case_context(case: NightCase, left: Left, language: Language, now: datetime)
         "facts": _facts(night, words),
         "progress": progress(night, words),
         "steps": _steps(night, words),
-        "guards": guard_rows(left.report, words),
-        "charts": curve_charts(left.curves, words),
+        "guards": guard_rows(night.figures, night.refusals, words),
+        "charts": curve_charts(left.report, words),
         "samples": sample_rows(left.report),
         "report": f"/nights/{night.id}/report" if left.has_page else "",
         "settings": metric_rows(night.settings),
@@ -129,11 +129,9 @@ def progress(night: Night, words: Words) -> dict[str, Any] | None:
 
 
 def _steps(night: Night, words: Words) -> list[dict[str, Any]]:
-    """What each step measured; figures of steps that are not known here stand at the end."""
-    known = [step for step in STEPS if step in night.figures]
-    others = [step for step in night.figures if step not in STEPS]
-    return [{"name": step_word(step, words), "rows": _rows(night.figures[step])} for step in known + others]
-
-
-def _rows(measured: Any) -> list[tuple[str, str]]:
-    return metric_rows(measured if isinstance(measured, Mapping) else {"": measured})
+    """What each step measured, but for the judgement, which has a table of its own."""
+    return [
+        {"name": step_word(step, words), "rows": metric_rows(night.figures[step])}
+        for step in STEPS
+        if step != "evaluation" and isinstance(night.figures.get(step), Mapping)
+    ]

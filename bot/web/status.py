@@ -90,7 +90,11 @@ class StatusPages:
         visitor = visitor_of(request)
         translates = self._translates and visitor is not None and visitor.may(Role.REVIEWER)
         context = page_context(glance, troubles, self._render.language(request), translates=translates)
-        more = {"over": over, "everywhere": self._shadow, "sees_nights": visitor is not None and visitor.may(NIGHTS)}
+        more = {
+            "over": over,
+            "everywhere": self._shadow,
+            "sees_nights": visitor is not None and visitor.may(NIGHTS),
+        }
         return self._render.page(request, "status.html", {**context, **more}, status)
 
     async def health(self, _: web.Request) -> web.StreamResponse:
