@@ -73,7 +73,7 @@ def taste(figures: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
 def _before_after(measure: Any, *, part: bool) -> str:
     if not _is_measured(measure):
         return ""
-    return f"{told(measure['live'], part)} → {told(measure['candidate'], part)} {_interval(measure, part)}"
+    return f"{told(measure['live'], part)} → {told(measure['candidate'], part)} {_bounds(measure, part)}"
 
 
 def guard_rows(
@@ -86,7 +86,7 @@ def guard_rows(
             "guard": name,
             "before": told(measured[name]["live"], name in PARTS),
             "after": told(measured[name]["candidate"], name in PARTS),
-            "change": _interval(measured[name], name in PARTS),
+            "change": _change(measured[name], name in PARTS),
         }
         for name in MEASURED
         if _is_measured(measured.get(name))
@@ -107,13 +107,17 @@ def _is_measured(measure: Any) -> bool:
     return isinstance(measure, Mapping) and all(figure_of(measure.get(name)) is not None for name in wanted)
 
 
-def _interval(measure: Mapping[str, Any], part: bool) -> str:
-    """The difference and the bounds that hold it."""
-    value, low, high = (
-        f"{100 * measure[name]:+.1f}" if part else f"{measure[name]:+.3g}"
-        for name in ("difference", "low", "high")
-    )
-    return f"{value} [{low}, {high}]"
+def _change(measure: Mapping[str, Any], part: bool) -> str:
+    return f"{_signed(measure['difference'], part)} {_bounds(measure, part)}"
+
+
+def _bounds(measure: Mapping[str, Any], part: bool) -> str:
+    """Of the difference, which lies between them."""
+    return f"[{_signed(measure['low'], part)}, {_signed(measure['high'], part)}]"
+
+
+def _signed(value: float, part: bool) -> str:
+    return f"{100 * value:+.1f}" if part else f"{value:+.3g}"
 
 
 def sample_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -36,6 +36,7 @@ def line_row(listed: Listed, language: Language, now: datetime) -> dict[str, Any
     words, night = WORDS[language], listed.night
     return {
         "id": night.id,
+        "title": words["nights_title"].format(number=night.id),
         "began": f"{night.began_at:%Y-%m-%d %H:%M}",
         "took": _took(night, now, words),
         "scope": scope_word(listed.channel, words),
@@ -53,7 +54,6 @@ def case_context(case: NightCase, left: Left, language: Language, now: datetime)
     words, night = WORDS[language], case.listed.night
     return {
         "night": line_row(case.listed, language, now),
-        "title": words["nights_title"].format(number=night.id),
         "running": night.status == NightStatus.RUNNING,
         "facts": _facts(night, words),
         "progress": progress(night, words),
@@ -85,9 +85,7 @@ def last_line(listed: Listed | None, language: Language) -> dict[str, Any] | Non
 
 def says(night: Night, words: Words) -> str:
     """What became of it, in a sentence."""
-    return words[f"nights_says_{night.status}"].format(
-        step=step_word(night.step, words), voice=night.voice or ""
-    )
+    return words[f"nights_says_{night.status}"].format(step=step_word(night.step, words))
 
 
 def step_word(step: str, words: Words) -> str:

@@ -105,7 +105,9 @@ async def _filled(running: Running, folder: Path) -> None:
     desk.ingest(*(comment(number) for number in range(1, 6)))
     for work in desk.claim():
         desk.decide(work, State.FAILED if work.comment.id == 5 else State.REVIEW)
-    nights.note(running.ledger, nights.begin(running.ledger, desk.clock()), "sft", figures={"sft": {"loss": 1.5}})
+    nights.note(
+        running.ledger, nights.begin(running.ledger, desk.clock()), "sft", figures={"sft": {"loss": 1.5}}
+    )
     (folder / "a.md").write_text("# Shop\n\nWe ship to Canada.\n")
     await running.library.ingest([str(folder / "a.md")])
 

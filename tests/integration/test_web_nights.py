@@ -98,11 +98,11 @@ async def test_the_list_tells_what_became_of_each_night_newest_first(page: Brows
     _, text = await page.get("nights?lang=en")
     assert text.index("/nights/2") < text.index("/nights/1")
     for told in (
-        '<td dir="auto">demo</td>',
+        '<span class="quiet" dir="auto">demo</span>',
         "The gate refused it, so the voice before goes on answering.",
         "Distance from where it began (KL): KL is 25.70 per reply",
-        "-0.54 → 1.09 +1.63 [+1.53, +1.73]",
-        "31.0% → 52.0% +21.0 [+11.0, +31.0]",
+        "</span> -0.54 → 1.09 [+1.53, +1.73]",
+        "31.0% → 52.0% [+11.0, +31.0]",
         "2.5 h",
         '<a href="/voices/mia-2">mia-2</a>',
     ):
