@@ -9,7 +9,10 @@ from bot.models import Night, NightStatus
 from bot.store import nights
 from bot.store.ledger import Ledger
 from bot.store.nights import NewNight
+from bot.training_settings import GateSettings
 from training.figures import Measure, Report, SampleRow
+from training.gate import guards
+from training.report import as_json
 
 OWNER = "trainer-1"
 LEASE = timedelta(minutes=5)
@@ -102,7 +105,7 @@ def leave(data_dir: Path, night: Night, found: Report | str, page: str | None = 
     """The files of the night, the report as it is or as text; gives their folder."""
     folder = data_dir / night.folder / "evaluation"
     folder.mkdir(parents=True)
-    text = found if isinstance(found, str) else found.model_dump_json()
+    text = found if isinstance(found, str) else as_json(found, guards(found, GateSettings()))
     (folder / "report.json").write_text(text, encoding="utf-8")
     if page is not None:
         (folder / "report.html").write_text(page, encoding="utf-8")

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from bot.plain import plain
+from bot.plain import excerpt, plain
 from bot.web import charts
 from bot.web.charts import Chart, Plot, Series
 
 TEXT_CHARS: Final = 2_000
 MOST_SAMPLES: Final = 12
+MOST_GUARDS: Final = 40
+BOUND_CHARS: Final = 40
 MOST_POINTS: Final = 40
 MEASURED: Final = (
     "judge", "agreement", "ranking", "support", "probes", "banned", "leaked", "empty", "ended", "length",
@@ -77,10 +79,14 @@ def _before_after(measure: Any, *, part: bool) -> str:
 
 
 def guard_rows(
-    figures: Mapping[str, Any], refusals: Iterable[Mapping[str, Any]], words: Words
+    figures: Mapping[str, Any],
+    refusals: Iterable[Mapping[str, Any]],
+    report: Mapping[str, Any],
+    words: Words,
 ) -> list[dict[str, Any]]:
-    """Each thing that the gate looked at, before and after, and whether it refused because of it."""
+    """Each thing that the gate looked at, before and after, what it has to be, and whether it refused because of it."""
     measured, tripped = evaluation_of(figures), {str(one.get("guard", "")) for one in refusals}
+    bounds = _bounds_of(report)
     both = [
         {
             "guard": name,
@@ -97,9 +103,25 @@ def guard_rows(
         if member in measured
     ]
     return [
-        {**row, "name": words[f"nights_guard_{row['guard']}"], "tripped": row["guard"] in tripped}
+        {
+            **row,
+            "name": words[f"nights_guard_{row['guard']}"],
+            "bound": bounds.get(row["guard"], ""),
+            "tripped": row["guard"] in tripped,
+        }
         for row in both + alone
     ]
+
+
+def _bounds_of(report: Mapping[str, Any]) -> dict[str, str]:
+    """By the guard; empty where the report is not here."""
+    found = report.get("guards")
+    rows = found if isinstance(found, list) else []
+    return {
+        str(row.get("guard", "")): excerpt(str(row.get("bound", "")), BOUND_CHARS)
+        for row in rows[:MOST_GUARDS]
+        if isinstance(row, Mapping)
+    }
 
 
 def _is_measured(measure: Any) -> bool:

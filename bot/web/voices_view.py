@@ -36,7 +36,7 @@ def line_row(line: VoiceLine, words: Words) -> dict[str, Any]:
         "told": tally_line(line.told, words),
         "made": f"{voice.created_at:%Y-%m-%d %H:%M}",
         "note": excerpt(voice.note, NAME_CHARS),
-        "metrics": metric_rows(voice.metrics)[:3],
+        "metrics": taste(voice.metrics, words) or metric_rows(voice.metrics)[:3],
     }
 
 
@@ -80,11 +80,11 @@ def _facts(case: VoiceCase, size: int | None, words: Words) -> list[tuple[str, s
 
 
 def _night(night: Night | None, words: Words) -> dict[str, Any] | None:
-    """The night that made it, and what changed in it."""
+    """The night that made it."""
     if night is None:
         return None
     title = words["nights_title"].format(number=night.id)
-    return {"id": night.id, "title": title, "figures": taste(night.figures, words)}
+    return {"id": night.id, "title": title}
 
 
 def _beside(case: VoiceCase, words: Words) -> list[tuple[str, str]]:

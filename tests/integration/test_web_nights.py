@@ -82,7 +82,7 @@ async def test_without_a_night_the_page_says_how_to_have_one(page: Browser) -> N
     assert (status, "No night yet" in text) == (200, True)
     for told in ("rejoinder train nightly --dry-run", "rejoinder train demo", "No time is set"):
         assert told in text
-    assert "还没有进行过夜间学习" in (await page.get("nights?lang=zh"))[1]
+    assert "还没有进行过夜间训练" in (await page.get("nights?lang=zh"))[1]
 
 
 @pytest.mark.parametrize("training", [{"cron": "0 3 * * *", "time_zone": "Asia/Shanghai"}])
@@ -108,7 +108,7 @@ async def test_the_list_tells_what_became_of_each_night_newest_first(page: Brows
     ):
         assert told in text
     assert SCRIPT not in text
-    assert "关卡拒绝了它" in (await page.get("nights?lang=zh"))[1]
+    assert "评审拒绝了它" in (await page.get("nights?lang=zh"))[1]
 
 
 async def test_a_long_list_is_read_page_by_page(page: Browser) -> None:
@@ -281,7 +281,7 @@ async def test_the_overview_tells_of_the_last_night_that_found_something(page: B
     _, text = await page.get("?lang=en")
     told = text.partition("Last night")[2].partition("</section>")[0]
     assert ("/nights/1" in told, "The gate refused it" in told, "KL is 25.70" in told) == (True, True, True)
-    assert "最近一次夜间学习" in (await page.get("?lang=zh"))[1]
+    assert "最近一次夜间训练" in (await page.get("?lang=zh"))[1]
     async with logged_in(page.running, Role.VIEWER, name="vic") as viewer:
         _, text = await viewer.get("?lang=en")
         assert ("The gate refused it" in text, "/nights" in text, "KL is" in text) == (True, False, False)

@@ -4,35 +4,35 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "nights": ("Nights", "夜间学习"),
+    "nights": ("Nights", "夜间训练"),
     "nights_lead": (
         "What Rejoinder learned from your verdicts, whether it got better, and why a voice was refused.",
         "Rejoinder 从你的裁决中学到了什么、有没有变好，以及为什么拒绝某个版本。",
     ),
-    "nights_all": ("All nights", "全部夜间学习"),
-    "nights_title": ("Night {number}", "第 {number} 次夜间学习"),
-    "nights_none": ("No night yet: nothing has been learned.", "还没有进行过夜间学习。"),
+    "nights_all": ("All nights", "全部夜间训练"),
+    "nights_title": ("Night {number}", "第 {number} 次夜间训练"),
+    "nights_none": ("No night yet: nothing has been learned.", "还没有进行过夜间训练。"),
     "nights_how": (
         "A night needs verdicts, the base model that your model server serves, and the extra 'train' on the "
         "machine that trains. Name the model as base under [training] in rejoinder.toml, look at what would be "
         "learned, then start one by hand or give a time as cron:",
-        "夜间学习需要裁决、模型服务器所用的基础模型，并在训练的机器上安装 'train' 扩展。"
+        "夜间训练需要裁决、模型服务器所用的基础模型，并在训练的机器上安装 'train' 扩展。"
         "请在 rejoinder.toml 的 [training] 下用 base 写明模型，先看看会学到什么，"
         "再手动开始一次，或用 cron 设定时间：",
     ),
     "nights_try": ("To see it learn without a GPU:", "没有 GPU 也能看它学习："),
-    "nights_next": ("The next night begins at {at} ({zone}).", "下一次夜间学习从 {at} 开始（{zone}）。"),
+    "nights_next": ("The next night begins at {at} ({zone}).", "下一次夜间训练从 {at} 开始（{zone}）。"),
     "nights_by_hand": (
         "No time is set (training.cron): a night begins when somebody starts it.",
         "没有设定时间（training.cron）：由人手动开始。",
     ),
     "nights_unknown": (
         "There is no night {number}; see the list.",
-        "没有第 {number} 次夜间学习，请查看列表。",
+        "没有第 {number} 次夜间训练，请查看列表。",
     ),
     "nights_no_report": (
         "Night {number} has no report on this machine: it ended before its judgement, or trained elsewhere.",
-        "本机没有第 {number} 次夜间学习的报告：它在评判之前就结束了，或是在别的机器上训练的。",
+        "本机没有第 {number} 次夜间训练的报告：它在评判之前就结束了，或是在别的机器上训练的。",
     ),
     "nights_so_far": ("{took} so far", "已进行 {took}"),
     "nights_voice": ("New voice", "新版本"),
@@ -51,19 +51,19 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "nights_failed": ("failed", "失败"),
     "nights_says_running": (
         "It is at the step “{step}”. Nothing answers differently until the gate lets a new voice through.",
-        "正在进行“{step}”。在新版本通过关卡之前，回复不会有任何变化。",
+        "正在进行“{step}”。在新版本通过评审之前，回复不会有任何变化。",
     ),
     "nights_says_promoted": (
         "The gate let it through, and it has become a voice.",
-        "通过了关卡，成为新的声音版本。",
+        "通过了评审，成为新的声音版本。",
     ),
     "nights_says_passed": (
         "The gate found nothing against it, but it answers nobody yet.",
-        "关卡没有发现问题，但它还不回复任何评论。",
+        "评审没有发现问题，但它还不回复任何评论。",
     ),
     "nights_says_refused": (
         "The gate refused it, so the voice before goes on answering.",
-        "关卡拒绝了它，仍由原来的版本回复。",
+        "评审拒绝了它，仍由原来的版本回复。",
     ),
     "nights_says_skipped": ("There was too little to learn from.", "可学习的内容太少。"),
     "nights_says_failed": (
@@ -78,7 +78,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "nights_step_ppo": ("Practise", "练习"),
     "nights_step_evaluation": ("Compare with the live voice", "与使用中的版本对比"),
     "nights_step_promotion": ("Make it a voice", "成为新版本"),
-    "nights_gate": ("The gate", "关卡"),
+    "nights_gate": ("The gate", "评审"),
     "nights_guards_lead": (
         "Change with the interval that holds it; parts of all replies in percentage points.",
         "变化及其置信区间；占全部回复的比例以百分点计。",
@@ -87,14 +87,15 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "nights_before": ("Before", "之前"),
     "nights_after": ("After", "之后"),
     "nights_change": ("Change", "变化"),
-    "nights_verdict": ("Gate", "关卡"),
+    "nights_bound": ("Has to be", "要求"),
+    "nights_verdict": ("Gate", "评审"),
     "nights_fine": ("let through", "通过"),
     "nights_tripped": ("refused", "拒绝"),
     "nights_tripped_lead": ("Refused because of:", "拒绝的原因："),
     "nights_curves": ("How the practice went", "练习过程"),
     "nights_curves_lead": (
         "One point is one batch of replies; of a long night every few batches are drawn.",
-        "一个点是一批回复；夜间学习较长时，每隔几批画一个点。",
+        "一个点是一批回复；夜间训练较长时，每隔几批画一个点。",
     ),
     "nights_batch": ("Batch", "批次"),
     "nights_samples": ("Side by side", "并排对比"),
@@ -142,5 +143,5 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "nights_settings": ("Settings of this night", "这次的设置"),
     "nights_of_voice": ("Made by", "来源"),
-    "nights_last": ("Last night", "最近一次夜间学习"),
+    "nights_last": ("Last night", "最近一次夜间训练"),
 }
