@@ -18,18 +18,19 @@ from typing import Literal
 from bot.models import Draft, Verdict
 
 PairKind = Literal["edit", "choice", "reject"]
-SupervisedKind = Literal["approve", "edit"]
+SupervisedKind = Literal["approve", "edit", "reject"]
 
 
 @dataclass(frozen=True, slots=True)
 class Supervised:
-    """A reply that a person stood behind, as it went out."""
+    """A reply that a person stood behind, as it went out; or, of kind `reject`, one that a person refused."""
 
     comment_id: int
     draft_id: int
     """Whose prompt it answers."""
     verdict_id: int
     at: datetime
+    by: str
     kind: SupervisedKind
     text: str
 
@@ -44,6 +45,7 @@ class Pair:
     verdict_id: int
     """The verdict that settled it."""
     at: datetime
+    by: str
     kind: PairKind
     chosen: str
     rejected: str
@@ -64,23 +66,37 @@ def supervised(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list
     An answer written where there was no draft is left out: no passages were kept for it, and learning it would mean
     to learn stating facts that stand nowhere.
     """
-    rows = {
-        (one.draft_id, _plain(one.text)): Supervised(
-            one.comment_id,
-            one.draft_id or 0,
-            one.id or 0,
-            one.at,
-            "approve" if one.kind == "approve" else "edit",
-            one.text,
-        )
+    last = {(row.draft_id, _plain(row.text)): row for row in endorsed(verdicts, drafts)}
+    return sorted(last.values(), key=lambda row: (row.at, row.verdict_id))
+
+
+def endorsed(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[Supervised]:
+    """Every approval and edit for itself, in their order, also where several are of the same text."""
+    return [
+        _thought(one, "approve" if one.kind == "approve" else "edit", one.text)
         for one in counted(verdicts)
         if one.kind != "reject" and one.text.strip() and one.draft_id in drafts
-    }
-    return sorted(rows.values(), key=lambda row: (row.at, row.verdict_id))
+    ]
+
+
+def refused(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[Supervised]:
+    """Every text that was rejected, in their order."""
+    return [
+        _thought(one, "reject", text)
+        for one in counted(verdicts)
+        if one.kind == "reject" and one.draft_id in drafts
+        for text in _shown(one, drafts)
+        if text.strip()
+    ]
 
 
 def pairs(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[Pair]:
     """All that the verdicts on one comment, or on many, say by comparison; `drafts` by id. See `settled`."""
+    return settled(compared(verdicts, drafts))
+
+
+def compared(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[Pair]:
+    """Every comparison of every verdict, also those that repeat or contradict each other."""
     found: list[Pair] = []
     rejections: dict[int, list[Verdict]] = {}
     for one in counted(verdicts):
@@ -91,7 +107,7 @@ def pairs(verdicts: Iterable[Verdict], drafts: Mapping[int, Draft]) -> list[Pair
         if one.kind == "edit":
             for rejection in rejections.pop(one.comment_id, []):
                 found += _over_rejected(one, rejection, drafts)
-    return settled(found)
+    return list(dict.fromkeys(found))
 
 
 def settled(found: Iterable[Pair]) -> list[Pair]:
@@ -121,6 +137,11 @@ def _pair_order(pair: Pair) -> tuple[datetime, int]:
 
 def _plain(text: str) -> str:
     return " ".join(text.split())
+
+
+def _thought(verdict: Verdict, kind: SupervisedKind, text: str) -> Supervised:
+    origin = (verdict.comment_id, verdict.draft_id or 0, verdict.id or 0, verdict.at, verdict.by)
+    return Supervised(*origin, kind, text)
 
 
 def _shown(verdict: Verdict, drafts: Mapping[int, Draft]) -> list[str]:
@@ -171,5 +192,5 @@ def _over_rejected(answer: Verdict, rejection: Verdict, drafts: Mapping[int, Dra
 def _pair(verdict: Verdict, draft_id: int | None, kind: PairKind, chosen: str, rejected: str) -> list[Pair]:
     if same(chosen, rejected) or not chosen.strip() or not rejected.strip():
         return []
-    pair = Pair(verdict.comment_id, draft_id or 0, verdict.id or 0, verdict.at, kind, chosen, rejected)
-    return [pair]
+    origin = (verdict.comment_id, draft_id or 0, verdict.id or 0, verdict.at, verdict.by)
+    return [Pair(*origin, kind, chosen, rejected)]

@@ -7,17 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from bot.feedback import Pair, Supervised, matter, pairs, same, supervised
+from bot.feedback import Pair, Supervised, compared, endorsed, matter, pairs, refused, same, supervised
 from bot.masking import Mask
-from bot.models import Draft
+from bot.models import Draft, Reply
 from bot.persona import Persona
 from bot.prompt import Message, system_text
 from bot.replay import Replay, as_written, replay
 from bot.responder import CAUTIOUS_CHARS
 from bot.store.feedback import Judged, Sign
 
-Part = Literal["sft", "preferences"]
+Part = Literal["sft", "preferences", "rejected"]
 PARTS: Final[tuple[Part, ...]] = ("sft", "preferences")
+"""Those that are exported. What was `rejected` is nothing to learn by itself: it weighs what others stood behind."""
+
+SHORT: Final = 16
+"""Characters of the hashes that stand for a thread and for a reviewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Row:
     at: datetime
     verdict_id: int
     columns: dict[str, Any]
+    fans: tuple[str, ...] = ()
+    """What commenters had written, of all that the prompt holds: the comment, then the thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,18 @@ class _Told:
 
     replay: Replay
     messages: list[Message]
+    draft: Draft
+    persona: Persona
+    mask: Mask
 
-    @classmethod
-    def by(cls, replay: Replay) -> "_Told":
-        return cls(replay, replay.messages())
+    def reply(self, text: str) -> str:
+        """As the model has to write it."""
+        return self.mask.apply(as_written(text, self.draft, self.persona))
+
+    @property
+    def fans(self) -> tuple[str, ...]:
+        asked = self.replay.request
+        return (asked.comment, *(turn.text for turn in asked.thread if turn.author == "fan"))
 
 
 def mask_of(judged: Judged, persona: Persona) -> Mask:
@@ -55,24 +69,32 @@ def mask_of(judged: Judged, persona: Persona) -> Mask:
     return mask
 
 
-def rows_of(judged: Judged, persona: Persona, since: datetime | None = None) -> Iterator[Row]:
-    """What the verdicts on one comment teach; `since`: only what was decided then or later."""
-    mask = mask_of(judged, persona)
-    told = {
-        number: _Told.by(_masked(_replayed(judged, draft, persona), mask))
-        for number, draft in judged.drafts.items()
-    }
+def rows_of(
+    judged: Judged, persona: Persona, since: datetime | None = None, *, every: bool = False
+) -> Iterator[Row]:
+    """What the verdicts on one comment teach; `since`: only what was decided then or later.
 
-    def reply(text: str, draft_id: int) -> str:
-        return mask.apply(as_written(text, judged.drafts[draft_id], persona))
-
-    for row in supervised(judged.verdicts, judged.drafts):
+    With `every`, what each verdict says by itself, repeated, contradicted and rejected as it may be.
+    """
+    told = _told(judged, persona)
+    alone = (
+        [*endorsed(judged.verdicts, judged.drafts), *refused(judged.verdicts, judged.drafts)]
+        if every
+        else supervised(judged.verdicts, judged.drafts)
+    )
+    for row in alone:
         if since is None or row.at >= since:
-            yield _supervised_row(judged, row, told[row.draft_id], reply(row.text, row.draft_id))
-    for pair in pairs(judged.verdicts, judged.drafts):
-        chosen, rejected = (reply(text, pair.draft_id) for text in (pair.chosen, pair.rejected))
-        if (since is None or pair.at >= since) and not same(chosen, rejected):
-            yield _pair_row(judged, pair, told[pair.draft_id], chosen, rejected)
+            yield _supervised_row(judged, row, told[row.draft_id])
+    for pair in (compared if every else pairs)(judged.verdicts, judged.drafts):
+        if (since is None or pair.at >= since) and (found := _pair_row(judged, pair, told[pair.draft_id])):
+            yield found
+
+
+def sent_row(judged: Judged, reply: Reply, persona: Persona) -> Row:
+    """A reply that went out, as one to imitate, whoever decided it. `reply.draft_id` is among the drafts."""
+    at = reply.sent_at or reply.ordered_at
+    row = Supervised(reply.comment_id, reply.draft_id or 0, 0, at, "", "approve", reply.text)
+    return _supervised_row(judged, row, _told(judged, persona)[row.draft_id])
 
 
 def sign_row(sign: Sign) -> dict[str, Any]:
@@ -84,6 +106,15 @@ def sign_row(sign: Sign) -> dict[str, Any]:
         "first_at": sign.signal.first_at.isoformat(),
         "last_at": sign.signal.last_at.isoformat(),
     }
+
+
+def _told(judged: Judged, persona: Persona) -> dict[int, _Told]:
+    """By the draft's id."""
+    mask, told = mask_of(judged, persona), {}
+    for number, draft in judged.drafts.items():
+        replay = _masked(_replayed(judged, draft, persona), mask)
+        told[number] = _Told(replay, replay.messages(), draft, persona, mask)
+    return told
 
 
 def _replayed(judged: Judged, draft: Draft, persona: Persona) -> Replay:
@@ -107,22 +138,26 @@ def _masked(told: Replay, mask: Mask) -> Replay:
     return replace(told, request=hidden, steps=mask.apply_all(list(told.steps)))
 
 
-def _supervised_row(judged: Judged, row: Supervised, told: _Told, reply: str) -> Row:
-    prompt = told.messages
+def _supervised_row(judged: Judged, row: Supervised, told: _Told) -> Row:
+    prompt, reply = told.messages, told.reply(row.text)
     columns = {"prompt": prompt, "completion": _said(reply)}
     key = hash_of(prompt, " ".join(reply.split()))
-    return Row("sft", key, row.at, row.verdict_id, columns | _origin(judged, row, told))
+    part: Part = "rejected" if row.kind == "reject" else "sft"
+    return Row(part, key, row.at, row.verdict_id, columns | _origin(judged, row, told), told.fans)
 
 
-def _pair_row(judged: Judged, pair: Pair, told: _Told, chosen: str, rejected: str) -> Row:
-    prompt = told.messages
+def _pair_row(judged: Judged, pair: Pair, told: _Told) -> Row | None:
+    """None where the two differ in nothing that a model writes."""
+    prompt, chosen, rejected = told.messages, told.reply(pair.chosen), told.reply(pair.rejected)
+    if same(chosen, rejected):
+        return None
     columns = {"prompt": prompt, "chosen": _said(chosen), "rejected": _said(rejected)}
     key = hash_of(prompt, matter(chosen, rejected))
-    return Row("preferences", key, pair.at, pair.verdict_id, columns | _origin(judged, pair, told))
+    return Row("preferences", key, pair.at, pair.verdict_id, columns | _origin(judged, pair, told), told.fans)
 
 
 def _origin(judged: Judged, row: Supervised | Pair, told: _Told) -> dict[str, Any]:
-    draft = judged.drafts[row.draft_id]
+    draft = told.draft
     return {
         "kind": row.kind,
         "prompt_exact": told.replay.exact,
@@ -132,7 +167,9 @@ def _origin(judged: Judged, row: Supervised | Pair, told: _Told) -> dict[str, An
         "channel": judged.channel.name,
         "comment": row.comment_id,
         "draft": row.draft_id,
+        "thread": hash_of(judged.channel.id, judged.comment.thread_id)[:SHORT],
         "verdict": row.verdict_id,
+        "reviewer": hash_of("reviewer", row.by)[:SHORT],
         "at": row.at.isoformat(),
     }
 

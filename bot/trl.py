@@ -128,7 +128,7 @@ def _fill(
     for done, judged in enumerate(pages(ledger, channel=channel, since=since), start=1):
         for row in rows_of(judged, persona_of(judged.channel), since):
             shelf.put(row)
-        left_out += _left_out(judged)
+        left_out += unlearned(judged)
         on_step(done, max(done, total))
     return left_out
 
@@ -148,7 +148,7 @@ def _signs(ledger: Ledger, *, channel: str | None, since: datetime | None) -> It
         after = page[-1].signal.id or 0
 
 
-def _left_out(judged: Judged) -> Counter[str]:
+def unlearned(judged: Judged) -> Counter[str]:
     """Verdicts that teach nothing, by why."""
     found: Counter[str] = Counter()
     for one in judged.verdicts:

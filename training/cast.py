@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from bot.training_settings import LoraSettings
 from training.errors import BadData
-from training.models import Base
+from training.models import Base, lora_config, quiet
 
 HEAD = "head.safetensors"
 """Beside the adapter of a role with a head: `weight` [1, hidden] and, for some, `bias` [1]."""
@@ -32,7 +33,11 @@ class Cast:
         self.heads = nn.ModuleDict()
         self._peft: Any = None
         self._trained: set[str] = set()
+        self._layers: list[Any] = []
+        self._now: str | None = None
+        self._plays = 0
 
+    @quiet()
     def add(
         self,
         role: str,
@@ -53,7 +58,10 @@ class Cast:
             self.heads[role] = self._head(folder)
         if train:
             self._trained.add(role)
+        self._layers = [one for one in self._peft.modules() if isinstance(one, BaseTunerLayer)]
         self._set_grad()
+        self._now = role
+        self._switch(None)
 
     def parameters(self, role: str) -> list[nn.Parameter]:
         """The adapter's, then the head's."""
@@ -63,16 +71,23 @@ class Cast:
 
     @contextmanager
     def playing(self, role: str | None) -> Iterator[Any]:
-        """The language model as `role` plays it; None, or a role without adapter: the bare base."""
-        if self._peft is None or role is None or role not in self._peft.peft_config:
-            if self._peft is None:
-                yield self.base.model
-            else:
-                with self._peft.disable_adapter():
-                    yield self._peft.get_base_model()
+        """The language model as `role` plays it; None, or a role without adapter: the bare base.
+
+        The role stays on until the next one plays: with gradient checkpointing, the backward pass computes the
+        activations again, and has to come before that.
+        """
+        if self._peft is None:
+            yield self.base.model
             return
-        self._switch(role)
-        yield self._peft.get_base_model()
+        outer = self._now
+        self._switch(role if role in self._peft.peft_config else None)
+        self._plays += 1
+        try:
+            yield self._peft.get_base_model()
+        finally:
+            self._plays -= 1
+            if self._plays:
+                self._switch(outer)
 
     def hidden(self, role: str | None, **inputs: Tensor) -> Tensor:
         """Last hidden states [B, T, hidden]; of an encoder-decoder, the decoder's."""
@@ -97,7 +112,8 @@ class Cast:
     def save(self, role: str, folder: Path) -> None:
         """The adapter as PEFT writes it and vLLM reads it, and its head beside it. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._peft.save_pretrained(folder, selected_adapters=[role])
+        # Not "auto": the row that padding may have needed is no part of a voice.
+        self._peft.save_pretrained(folder, selected_adapters=[role], save_embedding_layers=False)
         inner = folder / role  # PEFT puts every adapter but one called "default" into a folder of its own
         if inner.is_dir():
             for file in inner.iterdir():
@@ -111,13 +127,7 @@ class Cast:
             )
 
     def _new(self, role: str, lora: LoraSettings) -> None:
-        config = LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules="all-linear",
-            task_type="SEQ_2_SEQ_LM" if self.base.kind == "seq2seq" else "CAUSAL_LM",
-        )
+        config = lora_config(self.base, lora)
         if self._peft is None:
             self._peft = get_peft_model(self.base.model, config, adapter_name=role)
         else:
@@ -127,10 +137,14 @@ class Cast:
         config = json.loads((folder / "adapter_config.json").read_bytes())
         if config.get("modules_to_save"):
             raise BadData(f"{folder} holds whole modules beside the LoRA matrices; vLLM could not serve it")
-        if self._peft is None:
-            self._peft = PeftModel.from_pretrained(self.base.model, folder, adapter_name=role)
-        else:
-            self._peft.load_adapter(folder, adapter_name=role)
+        try:
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(self.base.model, folder, adapter_name=role)
+            else:
+                self._peft.load_adapter(folder, adapter_name=role)
+        except (RuntimeError, ValueError, SafetensorError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise BadData(f"{folder} does not fit {self.base.source}, or is damaged ({why})") from error
 
     def _head(self, folder: Path | None) -> nn.Linear:
         saved = load_file(folder / HEAD) if folder is not None else {}
@@ -141,11 +155,15 @@ class Cast:
         head.load_state_dict(saved or head.state_dict())
         return head.to(self.base.device)
 
-    def _switch(self, role: str) -> None:
-        # PeftModel.set_adapter would also freeze every other adapter, in the middle of a step.
-        for module in self._peft.modules():
-            if isinstance(module, BaseTunerLayer):
-                module._active_adapter = [role]
+    def _switch(self, role: str | None) -> None:
+        # PeftModel.set_adapter and disable_adapter would also freeze every other adapter, in the middle of a step.
+        if role == self._now:
+            return
+        for layer in self._layers:
+            layer._disable_adapters = role is None
+            if role is not None:
+                layer._active_adapter = [role]
+        self._now = role
 
     def _set_grad(self) -> None:
         self._peft.requires_grad_(False)

@@ -1,8 +1,10 @@
 """Where PPO was when it stopped: one file, there whole or not at all."""
 
 import errno
+import hashlib
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bot.training_settings import TrainingSettings
 from training.errors import NoRoom
+from training.rows import Prompt
 
 FILE = "ppo.pt"
 
@@ -31,7 +35,20 @@ class Progress:
     """The policy's as it was when last measured, and within bounds."""
     good_batch: int = 0
     """After how many batches that was."""
+    stopped: str = ""
+    """`kl`: it left the reference too far. `nan`: a loss was no number."""
     curves: list[dict[str, float]] = field(default_factory=list)
+
+
+def fingerprint(settings: TrainingSettings, seed: int, prompts: Sequence[Prompt], *others: object) -> str:
+    """Of what a run follows from, save the files' contents."""
+    own = settings.model_dump(
+        mode="json", include={"base", "ppo", "lora", "rewards", "load_4bit", "precision"}
+    )
+    asked = [one.messages for one in prompts]
+    return hashlib.sha256(
+        repr([own, seed, asked, *map(str, others)]).encode("utf-8", "backslashreplace")
+    ).hexdigest()
 
 
 def save(work: Path, progress: Progress) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from training.cast import Cast, padded
 from training.logprobs import Head, token_logprobs
 from training.models import Base
+from training.rows import Prompt
 from training.samples import Sample
 
 
@@ -35,7 +36,9 @@ class Episodes:
 
     def rectangle(self, flat: Tensor) -> Tensor:
         """[N] → [B, T], with 0 for padding; differentiable."""
-        return torch.zeros(self.mask.shape, dtype=flat.dtype, device=flat.device).masked_scatter(self.mask, flat)
+        return torch.zeros(self.mask.shape, dtype=flat.dtype, device=flat.device).masked_scatter(
+            self.mask, flat
+        )
 
 
 def episodes(base: Base, samples: Sequence[Sample]) -> Episodes:
@@ -44,10 +47,22 @@ def episodes(base: Base, samples: Sequence[Sample]) -> Episodes:
     rows = [row for row, count in enumerate(replies) for _ in range(count)]
     columns = [begin + t for begin, count in zip(begins, replies, strict=True) for t in range(count)]
     tokens = [token for one in samples for token in one.reply_ids]
-    counts = torch.tensor(replies, device=base.device)
-    mask = torch.arange(max(replies), device=base.device) < counts[:, None]
-    flat = (torch.tensor(one, dtype=torch.long, device=base.device) for one in (rows, columns, tokens))
-    return Episodes(_inputs(base, samples), *flat, mask)
+    places = torch.tensor([rows, columns, tokens], dtype=torch.long, device=base.device)
+    return Episodes(_inputs(base, samples), places[0], places[1], places[2], mask_of(samples, base.device))
+
+
+def mask_of(samples: Sequence[Sample], device: torch.device) -> Tensor:
+    """[B, T], true where a reply has a token."""
+    counts = torch.tensor([len(one.reply_ids) for one in samples], device=device)
+    return torch.arange(max(len(one.reply_ids) for one in samples), device=device) < counts[:, None]
+
+
+def drawn(prompts: Sequence[Prompt], weights: Sequence[float] | None, count: int, seed: int) -> list[Prompt]:
+    """Each by its weight; none twice while there are others."""
+    chances = torch.tensor(weights if weights is not None else [1.0] * len(prompts), dtype=torch.float64)
+    again = count > int((chances > 0).sum())
+    places = torch.multinomial(chances, count, again, generator=torch.Generator().manual_seed(seed))
+    return [prompts[at] for at in places.tolist()]
 
 
 def by_length(samples: Sequence[Sample], rows: int) -> Iterator[list[int]]:

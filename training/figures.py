@@ -1,8 +1,11 @@
 """What an evaluation found; `report.json` holds it."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+Text = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "backslashreplace").decode())]
+"""What others wrote: a lone surrogate, which no file takes, is written out."""
 
 
 class _Kept(BaseModel):
@@ -30,9 +33,9 @@ class ProbeRow(_Kept):
     name: str
     kind: str
     language: str
-    comment: str
-    candidate: str
-    live: str
+    comment: Text
+    candidate: Text
+    live: Text
     candidate_passed: bool
     live_passed: bool
 
@@ -40,12 +43,12 @@ class ProbeRow(_Kept):
 class SampleRow(_Kept):
     """What both voices said to one comment, and what the person wrote."""
 
-    comment: str
+    comment: Text
     language: str
-    human: str
+    human: Text
     """Empty where nobody wrote one."""
-    candidate: str
-    live: str
+    candidate: Text
+    live: Text
 
 
 class Report(_Kept):

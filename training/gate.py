@@ -50,7 +50,7 @@ def guards(report: Report, settings: GateSettings) -> list[Guard]:
 def _better(report: Report, settings: GateSettings) -> Sequence[Guard]:
     one = report.judge
     said = f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts"
-    return [Guard("judge", one.low > 0, _signed(one), "low > 0", f"{said}; all of it has to be above 0")]
+    return [Guard("judge", one.low > 0, _signed(one), "> 0", f"{said}; all of it has to be above 0")]
 
 
 def _not_worse(report: Report, settings: GateSettings) -> Sequence[Guard]:
@@ -68,9 +68,7 @@ def _rate(guard: str, what: str, one: Measure, most: float) -> Guard:
     if one.count == 0:
         return Guard(guard, True, "-", f"≥ -{most:g}", f"{what}: there was nothing to measure it on")
     passed = one.difference >= -most or one.high >= 0
-    detail = (
-        f"{what} fell from {one.live:.3f} to {one.candidate:.3f}: {_signed(one)}, and {most:g} less is allowed"
-    )
+    detail = f"{what} fell from {one.live:.3f} to {one.candidate:.3f}: {_signed(one)}, and {most:g} less is allowed"
     return Guard(guard, passed, _signed(one), f"≥ -{most:g}", detail)
 
 
@@ -102,7 +100,10 @@ def _ended(report: Report, settings: GateSettings) -> Sequence[Guard]:
 
 def _variety(report: Report, settings: GateSettings) -> Sequence[Guard]:
     least = settings.min_variety
-    detail = f"it writes {report.variety:.3f} times as many different replies as the live voice, and at least {least:g} are needed"
+    detail = (
+        f"it writes {report.variety:.3f} times as many different replies as the live voice, and at least {least:g} "
+        "times as many are needed"
+    )
     return [Guard("variety", report.variety >= least, f"{report.variety:.3f}", f"≥ {least:g}", detail)]
 
 
@@ -120,7 +121,9 @@ def _length(report: Report, settings: GateSettings) -> Sequence[Guard]:
 
 def _kl(report: Report, settings: GateSettings) -> Sequence[Guard]:
     most = settings.max_kl
-    detail = f"KL from the voice that the night began with is {report.kl:.2f} per reply, and {most:g} is allowed"
+    detail = (
+        f"KL from the voice that the night began with is {report.kl:.2f} per reply, and {most:g} is allowed"
+    )
     return [Guard("kl", report.kl <= most, f"{report.kl:.2f}", f"≤ {most:g}", detail)]
 
 
@@ -132,7 +135,9 @@ def _trained(report: Report, settings: GateSettings) -> Sequence[Guard]:
 
 def _judged(report: Report, settings: GateSettings) -> Sequence[Guard]:
     accuracy, least = report.judge_accuracy, report.least_accuracy
-    detail = f"the judge is right about {accuracy:.3f} of the held-out pairs, too few to go by; it takes {least:g}"
+    detail = (
+        f"the judge is right about {accuracy:.3f} of the held-out pairs, too few to go by; it takes {least:g}"
+    )
     return [Guard("accuracy", accuracy >= least, f"{accuracy:.3f}", f"≥ {least:g}", detail)]
 
 
@@ -157,4 +162,4 @@ def _change(new: float, old: float) -> float:
 
 
 def _signed(one: Measure) -> str:
-    return f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+    return f"{one.difference:+.3f} ({one.low:+.3f} … {one.high:+.3f})"

@@ -35,7 +35,7 @@ def language_head(base: Base) -> Head:
 
 def token_logprobs(head: Head, states: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     """log π(token) at each state: [N, hidden], [N] → [N], float32. Differentiable in the states, not in the head."""
-    found: Tensor = _TokenLogprobs.apply(states, tokens, head, temperature)  # type: ignore[no-untyped-call]
+    found: Tensor = _TokenLogprobs.apply(states, tokens, head, temperature)
     return found
 
 
@@ -44,14 +44,14 @@ class _TokenLogprobs(torch.autograd.Function):
     def forward(ctx: Any, states: Tensor, tokens: Tensor, head: Head, temperature: float) -> Tensor:
         learns = ctx.needs_input_grad[0]
         found, slopes = [], []
-        for piece, wanted in zip(*_pieces(states, tokens, head), strict=True):
+        for some, wanted in zip(*_pieces(states, tokens, head), strict=True):
             with torch.set_grad_enabled(learns):
-                piece = piece.detach().requires_grad_(learns)
+                piece = some.detach().requires_grad_(learns)
                 logits = head(piece).float() / temperature
                 chosen = logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(1)
-            if learns:
-                # Each token's probability depends on its own state only, so the gradient of the sum has all of them.
-                slopes.append(torch.autograd.grad(chosen.sum(), piece)[0])
+                if learns:
+                    # Each token's probability depends on its own state only: the sum's gradient has all of them.
+                    slopes += torch.autograd.grad(chosen.sum(), piece)
             found.append(chosen.detach())
         if learns:
             ctx.save_for_backward(torch.cat(slopes))

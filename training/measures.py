@@ -1,30 +1,32 @@
 """What is measured of replies, beside rewards. The upper half is pure; the lower asks a cast."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from training.cast import Cast
+from training.cast import Cast, padded
 from training.samples import Sample
 
 _LONGEST_RUN, _RECALL = 6, 2.0
+_ROWS, _MOST = 32, 1 << 26
+"""Replies, and logits (256 MB in float32), at a time."""
 
 
 def agreement(reply: str, human: str) -> float:
     """How much of two texts is the same, 0 to 1: F-score of the runs of 1 to 6 characters, white space left out.
 
-    Runs of characters need no words, so that Chinese counts like English. chrF, Popović 2015, aclanthology.org/W15-3049:
-    recall counts twice, what a text is too short for is left out.
+    Runs of characters need no words, so that Chinese counts like English. chrF, Popović 2015, W15-3049 of the ACL
+    anthology: recall counts twice, and runs longer than the shorter text are left out.
     """
     ours, theirs = "".join(reply.casefold().split()), "".join(human.casefold().split())
     if not ours or not theirs:
         return float(ours == theirs)
-    longest = min(_LONGEST_RUN, max(len(ours), len(theirs)))
+    longest = min(_LONGEST_RUN, len(ours), len(theirs))
     pairs = [(_runs(ours, size), _runs(theirs, size)) for size in range(1, longest + 1)]
-    precision = _average([_shared(a, b) / max(a.total(), 1) for a, b in pairs])
-    recall = _average([_shared(a, b) / max(b.total(), 1) for a, b in pairs])
+    precision = _average([_shared(a, b) / a.total() for a, b in pairs])
+    recall = _average([_shared(a, b) / b.total() for a, b in pairs])
     weight = _RECALL**2
     whole = weight * precision + recall
     return (1 + weight) * precision * recall / whole if whole else 0.0
@@ -55,43 +57,51 @@ def _average(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-@torch.no_grad()
-def divergence(cast: Cast, role: str | None, reference: str | None, sample: Sample) -> float:
-    """KL(role ‖ reference) over the whole vocabulary at each token of the reply, summed: never negative, in nats.
+def divergences(
+    cast: Cast, role: str | None, reference: str | None, samples: Sequence[Sample]
+) -> list[float]:
+    """KL(role ‖ reference) over the whole vocabulary at each token, summed over a reply: nats, never negative.
 
-    Exact at the places that the reply passes, where log π/π_ref of the tokens drawn would be an estimate.
+    Exact at the places that the replies pass, where log π/π_ref of the tokens drawn would be an estimate.
     """
-    ours = log_shares(cast, role, sample.prompt_ids, sample.reply_ids)
-    theirs = log_shares(cast, reference, sample.prompt_ids, sample.reply_ids)
-    return float((ours.exp() * (ours - theirs)).sum())
+    both = zip(_log_shares(cast, role, samples), _log_shares(cast, reference, samples), strict=True)
+    return [float((ours.exp() * (ours - theirs)).sum()) for ours, theirs in both]
 
 
-@torch.no_grad()
-def likelihood(cast: Cast, role: str | None, prompt_ids: Sequence[int], reply_ids: Sequence[int]) -> float:
-    """Mean log-probability of a token of the reply: a sum would call every longer text the worse one."""
-    shares = log_shares(cast, role, prompt_ids, reply_ids)
-    tokens = torch.tensor(reply_ids, device=shares.device).unsqueeze(1)
-    return float(shares.gather(1, tokens).mean())
+def likelihoods(cast: Cast, role: str | None, samples: Sequence[Sample]) -> list[float]:
+    """Mean log-probability of each reply's tokens: a sum would call every longer reply the worse one."""
+    return [
+        float(shares.gather(1, torch.tensor(one.reply_ids, device=shares.device).unsqueeze(1)).mean())
+        for one, shares in zip(samples, _log_shares(cast, role, samples), strict=True)
+    ]
 
 
-def log_shares(
-    cast: Cast, role: str | None, prompt_ids: Sequence[int], reply_ids: Sequence[int]
-) -> Tensor:
-    """Log-probabilities of the whole vocabulary in front of each token of the reply: [R, vocabulary], float32."""
-    base, count = cast.base, len(reply_ids)
+def _log_shares(cast: Cast, role: str | None, samples: Sequence[Sample]) -> Iterator[Tensor]:
+    """Log-probabilities in front of each token of each reply: [R, vocabulary], float32."""
+    longest = max((len(one.reply_ids) for one in samples), default=1)
+    rows = min(_ROWS, max(1, _MOST // (longest * len(cast.base.tokenizer))))
+    for start in range(0, len(samples), rows):
+        some = samples[start : start + rows]
+        with torch.no_grad():
+            logits = _logits(cast, role, some)
+        for one, said in zip(some, logits, strict=True):
+            yield said[: len(one.reply_ids)].float().log_softmax(-1)
+
+
+def _logits(cast: Cast, role: str | None, samples: Sequence[Sample]) -> list[Tensor]:
+    """[R or more, vocabulary] each, the reply's first token first."""
+    base, counts = cast.base, [len(one.reply_ids) for one in samples]
+    prompts, replies = [one.prompt_ids for one in samples], [one.reply_ids for one in samples]
     if base.kind == "seq2seq":
+        ids, mask = padded(prompts, base.pad_id, left=False, device=base.device)
         start = base.model.config.decoder_start_token_id
-        logits = cast.logits(
-            role,
-            input_ids=_row(prompt_ids, base.device),
-            decoder_input_ids=_row([base.pad_id if start is None else start, *reply_ids[:-1]], base.device),
-        )[0]
-    else:
-        # Of what is too long, the prompt's beginning goes first.
-        ids = [*prompt_ids, *reply_ids][-base.max_tokens :]
-        logits = cast.logits(role, input_ids=_row(ids, base.device), logits_to_keep=count + 1)[0, :-1]
-    return logits[-count:].float().log_softmax(-1)
-
-
-def _row(ids: Sequence[int], device: torch.device) -> Tensor:
-    return torch.tensor([list(ids)], device=device)
+        begun = [(base.pad_id if start is None else start, *one[:-1]) for one in replies]
+        decoder, _ = padded(begun, base.pad_id, left=False, device=base.device)
+        return list(cast.logits(role, input_ids=ids, attention_mask=mask, decoder_input_ids=decoder))
+    # Of what is too long, the prompt's beginning goes first.
+    whole = [(*prompt, *reply)[-base.max_tokens :] for prompt, reply in zip(prompts, replies, strict=True)]
+    ids, mask = padded(whole, base.pad_id, left=True, device=base.device)
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    kept = max(counts) + 1
+    logits = cast.logits(role, input_ids=ids, attention_mask=mask, position_ids=places, logits_to_keep=kept)
+    return [row[kept - 1 - count : kept - 1] for row, count in zip(logits, counts, strict=True)]

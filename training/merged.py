@@ -38,7 +38,7 @@ def merged(cast: Cast, role: str | None) -> Iterator[Any]:
 def _pays(model: Any) -> bool:
     """In 16 bits a sum is rounded, and would not be the policy that is trained."""
     parameters = list(model.parameters())
-    return parameters[0].dtype == torch.float32 and sum(one.numel() for one in parameters) <= MOST
+    return parameters[0].dtype is torch.float32 and sum(int(one.numel()) for one in parameters) <= MOST
 
 
 def _layers(model: Any, role: str) -> list[Any]:

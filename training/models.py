@@ -5,18 +5,38 @@ and nowhere else, so that fine-tuning, rewards, PPO and the vLLM server see the 
 """
 
 import hashlib
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from peft import LoraConfig, prepare_model_for_kbit_training
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
+from transformers.pytorch_utils import Conv1D
+from transformers.utils import logging
 
 from bot.prompt import Message, without_system
-from bot.training_settings import TrainingSettings
+from bot.training_settings import LoraSettings, TrainingSettings
 from training.errors import BadBase
+
+PAD = "<|rejoinder_pad|>"
+"""Stands for padding where the tokenizer has nothing else for it; `bot.prompt` lets no text hold it."""
+_BROKEN = (
+    OSError, ValueError, LookupError, RuntimeError, ImportError, TypeError, AttributeError, SafetensorError,
+)  # fmt: skip
+"""What transformers raises for files that are missing, damaged, or no model."""
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -70,17 +90,37 @@ class Base:
             )
 
 
-def load_base(source: str, settings: TrainingSettings) -> Base:
-    """From a folder, or from a hub where one is reached. Nothing of the model's own code is run. Raises BadBase."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' progress bars and remarks, and its notes to the libraries that still use an older name."""
+    shown, told = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*_checkpointing` is deprecated", FutureWarning)
+            yield
+    finally:
+        logging.set_verbosity(told)
+        if shown:
+            logging.enable_progress_bar()
+
+
+@quiet()
+def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False) -> Base:
+    """From a folder, or from a hub where one is reached. Nothing of the model's own code is run.
+
+    `scoring`: with a head that gives one number a text in place of the language model's. Raises BadBase.
+    """
     if not source:
         raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
     try:
-        config = AutoConfig.from_pretrained(source)
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
-        auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
-        model = auto.from_pretrained(source, **_how(settings))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        # False, not None: that would ask at the terminal whether to run the model's code.
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        auto, more = _auto(config, scoring)
+        model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
+    except _BROKEN as error:
         why = " ".join(str(error).split())[:300]
         raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
     return as_base(model, tokenizer, source, settings)
@@ -97,10 +137,12 @@ def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings)
         )
     pad = _pad(model, tokenizer, eos)
     model.config.pad_token_id = pad
+    if settings.load_4bit:
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    else:
+        model.to(device_of(settings))
     model.requires_grad_(False)
     model.eval()
-    if not settings.load_4bit:
-        model.to(device_of(settings))
     config = model.config
     kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
     longest = (
@@ -109,10 +151,47 @@ def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings)
     return Base(model, tokenizer, kind, source, pad, eos, int(longest), int(config.hidden_size))
 
 
+def require_servable(base: Base) -> None:
+    """A night makes a voice for a chat server. Raises BadBase."""
+    if base.kind == "seq2seq":
+        raise BadBase(
+            f"{base.source} is an encoder-decoder, which no chat server serves; set training.base to a model that "
+            "generator.model serves"
+        )
+    if not base.tokenizer.chat_template:
+        raise BadBase(
+            f"{base.source} has no chat template, so that prompts here and at the server would differ; put the "
+            "chat_template.jinja of its chat version into that folder"
+        )
+
+
+def require_same_tokenizer(base: Base, expected: str) -> None:
+    """`expected`: the `tokenizer_hash` that an earlier run was made with. Raises BadBase."""
+    if tokenizer_hash(base.tokenizer) != expected:
+        raise BadBase(
+            f"the tokenizer of {base.source} is another one than that of the voice to begin with, so that its weights "
+            "would read other tokens; restore the old files, or train from the base model"
+        )
+
+
+def lora_config(base: Base, lora: LoraSettings, task: str | None = None) -> LoraConfig:
+    """On all linear layers but the last; `task`: PEFT's word for what the model is for."""
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+        # GPT-2 keeps its matrices the other way round.
+        fan_in_fan_out=any(isinstance(one, Conv1D) for one in base.model.modules()),
+        task_type=task or ("SEQ_2_SEQ_LM" if base.kind == "seq2seq" else "CAUSAL_LM"),
+    )
+
+
 def device_of(settings: TrainingSettings) -> torch.device:
-    if settings.device != "auto":
-        return torch.device(settings.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """This process's own, where `accelerate launch` has started several."""
+    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    return torch.device("cuda", _local_rank())
 
 
 def dtype_of(settings: TrainingSettings) -> torch.dtype:
@@ -123,12 +202,23 @@ def dtype_of(settings: TrainingSettings) -> torch.dtype:
 
 def tokenizer_hash(tokenizer: Any) -> str:
     """SHA-256 in hexadecimal over what decides which ids a prompt becomes."""
-    whole = [sorted(tokenizer.get_vocab().items()), tokenizer.chat_template, tokenizer.eos_token]
+    known = sorted(item for item in tokenizer.get_vocab().items() if item[0] != PAD)
+    whole = [known, tokenizer.chat_template, tokenizer.eos_token]
     return hashlib.sha256(repr(whole).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def is_local(source: str) -> bool:
     return Path(source).is_dir()
+
+
+def _auto(config: Any, scoring: bool) -> tuple[Any, dict[str, Any]]:
+    if scoring:
+        return AutoModelForSequenceClassification, {"num_labels": 1}
+    return (AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM), {}
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def _how(settings: TrainingSettings) -> dict[str, Any]:
@@ -140,7 +230,7 @@ def _how(settings: TrainingSettings) -> dict[str, Any]:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-        how["device_map"] = {"": 0}
+        how["device_map"] = {"": _local_rank()}
     return how
 
 
@@ -148,7 +238,8 @@ def _eos(model: Any, tokenizer: Any, source: str) -> int:
     """Chat models end a turn with a token of their own, which the generation settings name first."""
     if tokenizer.eos_token_id is not None:
         return int(tokenizer.eos_token_id)
-    named: Any = model.generation_config.eos_token_id if model.generation_config is not None else None
+    generation = getattr(model, "generation_config", None)
+    named: Any = generation.eos_token_id if generation is not None else model.config.eos_token_id
     if isinstance(named, list):
         named = named[0] if named else None
     if named is None:
@@ -162,8 +253,12 @@ def _pad(model: Any, tokenizer: Any, eos: int) -> int:
     """Where padding is the end of text, the end of a reply is masked away with it, and rewards shift."""
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id != eos:
         return int(tokenizer.pad_token_id)
+    tokenizer.add_special_tokens({"pad_token": PAD})
+    pad = int(tokenizer.pad_token_id)
     rows = int(model.get_input_embeddings().weight.shape[0])
-    if rows > len(tokenizer):
-        return rows - 1  # rows that only round the matrix up stand for no token
-    model.resize_token_embeddings(rows + 1, mean_resizing=False)
-    return rows
+    if pad >= rows:  # else one of the rows that only round the matrix up
+        model.resize_token_embeddings(pad + 1, mean_resizing=False)
+    if getattr(model, "generation_config", None) is not None:
+        model.generation_config.pad_token_id = pad
+        model.generation_config.suppress_tokens = [pad]
+    return pad

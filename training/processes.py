@@ -4,7 +4,7 @@ Every process has the whole base and all roles, writes its share of the replies,
 others'; so all of them hold the same weights, and the first one writes the files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -12,6 +12,8 @@ from accelerate import PartialState
 from torch import Tensor, distributed, nn
 
 from bot.training_settings import TrainingSettings
+from training.errors import OutOfBudget
+from training.run import Run
 
 Item = TypeVar("Item")
 
@@ -42,7 +44,9 @@ class Processes:
         if self.count > 1 and grads:
             flat = torch.cat([one.reshape(-1) for one in grads])
             distributed.all_reduce(flat)
-            for grad, mean in zip(grads, (flat / self.count).split([one.numel() for one in grads]), strict=True):
+            for grad, mean in zip(
+                grads, (flat / self.count).split([one.numel() for one in grads]), strict=True
+            ):
                 grad.copy_(mean.view_as(grad))
 
     def means(self, figures: dict[str, float]) -> dict[str, float]:
@@ -60,6 +64,17 @@ class Processes:
         flag: Tensor = torch.tensor(float(here), device=self._state.device)
         distributed.all_reduce(flag)
         return bool(flag > 0)
+
+    def tell(self, run: Run, done: int, total: int, figures: Mapping[str, float]) -> None:
+        """Raises OutOfBudget in all of them when the first one's run does."""
+        over: OutOfBudget | None = None
+        if self.first:
+            try:
+                run.advance(done, total, **figures)
+            except OutOfBudget as error:
+                over = error
+        if self.any(over is not None):
+            raise over or OutOfBudget("the first process ran out of its budget")
 
     def wait(self) -> None:
         self._state.wait_for_everyone()

@@ -53,9 +53,9 @@ class Preference:
     def __init__(self, cast: Cast, role: str, *, batch: int = 8) -> None:
         self._cast, self._role, self._batch = cast, role, batch
 
-    @torch.no_grad()
     def score(self, samples: Sequence[Sample]) -> list[float]:
-        return [value for some in _batches(samples, self._batch) for value in self._values(some)]
+        with torch.no_grad():
+            return [value for some in _batches(samples, self._batch) for value in self._values(some)]
 
     def _values(self, samples: Sequence[Sample]) -> list[float]:
         base = self._cast.base
@@ -88,10 +88,10 @@ class Classifier:
         self._label = _label_of(self._model.config.id2label, label, folder)
         self._model.requires_grad_(False).eval().to(device)
 
-    @torch.no_grad()
     def score(self, samples: Sequence[Sample]) -> list[float]:
         texts = [said(one.text).text for one in samples]
-        return [value for some in _batches(texts, self._batch) for value in self._probabilities(some)]
+        with torch.no_grad():
+            return [value for some in _batches(texts, self._batch) for value in self._probabilities(some)]
 
     def _probabilities(self, texts: Sequence[str]) -> list[float]:
         config = self._model.config

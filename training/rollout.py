@@ -1,6 +1,6 @@
 """Writing replies, as the policy and everybody who compares voices needs them: sampled, many at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,10 +20,18 @@ ROWS = 64
 """Replies written at a time; a step with few rows takes as long as one with many."""
 
 
+class NotANumber(Exception):
+    """A probability, a loss or a gradient is none."""
+
+
 class Sampler(Protocol):
     """Writes one reply to each prompt. The seed decides which."""
 
     def sample(self, prompts: Sequence[Prompt], seed: int) -> list[Sample]: ...
+
+
+Samplers = Callable[[Cast, str], Sampler]
+"""Makes the sampler for a role of a cast."""
 
 
 class LocalSampler:
@@ -35,7 +43,7 @@ class LocalSampler:
 
     @torch.no_grad()
     def sample(self, prompts: Sequence[Prompt], seed: int) -> list[Sample]:
-        """Raises BadData for a prompt that leaves no room for a reply."""
+        """Raises BadData for a prompt that leaves no room for a reply, NotANumber."""
         base = self._cast.base
         asked = [(prompt, prompt_ids(base, prompt, self._longest)) for prompt in prompts]
         order = sorted(range(len(asked)), key=lambda at: len(asked[at][1]))
@@ -147,6 +155,10 @@ def _decoded(model: Any, token: Tensor, state: _State) -> _State:
 def _draw(logits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """[B, V] → the token drawn and its log-probability, [B] each."""
     logprobs = torch.log_softmax(logits, -1)
+    if (
+        logprobs[:, 0].isnan().any()
+    ):  # one NaN makes its whole row NaN; drawing from it would end a CUDA process
+        raise NotANumber("the model gives words no probability")
     token = torch.multinomial(logprobs.exp(), 1, generator=generator)
     return token[:, 0], logprobs.gather(1, token)[:, 0]
 

@@ -66,6 +66,11 @@ def read_pairs(file: Path) -> list[Pair]:
     ]
 
 
+def read_prompts(file: Path) -> list[Prompt]:
+    """Of rows of any kind. Raises BadData, OSError."""
+    return [_prompt(row) for row in _rows(file)]
+
+
 def as_columns(row: Supervised | Pair) -> dict[str, Any]:
     """One line of the file."""
     texts = (

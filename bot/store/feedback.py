@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Comment, Draft, Post, Signal, Verdict
+from bot.models import Channel, Comment, Draft, Post, Reply, Signal, Verdict
 from bot.store.drafting import TURNS
 
 
@@ -62,25 +62,52 @@ def judged(
     if channel is not None:
         decided = decided.join(Comment, col(Comment.id) == Verdict.comment_id)
         decided = decided.join(Channel, col(Channel.id) == Comment.channel_id).where(Channel.name == channel)
-    ids = list(session.exec(decided.order_by(col(Verdict.comment_id)).limit(limit)))
-    rows = (
-        select(Comment, Post, Channel)
-        .join(Post, col(Post.id) == Comment.post_id)
-        .join(Channel, col(Channel.id) == Comment.channel_id)
-        .where(col(Comment.id).in_(ids))
-        .order_by(col(Comment.id))
+    return _whole(session, list(session.exec(decided.order_by(col(Verdict.comment_id)).limit(limit))))
+
+
+def number_new(
+    session: Session, *, until: datetime, channel: str | None = None, since: datetime | None = None
+) -> int:
+    """How many verdicts on drafts, not taken back, were given after `since` and up to `until`."""
+    counted = select(func.count(col(Verdict.id))).where(
+        col(Verdict.undone_at).is_(None),
+        col(Verdict.draft_id).is_not(None),
+        col(Verdict.kind).in_(["approve", "edit", "reject"]),
+        col(Verdict.at) <= until,
     )
-    verdicts, drafts, threads = _verdicts(session, ids), _drafts(session, ids), _threads(session, ids)
+    if since is not None:
+        counted = counted.where(col(Verdict.at) > since)
+    if channel is not None:
+        counted = counted.join(Comment, col(Comment.id) == Verdict.comment_id)
+        counted = counted.join(Channel, col(Channel.id) == Comment.channel_id).where(Channel.name == channel)
+    return session.exec(counted).one()
+
+
+def sent(
+    session: Session, *, before: int | None, limit: int, until: datetime, channel: str | None = None
+) -> list[tuple[Judged, Reply]]:
+    """Replies with ids below `before` that went out up to `until` and that no verdict is about, the newest first."""
+    taught = select(Verdict.id).where(
+        Verdict.comment_id == Reply.comment_id, col(Verdict.undone_at).is_(None)
+    )
+    rows = (
+        select(Reply)
+        .where(col(Reply.sent_at) <= until, col(Reply.draft_id).is_not(None), ~taught.exists())
+        .order_by(col(Reply.id).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        rows = rows.where(col(Reply.id) < before)
+    if channel is not None:
+        rows = rows.join(Channel, col(Channel.id) == Reply.channel_id).where(Channel.name == channel)
+    replies = {reply.comment_id: reply for reply in session.exec(rows)}
+    drafts = select(Draft).where(col(Draft.id).in_([reply.draft_id for reply in replies.values()]))
+    of_comment = {draft.comment_id: {draft.id or 0: draft} for draft in session.exec(drafts)}
+    whole = {one.comment.id or 0: one for one in _whole(session, list(replies))}
     return [
-        Judged(
-            comment,
-            post,
-            its_channel,
-            drafts[comment.id or 0],
-            tuple(verdicts[comment.id or 0]),
-            tuple(reversed(threads[comment.id or 0])),
-        )
-        for comment, post, its_channel in session.exec(rows)
+        (replace(whole[number], drafts=of_comment[number]), reply)
+        for number, reply in replies.items()
+        if number in of_comment
     ]
 
 
@@ -112,6 +139,29 @@ def signs(
     if since is not None:
         rows = rows.where(col(Signal.last_at) >= since)
     return [Sign(*row) for row in session.exec(rows)]
+
+
+def _whole(session: Session, ids: Sequence[int]) -> list[Judged]:
+    """In the order of the ids. Five queries, however many comments."""
+    rows = (
+        select(Comment, Post, Channel)
+        .join(Post, col(Post.id) == Comment.post_id)
+        .join(Channel, col(Channel.id) == Comment.channel_id)
+        .where(col(Comment.id).in_(ids))
+        .order_by(col(Comment.id))
+    )
+    verdicts, drafts, threads = _verdicts(session, ids), _drafts(session, ids), _threads(session, ids)
+    return [
+        Judged(
+            comment,
+            post,
+            its_channel,
+            drafts[comment.id or 0],
+            tuple(verdicts[comment.id or 0]),
+            tuple(reversed(threads[comment.id or 0])),
+        )
+        for comment, post, its_channel in session.exec(rows)
+    ]
 
 
 def _verdicts(session: Session, ids: Sequence[int]) -> dict[int, list[Verdict]]:

@@ -1,0 +1,260 @@
+"""Candidate against live on a tiny model: what is asked, what is measured, what is written."""
+
+import json
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+import torch
+
+from bot.training_settings import TrainingSettings
+from tests.training.conftest import make_prompt, pair_rows, rows_file, small_settings, supervised_rows
+from training import report
+from training.cast import Cast
+from training.errors import BadData, OutOfBudget
+from training.evaluate import Scale, compare, read_cases
+from training.figures import Report
+from training.gate import decide
+from training.measures import agreement, distinct, distinct_runs, divergences, likelihoods
+from training.models import load_base
+from training.rows import Prompt, Supervised
+from training.run import Quiet
+from training.samples import Sample
+
+
+@dataclass(frozen=True)
+class Night:
+    """Folders that the steps before leave."""
+
+    source: str
+    settings: TrainingSettings
+    candidate: Path
+    judge: Path
+    snapshot: Path
+
+    def compare(self, out: Path, **changes: Any) -> Report:
+        given = {
+            "candidate": self.candidate, "live": None, "start": None, "judge": self.judge, "snapshot": self.snapshot,
+            "curves": self.candidate / "curves.jsonl", "settings": self.settings, "run": Quiet(7), "temperature": 1.0,
+        }  # fmt: skip
+        return compare(self.source, out=out, **(given | changes))
+
+
+def voice(source: str, settings: TrainingSettings, folder: Path, *, by: float, head: bool = False) -> Path:
+    """An adapter that changes the model by so much."""
+    cast = Cast(load_base(source, settings))
+    cast.add("made", settings.lora, head=head)
+    torch.manual_seed(5)
+    for one in cast.parameters("made"):
+        torch.nn.init.normal_(one.data, std=by)
+    cast.save("made", folder)
+    return folder
+
+
+def snapshot_at(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    rows_file(folder / "sft-held.jsonl", supervised_rows(6))
+    rows_file(folder / "pairs-held.jsonl", pair_rows(8, first=4))
+    rows_file(folder / "replay.jsonl", [Supervised(make_prompt(n), "") for n in range(40, 44)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def night(tiny_base: str, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    folder = tmp_path_factory.mktemp("night")
+    settings = small_settings(tiny_base, gate={"prompts": 12})
+    candidate = voice(tiny_base, settings, folder / "ppo", by=0.3)
+    (candidate / "metrics.json").write_text('{"stopped": ""}')
+    (candidate / "curves.jsonl").write_text('{"score": 1.0, "kl": 0.5}\n{"score": 2.0, "kl": 0.7}\n')
+    judge = voice(tiny_base, settings, folder / "judge", by=0.3, head=True)
+    (judge / "metrics.json").write_text('{"accuracy": 0.9}')
+    return Night(tiny_base, settings, candidate, judge, snapshot_at(folder / "snapshot"))
+
+
+@pytest.fixture(scope="module")
+def compared(night: Night, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+    out = tmp_path_factory.mktemp("out") / "evaluation"
+    return night.compare(out), out
+
+
+def test_everything_is_measured_of_both(compared: tuple[Report, Path]) -> None:
+    found, _ = compared
+    assert found.prompts == 12
+    assert found.agreement.count == 9
+    assert found.ranking.count == 8
+    assert found.judge.count == found.support.count == found.length.count == 12
+    assert found.judge.low <= found.judge.difference <= found.judge.high
+    assert found.judge.difference == pytest.approx(found.judge.candidate - found.judge.live)
+    assert found.kl > 0
+    assert found.judge_accuracy == 0.9
+    assert found.curves == ({"score": 1.0, "kl": 0.5}, {"score": 2.0, "kl": 0.7})
+
+
+def test_the_report_is_read_back_as_it_was_written(compared: tuple[Report, Path]) -> None:
+    found, out = compared
+    assert report.read(out).model_dump_json() == found.model_dump_json()
+    told = json.loads((out / "report.json").read_text())
+    assert {one["guard"] for one in told["guards"] if not one["passed"]} == {
+        one.guard for one in decide(found, small_settings("").gate)
+    }
+    assert sorted(file.name for file in out.iterdir()) == ["report.html", "report.json"]
+
+
+def test_the_same_seed_gives_the_same_report(
+    night: Night, compared: tuple[Report, Path], tmp_path: Path
+) -> None:
+    again = night.compare(tmp_path / "evaluation")
+    assert again.model_dump_json() == compared[0].model_dump_json()
+
+
+def test_a_voice_compared_with_itself_differs_in_nothing(night: Night, tmp_path: Path) -> None:
+    same = night.compare(tmp_path / "evaluation", live=night.candidate, start=night.candidate)
+    assert (same.judge.low, same.judge.high, same.agreement.difference) == (0, 0, 0)
+    assert same.kl == pytest.approx(0, abs=1e-4)
+    assert same.variety == 1.0
+    assert [one.candidate for one in same.samples] == [one.live for one in same.samples]
+    assert "judge" in {one.guard for one in decide(same, night.settings.gate)}
+
+
+def test_samples_alternate_between_languages_and_show_the_person_words(compared: tuple[Report, Path]) -> None:
+    languages = [row.language for row in compared[0].samples]
+    assert languages[:4] == ["en", "zh", "en", "zh"]
+    assert any(row.human for row in compared[0].samples)
+
+
+def test_probes_that_the_model_has_no_room_for_are_left_out_and_counted(
+    compared: tuple[Report, Path],
+) -> None:
+    found, _ = compared
+    assert found.left_out == 48
+    assert found.probes.count == 0
+    assert isnan(found.probes.difference)
+
+
+def test_probes_are_answered_by_both(night: Night, tiny_base: str, tmp_path: Path) -> None:
+    roomy = tmp_path / "roomy"
+    roomy.mkdir()
+    for file in Path(tiny_base).iterdir():
+        text = file.read_bytes()
+        (roomy / file.name).write_bytes(
+            text.replace(b'"max_position_embeddings": 512', b'"max_position_embeddings": 4096')
+        )
+    settings = night.settings.model_copy(
+        update={"gate": night.settings.gate.model_copy(update={"prompts": 2})}
+    )
+    found = compare(
+        str(roomy), candidate=night.candidate, live=None, start=None, judge=night.judge, snapshot=night.snapshot,
+        out=tmp_path / "evaluation", curves=None, settings=settings, run=Quiet(1),
+    )  # fmt: skip
+    assert found.probes.count == len(found.probe_rows) == 48
+    assert {(row.kind, row.language) for row in found.probe_rows} == {
+        (kind, language) for kind in ("injection", "false_premise", "unknown") for language in ("en", "zh")
+    }
+
+
+def test_what_nobody_measured_is_not_taken_for_good(night: Night, tmp_path: Path) -> None:
+    unmeasured = tmp_path / "judge"
+    unmeasured.mkdir()
+    for file in night.judge.iterdir():
+        if file.name != "metrics.json":
+            (unmeasured / file.name).write_bytes(file.read_bytes())
+    found = night.compare(tmp_path / "evaluation", judge=unmeasured)
+    assert isnan(found.judge_accuracy)
+    assert "accuracy" in {one.guard for one in decide(found, night.settings.gate)}
+
+
+def test_a_training_that_broke_off_is_told(night: Night, tmp_path: Path) -> None:
+    (tmp_path / "curves.jsonl").write_text('{"score": NaN}\n')
+    (tmp_path / "metrics.json").write_text('{"stopped": "nan"}')
+    found = night.compare(tmp_path / "evaluation", curves=tmp_path / "curves.jsonl")
+    assert found.diverged
+    assert (tmp_path / "evaluation" / "report.html").is_file()
+
+
+def test_time_that_is_used_up_leaves_no_report(night: Night, tmp_path: Path) -> None:
+    class Late(Quiet):
+        def advance(self, done: int, total: int, **figures: float) -> None:
+            raise OutOfBudget("late")
+
+    with pytest.raises(OutOfBudget):
+        night.compare(tmp_path / "evaluation", run=Late())
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_without_a_prompt_that_fits_nothing_is_compared(night: Night, tmp_path: Path) -> None:
+    snapshot = snapshot_at(tmp_path / "snapshot")
+    long = Prompt(({"role": "user", "content": "Which lens? " * 400},))
+    for name in ("sft-held", "pairs-held", "replay"):
+        rows_file(snapshot / f"{name}.jsonl", [])
+    rows_file(snapshot / "sft-held.jsonl", [Supervised(long, "A 35mm lens.")])
+    with pytest.raises(BadData, match="no held-out prompt"):
+        night.compare(tmp_path / "evaluation", snapshot=snapshot)
+
+
+def test_cases_are_held_out_first_each_once_and_the_same_for_a_seed(night: Night) -> None:
+    cases = read_cases(night.snapshot, 200, seed=1)
+    assert len(cases) == 12 + 4
+    assert [bool(one.human) for one in cases] == [True] * 12 + [False] * 4
+    assert cases == read_cases(night.snapshot, 200, seed=1)
+    assert cases != read_cases(night.snapshot, 200, seed=2)
+    assert sum(not one.human for one in read_cases(night.snapshot, 8, seed=1)) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "human", "least", "most"),
+    [
+        ("On Friday.", "on  friday.", 1, 1), ("星期五。", "星期五。", 1, 1), ("", "", 1, 1), ("", "On Friday.", 0, 0),
+        ("On Friday.", "On Friday at eight.", 0.4, 0.8), ("星期五晚上。", "星期五。", 0.4, 0.9), ("abc", "xyz", 0, 0),
+    ],
+)  # fmt: skip
+def test_agreement_counts_runs_of_characters(reply: str, human: str, least: float, most: float) -> None:
+    assert least <= agreement(reply, human) <= most
+
+
+def test_agreement_of_a_worked_example() -> None:
+    # Runs of 1: 2 of 3 and 2 of 2; of 2: 1 of 2 and 1 of 1.
+    precision, recall = (2 / 3 + 1 / 2) / 2, (1 + 1) / 2
+    assert agreement("abc", "ab") == pytest.approx(5 * precision * recall / (4 * precision + recall))
+
+
+def test_variety_counts_what_is_new() -> None:
+    assert distinct(["On Friday.", "On  Friday.", "No."]) == pytest.approx(2 / 3)
+    assert distinct_runs(["abcde", "abcd"]) == pytest.approx(2 / 3)
+    assert distinct([]) == distinct_runs([]) == 0
+
+
+def test_intervals_hold_the_difference_and_shrink_with_agreement() -> None:
+    scale = Scale(0.95, seed=1)
+    noisy = scale.of([1, 0] * 20, [0, 0] * 20)
+    steady = scale.of([0.5] * 40, [0.0] * 40)
+    assert noisy.low < 0.5 < noisy.high
+    assert (steady.low, steady.high) == (0.5, 0.5)
+    assert noisy == scale.of([1, 0] * 20, [0, 0] * 20)
+
+
+def test_divergence_and_likelihood_are_those_of_plain_loops(night: Night) -> None:
+    cast = Cast(load_base(night.source, night.settings))
+    cast.add("candidate", night.settings.lora, folder=night.candidate)
+    samples = []
+    for number, text in enumerate(("On Friday.", "A 35mm lens, I think.")):
+        prompt = make_prompt(number)
+        ids = tuple(cast.base.prompt_ids(prompt.messages))
+        samples.append(Sample(prompt, ids, tuple(cast.base.reply_ids(text)), text, True))
+    expected, likely = [], []
+    for one in samples:
+        ids = torch.tensor([[*one.prompt_ids, *one.reply_ids]])
+        with torch.no_grad():
+            ours, theirs = (
+                cast.logits(role, input_ids=ids)[0].log_softmax(-1) for role in ("candidate", None)
+            )
+        places = range(len(one.prompt_ids) - 1, ids.shape[1] - 1)
+        expected.append(sum(float((ours[t].exp() * (ours[t] - theirs[t])).sum()) for t in places))
+        likely.append(sum(float(ours[t, ids[0, t + 1]]) for t in places) / len(one.reply_ids))
+    assert divergences(cast, "candidate", None, samples) == pytest.approx(expected, rel=1e-3)
+    assert likelihoods(cast, "candidate", samples) == pytest.approx(likely, rel=1e-3)

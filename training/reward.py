@@ -1,0 +1,177 @@
+"""The preference model: which of two replies would this person prefer? TRL's RewardTrainer, LoRA and a linear head.
+
+    1. each pair becomes two rows of prompt ids + reply ids, both with the end-of-text token
+    2. pairs are drawn by their weights (`training.fitting.drawn`)
+    3. loss: -log sigmoid(score of the chosen - score of the rejected), the score being the head's at the last token
+    4. held-out pairs say how often it is right, and how far it may be believed (`training.calibration`)
+
+What is written is a role of `training.cast`: LoRA matrices under the names of the language model, and the head.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from peft import get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+from transformers import set_seed
+from trl import RewardConfig, RewardTrainer
+from trl.trainer.reward_trainer import DataCollatorForPreference
+
+from bot.training_settings import TrainingSettings
+from training.calibration import by_part, judged
+from training.cast import HEAD, padded
+from training.errors import BadData
+from training.fitting import Unheard, Watch, arguments, drawn, learn, plain_errors
+from training.folders import made
+from training.models import Base, load_base, lora_config, quiet
+from training.rows import Pair, read_pairs
+from training.run import Run
+
+METRICS = "metrics.json"
+_SCORE = ".score."
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A pair as token ids, each with its prompt and its end."""
+
+    pair: Pair
+    chosen: list[int]
+    rejected: list[int]
+
+
+@quiet()
+def train_reward(
+    source: str,
+    pairs: Path,
+    held: Path,
+    out: Path,
+    *,
+    settings: TrainingSettings,
+    run: Run,
+    work: Path,
+) -> dict[str, Any]:
+    """Write the role and metrics.json into `out`, and return the metrics; checkpoints go to `work`.
+
+    All figures but `train_accuracy` are of the held-out pairs, each counted once whatever its weight. Raises BadBase,
+    BadData, Diverged, NoRoom, OutOfBudget, OSError.
+    """
+    work = work / out.name
+    set_seed(run.seed)
+    base = load_base(source, settings, scoring=True)
+    taught, left_out = encoded(base, read_pairs(pairs))
+    measured, held_left_out = encoded(base, read_pairs(held))
+    for file, rows in ((pairs, taught), (held, measured)):
+        if not rows:
+            raise BadData(
+                f"{file}: no pair is short enough for {source}, which reads {base.max_tokens} tokens at a time"
+            )
+    order = drawn([one.pair.weight for one in taught], settings.reward.epochs, run.seed)
+    model = get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS"))
+    trainer = _trainer(
+        base, model, [taught[number] for number in order], settings=settings, run=run, work=work
+    )
+    learn(trainer, Watch(run, "the preference model"), work)
+    metrics = {
+        "pairs": len(taught),
+        "pairs_learned": len(order),
+        "left_out": left_out,
+        "held_pairs": len(measured),
+        "held_left_out": held_left_out,
+        "steps": trainer.state.global_step,
+        "train_accuracy": _accuracy(margins(base, model, taught, settings)),
+        **measure(measured, margins(base, model, measured, settings), settings, run.seed),
+    }
+    if trainer.is_world_process_zero():
+        _write(model, metrics, out)
+    trainer.accelerator.wait_for_everyone()
+    return metrics
+
+
+def encoded(base: Base, pairs: Sequence[Pair]) -> tuple[list[Encoded], int]:
+    """Those that the model can read whole, and how many others there are."""
+    found = []
+    for pair in pairs:
+        prompt = base.prompt_ids(pair.prompt.messages)
+        chosen, rejected = (prompt + base.reply_ids(text) for text in (pair.chosen, pair.rejected))
+        if max(len(chosen), len(rejected)) <= base.max_tokens:
+            found.append(Encoded(pair, chosen, rejected))
+    return found, len(pairs) - len(found)
+
+
+def scores(base: Base, model: Any, rows: Sequence[list[int]], batch: int) -> list[float]:
+    """What the trained model gives each row, `batch` rows at a time."""
+    model.eval()
+    found: list[float] = []
+    with torch.no_grad():
+        for first in range(0, len(rows), batch):
+            ids, mask = padded(rows[first : first + batch], base.pad_id, left=False, device=base.device)
+            found += model(input_ids=ids, attention_mask=mask).logits.squeeze(-1).float().tolist()
+    return found
+
+
+def margins(base: Base, model: Any, pairs: Sequence[Encoded], settings: TrainingSettings) -> list[float]:
+    batch = settings.reward.micro_batch
+    chosen = scores(base, model, [one.chosen for one in pairs], batch)
+    rejected = scores(base, model, [one.rejected for one in pairs], batch)
+    return [one - other for one, other in zip(chosen, rejected, strict=True)]
+
+
+def measure(
+    pairs: Sequence[Encoded], found: Sequence[float], settings: TrainingSettings, seed: int
+) -> dict[str, Any]:
+    """What `metrics.json` says of held-out pairs and their margins."""
+    told = [one.pair.prompt.extra for one in pairs]
+    groups = [extra.get("comment", number) for number, extra in enumerate(told)]
+    return {
+        **judged(found, groups, confidence=settings.gate.confidence, seed=seed),
+        "by_kind": by_part(found, [str(extra.get("kind", "")) for extra in told]),
+        "by_language": by_part(found, [str(extra.get("language", "")) for extra in told]),
+    }
+
+
+class _Judge(Unheard, RewardTrainer):
+    """TRL's."""
+
+
+def _trainer(
+    base: Base, model: Any, pairs: list[Encoded], *, settings: TrainingSettings, run: Run, work: Path
+) -> Any:
+    rows = [{"chosen_ids": one.chosen, "rejected_ids": one.rejected} for one in pairs]
+    return _Judge(
+        model,
+        RewardConfig(**arguments(settings.reward, settings, run, work, len(rows)), max_length=None),
+        data_collator=DataCollatorForPreference(pad_token_id=base.pad_id),
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=base.tokenizer,
+    )
+
+
+def _accuracy(found: Sequence[float]) -> float:
+    return by_part(found, [""] * len(found))[""]["accuracy"]
+
+
+def _write(model: Any, metrics: dict[str, Any], out: Path) -> None:
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    (head,) = (one for name, one in weights.items() if _SCORE in name)
+    matrices = {name: one for name, one in weights.items() if _SCORE not in name}
+    config = model.peft_config["default"]
+    config.task_type, config.modules_to_save, config.inference_mode = "CAUSAL_LM", None, True
+    with made(out) as part, plain_errors():
+        config.save_pretrained(part)
+        _save(matrices, part / "adapter_model.safetensors")
+        _save({"weight": head.float()}, part / HEAD)
+        (part / METRICS).write_text(
+            json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
+    save_file(
+        {name: one.detach().cpu().contiguous() for name, one in tensors.items()}, file, {"format": "pt"}
+    )
