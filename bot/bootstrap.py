@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import aiohttp
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from adapters.base import Clock
 from bot.answer import Answerer
@@ -24,13 +25,14 @@ from bot.judge import Judge
 from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
+from bot.nights import Nights
 from bot.notifier import Notifier, target_of
 from bot.pictures import Pictures
 from bot.policy import Thresholds, TriageRules
 from bot.poller import Poller
 from bot.responder import Responder
 from bot.retrieval import make_dense, make_embedder, make_reranker
-from bot.schedule import make_beat
+from bot.schedule import at_night, make_beat
 from bot.sender import Sender
 from bot.service import Parts, Service
 from bot.settings import Settings
@@ -168,8 +170,11 @@ async def assemble(
     roles: frozenset[Role] = WORK,
     generator: Generator | None = None,
     clock: Clock = utc_now,
+    night_options: Sequence[str] | None = None,
 ) -> AsyncIterator[Running]:
     """Build the service for `roles`; what was opened is closed in reverse. `generator` replaces the settings' own.
+    `night_options`: what the command line says of settings, which a night that this process starts has to know; None:
+    it starts none.
 
     Raises LedgerError, SettingsError, GeneratorMisconfigured, LibraryError, and CannotListen.
     """
@@ -204,8 +209,9 @@ async def assemble(
             voice_of=who,
         )
         if "poll" in roles:
-            wakes["poller"] = Loop("poller", poller.tick)
-            wakes["signals"] = Loop("signals", Signals(context).tick)
+            wakes |= {
+                one.name: one for one in (Loop("poller", poller.tick), Loop("signals", Signals(context).tick))
+            }
         if "respond" in roles:
             wakes["responder"] = Loop("responder", responder.tick)
             wakes["sorter"] = Loop("sorter", Sorter(ledger).tick)
@@ -230,6 +236,7 @@ async def assemble(
                 clock=clock,
             )
             wakes["notifier"] = Loop("notifier", notifier.tick)
+        beat = make_beat(wakes.values(), settings.service.beat_s)
         service = Service(
             ledger=ledger,
             parts=Parts(
@@ -238,9 +245,10 @@ async def assemble(
                 sender,
                 keeper,
                 notifier,
+                make_nights(settings, beat, clock, night_options) if "respond" in roles else None,
             ),
             loops=wakes.values(),
-            beat=make_beat(wakes.values(), settings.service.beat_s),
+            beat=beat,
             owner=owner,
             clock=clock,
             shutdown_s=settings.service.shutdown_s,
@@ -278,6 +286,17 @@ async def assemble(
             )
             page = await stack.enter_async_context(pages)
         yield Running(settings, service, ledger, library, connections, metrics, owner, page)
+
+
+def make_nights(
+    settings: Settings, beat: AsyncIOScheduler, clock: Clock, options: Sequence[str] | None
+) -> Nights | None:
+    """None where no night is to begin by itself."""
+    if not settings.training.cron or options is None:
+        return None
+    nights = Nights(options, settings.data_dir, clock)
+    at_night(beat, settings.training.cron, settings.training.time_zone, nights.start)
+    return nights
 
 
 async def hold_back(ledger: Ledger, clock: Clock, began: datetime) -> None:

@@ -1,9 +1,11 @@
-"""The beat: wakes the loops at intervals, for work that no event of this process announces."""
+"""The beat: wakes the loops at intervals, for work that no event of this process announces; and when a night is due."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.loop import Loop
@@ -22,6 +24,23 @@ def make_beat(loops: Iterable[Loop], beat_s: float) -> AsyncIOScheduler:
             misfire_grace_time=None,
         )
     return scheduler
+
+
+LATE_S = 3600
+"""How long after its hour a night still begins, where this process was busy or the machine asleep."""
+
+
+def at_night(
+    scheduler: AsyncIOScheduler, cron: str, time_zone: str, start: Callable[[], Awaitable[None]]
+) -> None:
+    """Call `start` whenever `cron`, a crontab line, says so on the clocks of `time_zone`; once for hours missed."""
+    scheduler.add_job(
+        start,
+        CronTrigger.from_crontab(cron, timezone=ZoneInfo(time_zone)),
+        id="night",
+        coalesce=True,
+        misfire_grace_time=LATE_S,
+    )
 
 
 async def _wake(loop: Loop) -> None:

@@ -9,6 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from adapters.base import Clock
 from bot.loop import Loop
+from bot.nights import Nights
 from bot.notifier import Notifier
 from bot.poller import Poller
 from bot.responder import Responder
@@ -29,6 +30,7 @@ class Parts:
     sender: Sender | None
     keeper: Keeper | None = None
     notifier: Notifier | None = None
+    nights: Nights | None = None
 
 
 class Service:
@@ -81,6 +83,8 @@ class Service:
 
     async def _leave(self, tasks: list[asyncio.Task[None]]) -> None:
         self._beat.shutdown(wait=False)
+        if self._parts.nights is not None:
+            await self._parts.nights.stop()
         for loop in self.loops:
             loop.stop()
         for part in (self._parts.responder, self._parts.sender):

@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -103,21 +104,38 @@ class WeightsAndBiases:
         self._run.finish()
 
 
+class Late:
+    """Opens a tracker when there is something to keep: a night that is skipped keeps nothing."""
+
+    def __init__(self, opens: Callable[[], Tracker]) -> None:
+        self._opens = opens
+        self._opened: Tracker | None = None
+
+    def note(self, step: str, at: int, figures: Mapping[str, float]) -> None:
+        if figures:
+            if self._opened is None:
+                self._opened = self._opens()
+            self._opened.note(step, at, figures)
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
 @contextmanager
 def trackers(names: Sequence[str], folder: Path, title: str) -> Iterator[list[Tracker]]:
     """Those of `names` that are installed; what is not is told in the log, and nothing is kept by it."""
-    opened: list[Tracker] = []
+    known: dict[str, Callable[[], Tracker]] = {
+        "tensorboard": partial(TensorBoard, folder),
+        "wandb": partial(WeightsAndBiases, folder, title),
+    }
+    there = [name for name in dict.fromkeys(names) if importlib.util.find_spec(name) is not None]
+    for name in set(names) - set(there):
+        log.warning(
+            "no curves are kept by it; pip install it, or take it out of training.trackers", tracker=name
+        )
+    opened: list[Tracker] = [Late(known[name]) for name in there]
     try:
-        for name in names:
-            if importlib.util.find_spec(name) is None:
-                log.warning(
-                    "no curves are kept by it; pip install it, or take it out of training.trackers",
-                    tracker=name,
-                )
-            elif name == "wandb":
-                opened.append(WeightsAndBiases(folder, title))
-            else:
-                opened.append(TensorBoard(folder))
         yield opened
     finally:
         for one in opened:

@@ -18,10 +18,13 @@ import httpx2
 import structlog
 
 from bot.serving.http import untold
+from bot.settings import Settings, resolve
 from training.errors import TrainingError
 
 log = structlog.get_logger()
 
+HOME = "nights"
+"""Below `data_dir`: the folder of all nights."""
 MARK = "asleep.json"
 """In the folder of all nights: which servers a night has put to sleep, until they are awake again."""
 DRAIN_S = 120.0
@@ -49,6 +52,11 @@ def asleep(servers: Sequence[str], home: Path, *, key: str = "") -> Iterator[Non
             yield
         finally:
             wake(home, key=key)
+
+
+def wake_for(settings: Settings) -> list[str]:
+    """See `wake`. Raises SleepRefused, SettingsError."""
+    return wake(settings.data_dir / HOME, key=resolve(settings.generator.api_key))
 
 
 def wake(home: Path, *, key: str = "") -> list[str]:

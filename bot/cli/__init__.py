@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
     "voices": ("bot.cli.voices", "Load, try and promote the LoRA weights that answer the comments."),
+    "train": ("bot.cli.train", "Learn from the verdicts: nightly, its steps one by one, status, list, demo."),
     "webhooks": (
         "bot.cli.webhooks",
         "See and try the addresses that are told when a comment needs a person.",

@@ -48,7 +48,7 @@ def run(
 
 async def _run(shell: Shell, settings: Settings, roles: frozenset[Role]) -> None:
     stop = stop_on_signals()
-    async with assemble(settings, roles=roles) as running:
+    async with assemble(settings, roles=roles, night_options=shell.options) as running:
         if running.page is not None:
             shell.tell("status_page", url=running.page)
             await tell_first_link(shell, running, running.page)

@@ -48,6 +48,12 @@ class Shell:
         return settings.model_copy(update=changes)
 
     @property
+    def options(self) -> list[str]:
+        """What the command line says of settings, as another process of ours takes it."""
+        named = (("--settings", self.file), ("--data-dir", self._data_dir), ("--lang", self._language))
+        return [word for name, value in named if value is not None for word in (name, str(value))]
+
+    @property
     def language(self) -> Language:
         return self._language if self._language is not None else self.settings.language
 

@@ -189,11 +189,14 @@ def page(session: Session, *, before: int | None = None, limit: int = 50) -> lis
 
 
 def latest(session: Session, channel_id: int | None = None, *, trained: bool = False) -> Night | None:
-    """The last night of this channel (None: of all channels); `trained`: that has learned from its verdicts."""
+    """The last night of this channel (None: of all channels); `trained`: that has learned from its verdicts, and not
+    for trial only.
+    """
     rows = select(Night).where(col(Night.channel_id).is_not_distinct_from(channel_id))
     if trained:
         rows = rows.where(col(Night.status).in_(TRAINED))
-    return session.exec(rows.order_by(col(Night.id).desc()).limit(1)).first()
+    found = session.exec(rows.order_by(col(Night.id).desc()))
+    return next((one for one in found if not (trained and one.figures.get("dry"))), None)
 
 
 def last(session: Session) -> Listed | None:

@@ -1,0 +1,20 @@
+"""The ledger, as a process beside the service opens it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bot.settings import Settings
+from bot.store.ledger import Ledger, connect
+from bot.store.migrate import upgrade
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Of this version's shape. Raises LedgerError, SettingsError."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    ledger = connect(settings.database_url)
+    try:
+        upgrade(ledger)
+        yield ledger
+    finally:
+        ledger.close()
