@@ -52,7 +52,9 @@ def promoted(page: Browser, folder: Path, found: Any = None) -> Night:
     ledger, report = page.running.ledger, found or nights.report()
     for name, parent in (("mia-1", None), ("mia-2", "mia-1")):
         path, weights = take_in(write_weights(folder / "trained" / name), folder, name)
-        new = NewVoice(name, path, weights.digest, weights.base_model, weights.rank, parent=parent)
+        metrics = {"snapshot": {"rows": 120}, "evaluation": nights.evaluation(report)} if parent else {}
+        told: dict[str, Any] = {"parent": parent, "metrics": metrics}
+        new = NewVoice(name, path, weights.digest, weights.base_model, weights.rank, **told)
         ledger.write(voices.add, new, by="trainer", now=START)
     night = nights.begin(ledger, START, base_model="Qwen/base", parent="mia-1", settings={"seed": 7})
     figures = {
@@ -138,6 +140,7 @@ async def test_one_night_shows_figures_guards_curves_samples_and_its_voice(
         "abcdef0123",
         "Qwen/base",
         "Reward: from -0.48 to 1.5.",
+        '<td class="figure">≤ 12</td>',
     ):
         assert told in text
     assert len(re.findall(r"<svg viewBox=\"0 0 360 180\"", text)) == 5
@@ -271,6 +274,7 @@ async def test_a_voice_leads_to_its_parent_and_to_its_night(page: Browser, tmp_p
     assert '<a href="/voices/mia-1">mia-1</a>' in text
     assert '<a href="/nights/1">Night 1</a>' in text
     assert "-0.54 → 1.09" in text
+    assert "-0.54 → 1.09" in (await page.get("voices?lang=en"))[1]
     assert "Made by" not in (await page.get("voices/mia-1?lang=en"))[1]
 
 
