@@ -65,6 +65,9 @@ class FakeOpenAI:
     max_rank: int = MAX_RANK
     is_vllm: bool = True
     """False: only what every OpenAI-compatible server has."""
+    can_sleep: bool = False
+    """Whether it was started with --enable-sleep-mode and VLLM_SERVER_DEV_MODE=1."""
+    sleeping: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of the chat requests that came in."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -92,6 +95,8 @@ class FakeOpenAI:
         if self.is_vllm:
             self._add_vllm(app)
         self._released = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._awake.set()
         self._slots = asyncio.Semaphore(self.max_num_seqs)
         self._blocks: set[str] = set()
         self._server = TestServer(app, port=self.port)
@@ -116,6 +121,7 @@ class FakeOpenAI:
                     connection.transport.abort()
             await asyncio.sleep(0)
         self._released.set()
+        self._awake.set()
         self.go.set()
         await self._server.close()
 
@@ -133,6 +139,25 @@ class FakeOpenAI:
         if self.runtime_lora:
             app.router.add_post("/v1/load_lora_adapter", self._load)
             app.router.add_post("/v1/unload_lora_adapter", self._unload)
+        if self.can_sleep:
+            app.router.add_post("/sleep", self._sleep)
+            app.router.add_post("/wake_up", self._wake_up)
+            app.router.add_get("/is_sleeping", self._is_sleeping)
+
+    async def _sleep(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append((request.path, dict(request.query)))
+        self.sleeping = True
+        self._awake.clear()
+        return web.json_response({"status": "sleeping", "level": int(request.query.get("level", "1"))})
+
+    async def _wake_up(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append((request.path, dict(request.query)))
+        self.sleeping = False
+        self._awake.set()
+        return web.json_response({"status": "awake", "tags": None})
+
+    async def _is_sleeping(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"is_sleeping": self.sleeping})
 
     def _told(
         self, tell: Callable[[], web.Response]
@@ -218,6 +243,7 @@ class FakeOpenAI:
         refused = failed if failed is not None else self._refusal(body) or self._refused_options(body)
         if refused is not None:
             return refused
+        await self._awake.wait()  # requests are taken, and wait
         self.waiting += 1
         await self._slots.acquire()
         self.waiting -= 1

@@ -9,22 +9,23 @@ import asyncio
 import json
 import re
 import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlmodel import Session
 
 from bot.access.visitor import Visitor
 from bot.building.model import fleet_of, make_generator
-from bot.generator import GeneratorUnavailable
+from bot.generator import Generator, GeneratorUnavailable
 from bot.models import Night, NightStatus, Role, Voice, VoiceStatus
 from bot.settings import Settings
 from bot.store import nights, voice_acts, voices
 from bot.store.voices import NewVoice
 from bot.voices.files import CONFIG, WEIGHTS, take_in
-from bot.voices.keeper import voice_ref
+from bot.voices.keeper import VoiceServers, voice_ref
 from bot.voices.registering import load_everywhere, register
 from training.folders import made
 from training.marks import code_version
@@ -45,15 +46,35 @@ class Promoted:
     """What a person has to do; empty: nothing."""
 
 
-def promote(work: Work, night: Night, owner: str, now: datetime) -> Promoted:
+def tokenizer_mark(source: str) -> str:
+    from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds)
+
+    from training.models import tokenizer_hash  # noqa: PLC0415
+
+    return tokenizer_hash(AutoTokenizer.from_pretrained(source))
+
+
+def promote(
+    work: Work,
+    night: Night,
+    owner: str,
+    now: datetime,
+    *,
+    tokenizer_of: Callable[[str], str] = tokenizer_mark,
+) -> Promoted:
     """Ends the night. Raises BadVoice, ChangeRefused, GeneratorError, LedgerError, NightLost, NoRoom, OSError."""
     name = work.ledger.read(name_for, night, work.channel)
     work.ledger.write(nights.note_step, night.id or 0, "promotion", owner=owner, voice=name)
     source = work.folder / "voice"
     if not source.exists():
         stage(work, source)
-    voice, away = bring_in(work, night, source, name, now)
-    return work.ledger.write(finish, work, night.id or 0, voice.name, away, owner=owner, now=now)
+    known = next((one for one in work.ledger.read(voices.every) if one.name == name), None)
+    if known is None:
+        new = new_voice(work, night, name, tokenizer_of(work.source))
+        away = asyncio.run(_bring_in(work, source, new, now))
+    else:  # this night was killed just after that
+        away = asyncio.run(_load(work.settings, known))
+    return work.ledger.write(finish, work, night.id or 0, name, away, owner=owner, now=now)
 
 
 def name_for(session: Session, night: Night, channel: str | None) -> str:
@@ -76,61 +97,70 @@ def stage(work: Work, out: Path) -> None:
         shutil.copyfile(work.folder / "ppo" / WEIGHTS, folder / WEIGHTS)
 
 
-def bring_in(work: Work, night: Night, source: Path, name: str, now: datetime) -> tuple[Voice, str]:
-    """The candidate, and why no server has it; empty: one has."""
-    new = NewVoice(
+def new_voice(work: Work, night: Night, name: str, tokenizer: str) -> NewVoice:
+    figures = {step: told for step, told in night.figures.items() if step not in ("marks", "dry")}
+    made_with = {
+        "night": night.id,
+        "settings": night.settings,
+        "code_version": code_version(),
+        "trained_on": work.source,
+        "tokenizer": tokenizer,
+    }
+    return NewVoice(
         name, "", "", "", 0,
         channel_id=night.channel_id, parent=night.parent, data_hash=night.data_hash,
-        metrics=metrics_of(work, night), note=f"made by night {night.id}",
+        metrics={**figures, **made_with}, note=f"made by night {night.id}",
     )  # fmt: skip
-    known = {one.name: one for one in work.ledger.read(voices.every)}
-    if name in known:  # this night was killed just after
-        return known[name], asyncio.run(_tried_again(work.settings, known[name]))
-    return asyncio.run(_registered(work, source, new, now))
 
 
-async def _registered(work: Work, source: Path, new: NewVoice, now: datetime) -> tuple[Voice, str]:
+async def _bring_in(work: Work, source: Path, new: NewVoice, now: datetime) -> str:
+    """Makes it a candidate; returns why it could not be tried on a server, empty where it could."""
     settings = work.settings
-    generator = make_generator(settings)
-    try:
-        servers = fleet_of(settings, generator)
+    async with _serving(settings) as (generator, servers):
         if servers is None:
-            return await shelve(work, source, new, now), NO_SERVER
+            await shelve(work, source, new, now)
+            return NO_SERVER
         try:
-            done = await register(
+            await register(
                 source, new, ledger=work.ledger, servers=servers, generator=generator,
                 data_dir=settings.data_dir, any_base=False, by=ACTOR, clock=lambda: now,
             )  # fmt: skip
         except GeneratorUnavailable as error:
-            return await shelve(work, source, new, now), str(error)
-        return done.voice, ""
-    finally:
-        await generator.aclose()
+            await shelve(work, source, new, now)
+            return str(error)
+        return ""
 
 
 NO_SERVER = 'no model server is set up (generator.kind = "vllm")'
 
 
-async def shelve(work: Work, source: Path, new: NewVoice, now: datetime) -> Voice:
+async def shelve(work: Work, source: Path, new: NewVoice, now: datetime) -> None:
     """A candidate that no server has tried. Raises BadVoice, ChangeRefused, OSError."""
     await work.ledger.aread(voices.refuse_taken, new.name)
     folder, weights = take_in(source, work.settings.data_dir, new.name)
     whole = replace(new, path=folder, digest=weights.digest, base_model=weights.base_model, rank=weights.rank)
-    return await work.ledger.awrite(voices.add, whole, by=ACTOR, now=now)
+    await work.ledger.awrite(voices.add, whole, by=ACTOR, now=now)
 
 
-async def _tried_again(settings: Settings, voice: Voice) -> str:
-    generator = make_generator(settings)
-    try:
-        servers = fleet_of(settings, generator)
+async def _load(settings: Settings, voice: Voice) -> str:
+    """Why no server has it; empty: one has. Raises GeneratorError where one refuses it."""
+    async with _serving(settings) as (_, servers):
         if servers is None:
             return NO_SERVER
-        await load_everywhere(servers, voice_ref(voice, settings.data_dir))
-    except GeneratorUnavailable as error:
-        return str(error)
+        try:
+            await load_everywhere(servers, voice_ref(voice, settings.data_dir))
+        except GeneratorUnavailable as error:
+            return str(error)
+        return ""
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[tuple[Generator, VoiceServers | None]]:
+    generator = make_generator(settings)
+    try:
+        yield generator, fleet_of(settings, generator)
     finally:
         await generator.aclose()
-    return ""
 
 
 def finish(
@@ -189,23 +219,3 @@ def _is_ours(session: Session, voice: Voice) -> bool:
 
 def visitor() -> Visitor:
     return Visitor(name=ACTOR, role=Role.OWNER, via="terminal")
-
-
-def metrics_of(work: Work, night: Night) -> dict[str, Any]:
-    """What the row of the voice keeps: the figures of every step, and what it was made with."""
-    return {
-        **{name: told for name, told in night.figures.items() if name not in ("marks", "dry")},
-        "night": night.id,
-        "settings": night.settings,
-        "code_version": code_version(),
-        "trained_on": work.source,
-        "tokenizer": tokenizer_mark(work.source),
-    }
-
-
-def tokenizer_mark(source: str) -> str:
-    from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds)
-
-    from training.models import tokenizer_hash  # noqa: PLC0415
-
-    return tokenizer_hash(AutoTokenizer.from_pretrained(source))
