@@ -63,6 +63,8 @@ class FakeOpenAI:
     """Chats that it works on at once; others wait in its queue."""
     hidden: int = HIDDEN
     max_rank: int = MAX_RANK
+    is_old: bool = False
+    """A vLLM that does not tell token ids."""
     is_vllm: bool = True
     """False: only what every OpenAI-compatible server has."""
     can_sleep: bool = False
@@ -136,6 +138,7 @@ class FakeOpenAI:
         app.router.add_get("/version", self._told(lambda: web.json_response({"version": self.version})))
         app.router.add_get("/metrics", self._told(lambda: web.Response(text=self._metrics())))
         app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_post("/v1/completions", self._complete)
         if self.runtime_lora:
             app.router.add_post("/v1/load_lora_adapter", self._load)
             app.router.add_post("/v1/unload_lora_adapter", self._unload)
@@ -192,6 +195,24 @@ class FakeOpenAI:
         return web.json_response(
             {"count": count, "max_model_len": self.max_model_len, "tokens": tokens, "token_strs": None}
         )
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        """Token ids for token ids: 7, 8, 9 and a stop token, or up to the first of them that is one."""
+        body = await request.json()
+        self.calls.append((request.path, body))
+        failed = await self._fail(request)
+        refused = failed if failed is not None else self._refusal(body)
+        if refused is not None:
+            return refused
+        stops = body.get("stop_token_ids", [])
+        ids = [7, 8, 9, *stops[:1]][: body["max_tokens"]]
+        ids = ids[: next((at + 1 for at, one in enumerate(ids) if one in stops), len(ids))]
+        choice = {
+            "index": 0,
+            "text": "",
+            "token_ids": ids if body.get("return_token_ids") and not self.is_old else None,
+        }
+        return web.json_response({"object": "text_completion", "model": body["model"], "choices": [choice]})
 
     async def _load(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -6,6 +6,7 @@ TrainingError
 ├── TooLittle      fewer verdicts than `training.data` asks for
 ├── OutOfBudget    time or memory of the settings is used up; the next start goes on
 ├── Diverged       a loss is no number, or KL ran away before anything was worth keeping
+├── NoServer       the vLLM server that writes the rollouts does not
 └── NoRoom         the disk is full
 """
 
@@ -31,6 +32,10 @@ class OutOfBudget(TrainingError):
 
 
 class Diverged(TrainingError):
+    pass
+
+
+class NoServer(TrainingError):
     pass
 
 

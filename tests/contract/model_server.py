@@ -49,6 +49,16 @@ class ModelServerContract:
         assert base.root
         assert (voice.name, voice.root, voice.parent, voice.max_model_len) == ("ada-1", folder, "base", None)
 
+    async def test_token_ids_are_answered_with_token_ids_and_the_one_that_ended_them(
+        self, served: Served
+    ) -> None:
+        options = {"model": "base", "max_tokens": 64, "temperature": 0.0}
+        whole = await served.client.complete([5, 6, 7, 8], **options)
+        stopped = await served.client.complete([5, 6, 7, 8], **options, stop_token_ids=[whole[2]])
+        assert stopped == whole[: whole.index(whole[2]) + 1]
+        with pytest.raises(ModelMissing, match="does not exist"):
+            await served.client.complete([5], **options | {"model": "nobody"})
+
     async def test_the_version_is_told(self, served: Served) -> None:
         assert await served.client.version() == "0.32.0"
 

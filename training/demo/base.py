@@ -1,0 +1,189 @@
+"""A tiny base model, trained from scratch on the shop's texts: fluent, mostly right, and indifferent to manner.
+
+A Qwen3-style decoder with a byte-level BPE of its own, as a folder in Hugging Face's format.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from training.demo.shop import LANGUAGES, SLOTS, UNITS, VALUES, Ask, asks, one_ask
+from training.demo.styles import NAMED, UNNAMED, in_taste, indifferent
+from training.folders import made
+
+STEPS, BATCH, LEARNING_RATE = 500, 16, 3e-3
+REPETITIONS, CONVERSATIONS = 0.3, 0.35
+"""Part of the steps."""
+VOCABULARY = 1400
+CONSTANT = 0.3
+"""A line that this part of the prompts has is one token: a prompt is 70 tokens long and not 230."""
+PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_WORDS = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"
+
+Progress = Callable[[int, int], None]
+"""Gets how many steps are done, and how many there are."""
+
+
+def base_folder(
+    folder: Path, *, seed: int, steps: int = STEPS, progress: Progress = lambda done, total: None
+) -> Path:
+    """The folder of the base of this seed below `folder`; trained when it is not there yet. Raises NoRoom, OSError."""
+    target = folder / f"base-{seed}"
+    if not target.is_dir():
+        tokenizer, model = train(seed=seed, steps=steps, progress=progress)
+        with made(target) as part:
+            tokenizer.save_pretrained(part)
+            model.save_pretrained(part)
+    return target
+
+
+def train(*, seed: int, steps: int, progress: Progress) -> tuple[Any, Any]:
+    """Tokenizer and model."""
+    random = Random(f"base {seed}")
+    tokenizer = tokenizer_of(asks(1500, random), random)
+    torch.manual_seed(seed)
+    model = Qwen3ForCausalLM(_shape(tokenizer))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    model.train()
+    for step, (ids, labels) in enumerate(_batches(tokenizer, random, steps), start=1):
+        loss = _loss(model, ids, labels)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        progress(step, steps)
+    model.eval()
+    return tokenizer, model
+
+
+def tokenizer_of(seen: Sequence[Ask], random: Random) -> PreTrainedTokenizerFast:
+    """Byte-level BPE over these comments, their prompts and replies to them."""
+    prompts = [str(message["content"]) for ask in seen for message in ask.messages()]
+    replies = [write(ask, random) for ask in seen for write in (indifferent, in_taste)]
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+        [
+            pre_tokenizers.Split(Regex(_WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    raw.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[PAD, START, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    raw.train_from_iterator([*prompts, *replies], trainer)
+    whole = [*_constant_lines(prompts), *_amounts()]
+    raw.add_tokens([AddedToken(text, normalized=False) for text in whole])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def _amounts() -> list[str]:
+    """A number with its unit is one token: it is copied as one."""
+    forms = [(UNITS[language][slot], slot) for language in LANGUAGES for slot in SLOTS]
+    return [form.format(value=value) for form, slot in forms for value in VALUES[slot]]
+
+
+def _constant_lines(prompts: Sequence[str]) -> list[str]:
+    counts = Counter(line for prompt in prompts for line in prompt.splitlines(keepends=True))
+    often = CONSTANT * len(prompts) / 2 / 2  # of every two texts one is a prompt's rules, of every two prompts one English
+    return sorted(line for line, count in counts.items() if count >= often and len(line) > 4)
+
+
+def _shape(tokenizer: Any) -> Qwen3Config:
+    return Qwen3Config(
+        vocab_size=-(-len(tokenizer) // 64) * 64,
+        hidden_size=160,
+        intermediate_size=480,
+        num_hidden_layers=3,
+        num_attention_heads=5,
+        num_key_value_heads=5,
+        head_dim=32,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        initializer_range=0.05,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _batches(tokenizer: Any, random: Random, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Token ids and labels, [B, T] each; labels are -100 where nothing is learned.
+
+    Conversations first: they hold four questions for each passage, and what is to be copied is learned from them in
+    a quarter of the time.
+    """
+    for step in range(steps):
+        if step < steps * REPETITIONS:
+            yield _padded([_repetition(tokenizer, random) for _ in range(BATCH)], tokenizer)
+        elif step < steps * (REPETITIONS + CONVERSATIONS):
+            texts = [_conversation(random) for _ in range(BATCH)]
+            yield _padded([([], [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]) for text in texts], tokenizer)
+        else:
+            rows = [_row(tokenizer, ask, indifferent(ask, random)) for ask in asks(BATCH, random)]
+            yield _padded(rows, tokenizer)
+
+
+def _repetition(tokenizer: Any, random: Random) -> tuple[list[int], list[int]]:
+    """A passage, then what it states in short, over and over: nothing but copying."""
+    ask = one_ask(random.choice(LANGUAGES), random)
+    said = [random.choice((NAMED, UNNAMED)) for _ in range(16)]
+    slots = [random.choice(SLOTS) for _ in said]
+    texts = [
+        random.choice(forms[ask.language][slot]).format(product=ask.product, value=ask.values[slot])
+        for forms, slot in zip(said, slots, strict=True)
+    ]
+    stop = ". " if ask.language == "en" else "。"
+    return tokenizer(ask.passage + "\n")["input_ids"], tokenizer(stop.join(texts))["input_ids"]
+
+
+def _conversation(random: Random) -> str:
+    """A passage, and questions to all that it states with their answers."""
+    language = random.choice(LANGUAGES)
+    about = [one_ask(language, random)]
+    about += [about[0].about(slot, random) for slot in random.sample(SLOTS, len(SLOTS))]
+    turns = [f"{ask.comment}\n{indifferent(ask, random)}" for ask in about[1:]]
+    return "\n".join([about[0].passage, about[0].post, *turns])
+
+
+def _padded(rows: Sequence[tuple[list[int], list[int]]], tokenizer: Any) -> tuple[Tensor, Tensor]:
+    longest = max(len(prompt) + len(reply) for prompt, reply in rows)
+    ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+    labels = torch.full((len(rows), longest), -100)
+    for number, (prompt, reply) in enumerate(rows):
+        whole = len(prompt) + len(reply)
+        ids[number, :whole] = torch.tensor([*prompt, *reply])
+        labels[number, len(prompt) : whole] = torch.tensor(reply)
+    return ids, labels
+
+
+def _row(tokenizer: Any, ask: Ask, reply: str) -> tuple[list[int], list[int]]:
+    prompt = tokenizer.apply_chat_template(
+        ask.messages(), add_generation_prompt=True, tokenize=True, return_dict=False
+    )
+    return prompt, [*tokenizer(reply, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+
+
+def _loss(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
+    states = model.model(input_ids=ids).last_hidden_state[:, :-1]
+    learned = labels[:, 1:] != -100
+    return functional.cross_entropy(model.lm_head(states[learned]), labels[:, 1:][learned])
