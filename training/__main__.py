@@ -196,6 +196,33 @@ def _alone(
 
 
 @app.command()
+def demo(
+    context: typer.Context,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the demo; default: DATA_DIR/train-demo.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another number: another model, creator and days.")] = 0,
+    nights: Annotated[int, typer.Option(min=1, max=4, help="How many of the four nights.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """See it learn without a GPU: a tiny model, a creator with tastes, two good nights and two that must be refused."""
+    settings = context.obj.settings("error")
+    require_packages()
+    from rich.console import Console  # noqa: PLC0415
+
+    from training.demo.report import show  # noqa: PLC0415
+    from training.demo.run import run_demo  # noqa: PLC0415
+    from training.telling import print_json  # noqa: PLC0415
+
+    report = run_demo(out if out is not None else settings.data_dir / "train-demo", seed=seed, nights=nights)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show(report, Console())
+
+
+@app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """The night that runs or waits, or the last one."""
     settings = context.obj.settings()

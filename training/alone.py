@@ -4,12 +4,12 @@ Started by `accelerate launch -m training ...`, a step that can uses all the pro
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 
@@ -18,17 +18,13 @@ from bot.store import nights
 from bot.store.ledger import Ledger
 from bot.store.nights import NightError
 from training.errors import BadData
-from training.folders import made
 from training.nightly import House, work_of
 from training.progress import Budget, Screen, Watch
-from training.rows import Pair, Supervised, read_pairs, read_supervised, write_rows
 from training.run import Run
 from training.steps import STEPS, improver, prompts_of, sampler_of
 
 ALSO = {"reward": ("reward", "judge")}
 """Steps that belong together."""
-
-_Row = TypeVar("_Row", Supervised, Pair)
 
 
 def on_night(settings: Settings, ledger: Ledger, name: str, night_id: int) -> list[Path]:
@@ -51,47 +47,61 @@ def on_night(settings: Settings, ledger: Ledger, name: str, night_id: int) -> li
 def on_data(settings: Settings, name: str, data: Path, out: Path, **given: Path | None) -> Path:
     """Does the step on the rows in `data` and writes the folder `out`; `given`: weights, by the step that made them.
 
-    `data` is a night's snapshot, or what `export feedback --format trl` wrote; of that, the newest comments are held
-    out. Raises TrainingError, OSError.
+    `data` is a night's snapshot, or what `export feedback --format trl` wrote. Raises TrainingError, OSError.
     """
+    if not (data / "sft.jsonl").exists():
+        raise BadData(
+            f"{data} holds no sft.jsonl; write one: rejoinder export feedback --format trl --out DIR"
+        )
     _new(out)
-    files = prepared(data, out.with_name(out.name + ".data"), settings.training.data.held_out)
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
     with _run_of(settings, name) as run:
-        _DO[name](_Task(settings, files, out, run, work, given.get("start"), given.get("reward")))
+        _DO[name](_Task(settings, data, out, run, work, given.get("start"), given.get("reward")))
     return out
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     settings: Settings
-    files: Path
+    data: Path
     out: Path
     run: Run
     work: Path
     start: Path | None
     reward: Path | None
 
+    @property
+    def is_snapshot(self) -> bool:
+        return (self.data / "sft-held.jsonl").exists()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What every step is given."""
+        return {"settings": self.settings.training, "run": self.run, "work": self.work}
+
 
 def _sft(task: _Task) -> None:
+    from training.exported import tune_on_export  # noqa: PLC0415
     from training.sft import fine_tune  # noqa: PLC0415
 
-    training, files = task.settings.training, task.files
-    fine_tune(
-        training.base, files / "sft.jsonl", files / "sft-held.jsonl", task.out,
-        start=task.start, settings=training, run=task.run, work=task.work,
-    )  # fmt: skip
+    base, data = task.settings.training.base, task.data
+    if task.is_snapshot:
+        rows, held = data / "sft.jsonl", data / "sft-held.jsonl"
+        fine_tune(base, rows, held, task.out, start=task.start, **task.told)
+    else:
+        tune_on_export(base, data, task.out, start=task.start, **task.told)
 
 
 def _reward(task: _Task) -> None:
+    from training.exported import reward_on_export  # noqa: PLC0415
     from training.reward import train_reward  # noqa: PLC0415
 
-    training, files = task.settings.training, task.files
-    train_reward(
-        training.base, files / "pairs.jsonl", files / "pairs-held.jsonl", task.out,
-        settings=training, run=task.run, work=task.work,
-    )  # fmt: skip
+    base, data = task.settings.training.base, task.data
+    if task.is_snapshot:
+        train_reward(base, data / "pairs.jsonl", data / "pairs-held.jsonl", task.out, **task.told)
+    else:
+        reward_on_export(base, data, task.out, **task.told)
 
 
 def _ppo(task: _Task) -> None:
@@ -100,49 +110,21 @@ def _ppo(task: _Task) -> None:
             "PPO begins with what 'train sft' and 'train reward' made: give --start DIR and --reward DIR"
         )
     training = task.settings.training
-    prompts, weights = prompts_of(task.files)
+    prompts, weights = prompts_of(task.data)
+    sampler = sampler_of(task.settings)
     improver(training)(
-        training.base, task.start, task.reward, prompts, task.out,
-        settings=training, run=task.run, work=task.work, weights=weights, sampler=sampler_of(task.settings),
-    )  # fmt: skip
-
-
-_DO: dict[str, Callable[[_Task], None]] = {"sft": _sft, "reward": _reward, "ppo": _ppo}
-
-
-def prepared(data: Path, into: Path, part: float) -> Path:
-    """A folder with rows to train on and rows held out. Raises BadData, OSError."""
-    if (data / "sft-held.jsonl").exists():
-        return data
-    if not (data / "sft.jsonl").exists():
-        raise BadData(
-            f"{data} holds no sft.jsonl; write one: rejoinder export feedback --format trl --out DIR"
-        )
-    if not into.exists():
-        with made(into) as folder:
-            _write(folder, "sft", parted(read_supervised(data / "sft.jsonl"), part))
-            _write(folder, "pairs", parted(read_pairs(data / "preferences.jsonl"), part))
-    return into
-
-
-def parted(rows: Sequence[_Row], part: float) -> tuple[list[_Row], list[_Row]]:
-    """What is trained on and what is held out: the rows of the newest comments, `part` of all comments."""
-    order = {_comment(row): None for row in reversed(rows)}
-    held = set(list(order)[: round(len(order) * part)])
-    return (
-        [row for row in rows if _comment(row) not in held],
-        [row for row in rows if _comment(row) in held],
+        training.base,
+        task.start,
+        task.reward,
+        prompts,
+        task.out,
+        weights=weights,
+        sampler=sampler,
+        **task.told,
     )
 
 
-def _comment(row: Supervised | Pair) -> Any:
-    """Replies to one comment are never on both sides."""
-    return row.prompt.extra.get("thread", row.prompt.extra.get("comment"))
-
-
-def _write(folder: Path, name: str, parts: tuple[list[_Row], list[_Row]]) -> None:
-    write_rows(folder / f"{name}.jsonl", parts[0])
-    write_rows(folder / f"{name}-held.jsonl", parts[1])
+_DO: dict[str, Callable[[_Task], None]] = {"sft": _sft, "reward": _reward, "ppo": _ppo}
 
 
 def _new(out: Path) -> Path:

@@ -69,6 +69,11 @@ class Cast:
         found = [one for name, one in self._peft.named_parameters() if "lora_" in name and mark in name]
         return [*found, *(self.heads[role].parameters() if role in self.heads else ())]
 
+    @property
+    def peft(self) -> Any:
+        """The `PeftModel` around the base, once there is a role."""
+        return self._peft
+
     @contextmanager
     def playing(self, role: str | None) -> Iterator[Any]:
         """The language model as `role` plays it; None, or a role without adapter: the bare base.
@@ -147,12 +152,18 @@ class Cast:
             raise BadData(f"{folder} does not fit {self.base.source}, or is damaged ({why})") from error
 
     def _head(self, folder: Path | None) -> nn.Linear:
-        saved = load_file(folder / HEAD) if folder is not None else {}
-        head = nn.Linear(self.base.hidden, 1, bias="bias" in saved or not saved)
-        nn.init.zeros_(head.weight)
-        if head.bias is not None:
-            nn.init.zeros_(head.bias)
-        head.load_state_dict(saved or head.state_dict())
+        try:
+            saved = load_file(folder / HEAD) if folder is not None else {}
+            head = nn.Linear(self.base.hidden, 1, bias="bias" in saved or not saved)
+            nn.init.zeros_(head.weight)
+            if head.bias is not None:
+                nn.init.zeros_(head.bias)
+            head.load_state_dict(saved or head.state_dict())
+        except (RuntimeError, SafetensorError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise BadData(
+                f"{folder}/{HEAD} does not fit {self.base.source}, or is damaged ({why})"
+            ) from error
         return head.to(self.base.device)
 
     def _switch(self, role: str | None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.checks import Code
 from bot.persona import Persona
@@ -35,6 +35,8 @@ from training.rows import Pair, Prompt, read_pairs, read_prompts, read_supervise
 from training.run import Run
 from training.samples import Sample
 from training.stage import Answers, Stage
+
+_Row = TypeVar("_Row")
 
 SHOWN = 12
 """Samples on the page."""
@@ -72,7 +74,7 @@ def compare(
 
     `live`, `start`: adapters of the voice that answers now, and of the one that the night began with; None: the base.
     `curves`: PPO's curves.jsonl, with metrics.json beside it. `temperature`: as replies are served. `persona`: who
-    answers the probes. Raises BadBase, BadData, NoRoom, OutOfBudget, OSError.
+    answers the probes. Raises BadBase, BadData, Diverged, NoRoom, OutOfBudget, OSError.
     """
     stage = Stage(source, candidate=candidate, live=live, start=start, judge=judge, settings=settings)
     read = read_cases(snapshot, settings.gate.prompts, run.seed)
@@ -99,7 +101,7 @@ def compare(
         probes=scale.of([one.candidate_passed for one in tried], [one.live_passed for one in tried]),
         probe_rows=tried,
         samples=sample_rows(cases, answers[: len(cases)]),
-        **_by_models(stage, answers[: len(cases)], pairs[: settings.gate.prompts], scale),
+        **_by_models(stage, answers[: len(cases)], drawn(pairs, settings.gate.prompts, run.seed), scale),
         **_by_reading(cases, answers[: len(cases)], manners, scale),
         **_training(curves),
     )
@@ -116,12 +118,18 @@ def read_cases(snapshot: Path, count: int, seed: int) -> list[Case]:
     known: dict[str, Case] = {}
     for case in (*held, *past):
         known.setdefault(prompt_hash(case.prompt.messages), case)
-    drawn = random.Random(seed)  # noqa: S311 - a draw, no secret
-    apart = [[one for one in known.values() if bool(one.human) is wanted] for wanted in (True, False)]
-    for one in apart:
-        drawn.shuffle(one)
-    first = apart[0][: max(count - len(apart[1]), round(count * HELD_PART))]
-    return [*first, *apart[1]][:count]
+    told, untold = (
+        drawn([one for one in known.values() if bool(one.human) is wanted], count, seed)
+        for wanted in (True, False)
+    )
+    first = told[: max(count - len(untold), round(count * HELD_PART))]
+    return [*first, *untold][:count]
+
+
+def drawn(rows: Sequence[_Row], count: int, seed: int) -> list[_Row]:
+    """At most so many by lot, in an order by lot."""
+    lot = random.Random(seed)  # noqa: S311 - a draw, no secret
+    return lot.sample(rows, min(count, len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +202,11 @@ def _by_models(stage: Stage, answers: Answers, pairs: Sequence[Pair], scale: Sca
 
 def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale: Scale) -> dict[str, Any]:
     """What needs no model: the replies as a reader gets them."""
+    # Once: the checks take as long as all else here together.
+    found = {id(one): findings(one.prompt, one.text, manners) for one in (*answers.candidate, *answers.live)}
 
     def has(code: Code) -> Callable[[Sample], float]:
-        return lambda one: float(shows(findings(one.prompt, one.text, manners), code))
+        return lambda one: float(shows(found[id(one)], code))
 
     ours, theirs = ([said(one.text).text for one in some] for some in (answers.candidate, answers.live))
     humans = [said(case.human).text for case in cases]
@@ -206,7 +216,7 @@ def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale
             [agreement(ours[place], humans[place]) for place in written],
             [agreement(theirs[place], humans[place]) for place in written],
         ),
-        "support": scale.both(answers, support_of),
+        "support": scale.both(answers, lambda one: support_of(one.text, found[id(one)])),
         "banned": scale.both(answers, has(Code.BANNED)),
         "leaked": scale.both(answers, has(Code.LEAK)),
         "empty": scale.both(answers, lambda one: float(is_blank(one.text))),

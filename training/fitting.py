@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _epoch(weights: Sequence[float], chance: random.Random) -> list[int]:
     rows = list(range(len(weights)))
     chance.shuffle(rows)
     step = math.fsum(weights) / len(weights)
-    mark, reached = chance.uniform(0.25, 0.75) * step, 0.0
+    mark, reached = chance.uniform(1e-6, 1 - 1e-6) * step, 0.0  # not on a border, where rounding would decide
     found: list[int] = []
     for row in rows:
         reached += weights[row]
@@ -104,6 +105,17 @@ def arguments(
     }
 
 
+def matrices_only(model: Any) -> Any:
+    """PEFT's `model`, which saves neither the row that padding may have needed nor a page for a model hub."""
+    model.save_pretrained = partial(model.save_pretrained, save_embedding_layers=False)
+    model.create_or_update_model_card = _no_card
+    return model
+
+
+def _no_card(folder: str) -> None:
+    """None is written."""
+
+
 class Watch(TrainerCallback):
     """Tells the run how far the trainer is, and stops it for want of budget or when it diverges."""
 
@@ -111,13 +123,13 @@ class Watch(TrainerCallback):
         self.stopped: OutOfBudget | None = None
         self.losses: list[float] = []
         self._run = run
-        self._what = what
+        self.what = what
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **known: Any) -> None:
         """A gradient that is no number must not reach the weights. Raises Diverged."""
         gradients = [one.grad for one in known["model"].parameters() if one.grad is not None]
         if not all(bool(torch.isfinite(one).all()) for one in gradients):
-            raise Diverged(f"{self._what}: the loss of step {state.global_step + 1} is no number")
+            raise Diverged(f"{self.what}: the loss of step {state.global_step + 1} is no number")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **known: Any) -> None:
         if "loss" not in logs:
@@ -129,7 +141,7 @@ class Watch(TrainerCallback):
         except OutOfBudget as error:
             self.stopped = error
         if _anywhere(self.stopped is not None):
-            self.stopped = self.stopped or OutOfBudget(f"{self._what}: another process ran out of its budget")
+            self.stopped = self.stopped or OutOfBudget(f"{self.what}: another process ran out of its budget")
             control.should_save = True
             control.should_training_stop = True
 
@@ -151,11 +163,16 @@ class Unheard:
 def learn(trainer: Any, watch: Watch, work: Path) -> None:
     """Train from the last whole checkpoint in `work` to the end. Raises Diverged, NoRoom, OutOfBudget, OSError."""
     trainer.add_callback(watch)
-    try:
-        with room(work), plain_errors():
+    with room(work), plain_errors():
+        try:
             trainer.train(resume_from_checkpoint=last_checkpoint(work))
-    except Diverged as error:
-        raise _kept(error, trainer, work) from error
+        except Diverged as error:
+            raise _kept(error, trainer, work) from error
+        except torch.OutOfMemoryError as error:
+            raise OutOfBudget(
+                f"{watch.what}: the device has too little memory; lower micro_batch, or set gradient_checkpointing or "
+                "load_4bit, then start again"
+            ) from error
     if watch.stopped is not None:
         raise watch.stopped
 

@@ -6,6 +6,7 @@ and nowhere else, so that fine-tuning, rewards, PPO and the vLLM server see the 
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BertTokenizer,
 )
+from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
@@ -37,6 +40,9 @@ _BROKEN = (
     OSError, ValueError, LookupError, RuntimeError, ImportError, TypeError, AttributeError, SafetensorError,
 )  # fmt: skip
 """What transformers raises for files that are missing, damaged, or no model."""
+
+_BETWEEN_HAN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
+"""BERT's tokenizers put a space around every Chinese character."""
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -67,7 +73,9 @@ class Base:
         """What the vLLM server makes of the messages; without a chat template, their plain text."""
         if not self.tokenizer.chat_template:
             text = "\n".join(str(one["content"]) for one in messages)
-            return list(self.tokenizer(text, add_special_tokens=True)["input_ids"])
+            found = list(self.tokenizer(text, add_special_tokens=True)["input_ids"])
+            # BERT's tokenizers, which Chinese GPT-2 models use, end every text.
+            return found[:-1] if self.kind == "causal" and found[-1:] == [self.eos_id] else found
         ids = self._templated(list(messages))
         return list(ids if isinstance(ids, list) else ids["input_ids"])
 
@@ -76,7 +84,8 @@ class Base:
         return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos_id]
 
     def text_of(self, reply_ids: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(reply_ids), skip_special_tokens=True)).strip()
+        text = str(self.tokenizer.decode(list(reply_ids), skip_special_tokens=True)).strip()
+        return _BETWEEN_HAN.sub("", text) if isinstance(self.tokenizer, BertTokenizer) else text
 
     def _templated(self, messages: list[Message]) -> Any:
         try:
@@ -98,7 +107,7 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*_checkpointing` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", r"`\w*_checkpointing\w*` is deprecated", FutureWarning)
             yield
     finally:
         logging.set_verbosity(told)
@@ -120,6 +129,8 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         auto, more = _auto(config, scoring)
         model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
+        if scoring and config.is_encoder_decoder:
+            _add_score(model)
     except _BROKEN as error:
         why = " ".join(str(error).split())[:300]
         raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
@@ -143,7 +154,7 @@ def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings)
         model.to(device_of(settings))
     model.requires_grad_(False)
     model.eval()
-    config = model.config
+    config = model.config.get_text_config()
     kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
     longest = (
         getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 1 << 20
@@ -212,9 +223,30 @@ def is_local(source: str) -> bool:
 
 
 def _auto(config: Any, scoring: bool) -> tuple[Any, dict[str, Any]]:
+    if config.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM, {}
     if scoring:
         return AutoModelForSequenceClassification, {"num_labels": 1}
-    return (AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM), {}
+    return AutoModelForCausalLM, {}
+
+
+def _add_score(model: Any) -> None:
+    """What transformers' own classifiers on encoder-decoders lack: a plain linear head on the reply's last token."""
+
+    class Scored(type(model)):  # type: ignore[misc]
+        def forward(self, decoder_attention_mask: Any = None, **inputs: Any) -> SequenceClassifierOutput:
+            inputs |= {"output_hidden_states": True, "use_cache": False, "return_dict": True}
+            said = super().forward(decoder_attention_mask=decoder_attention_mask, **inputs)
+            rows = torch.arange(len(decoder_attention_mask), device=decoder_attention_mask.device)
+            states = said.decoder_hidden_states[-1][rows, decoder_attention_mask.sum(1) - 1]
+            return SequenceClassifierOutput(logits=self.score(states))
+
+    model.score = torch.nn.Linear(
+        model.config.hidden_size, 1, bias=False, dtype=model.dtype, device=model.device
+    )
+    torch.nn.init.normal_(model.score.weight, std=0.02)
+    model.config.num_labels = 1
+    model.__class__ = Scored
 
 
 def _local_rank() -> int:
@@ -235,18 +267,22 @@ def _how(settings: TrainingSettings) -> dict[str, Any]:
 
 
 def _eos(model: Any, tokenizer: Any, source: str) -> int:
-    """Chat models end a turn with a token of their own, which the generation settings name first."""
-    if tokenizer.eos_token_id is not None:
-        return int(tokenizer.eos_token_id)
+    """Chat models end a turn with a token of their own, which the generation settings name first; Chinese GPT-2 models
+    have BERT's [SEP], while their configuration names a token of the English model that they do not have.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
     generation = getattr(model, "generation_config", None)
     named: Any = generation.eos_token_id if generation is not None else model.config.eos_token_id
-    if isinstance(named, list):
-        named = named[0] if named else None
-    if named is None:
-        raise BadBase(
-            f"{source} has no end-of-text token, so it could never end a reply; set eos_token in tokenizer_config.json"
-        )
-    return int(named)
+    for found in (
+        tokenizer.eos_token_id,
+        *(named if isinstance(named, list) else [named]),
+        tokenizer.sep_token_id,
+    ):
+        if found is not None and found < rows:
+            return int(found)
+    raise BadBase(
+        f"{source} has no end-of-text token, so it could never end a reply; set eos_token in tokenizer_config.json"
+    )
 
 
 def _pad(model: Any, tokenizer: Any, eos: int) -> int:

@@ -68,12 +68,7 @@ def promote(
     source = work.folder / "voice"
     if not source.exists():
         stage(work, source)
-    known = next((one for one in work.ledger.read(voices.every) if one.name == name), None)
-    if known is None:
-        new = new_voice(work, night, name, tokenizer_of(work.source))
-        away = asyncio.run(_bring_in(work, source, new, now))
-    else:  # this night was killed just after that
-        away = asyncio.run(_load(work.settings, known))
+    _, away = bring_in(work, night, source, name, now, tokenizer_of=tokenizer_of)
     return work.ledger.write(finish, work, night.id or 0, name, away, owner=owner, now=now)
 
 
@@ -95,6 +90,25 @@ def stage(work: Work, out: Path) -> None:
         config["base_model_name_or_path"] = work.settings.generator.model or work.source
         (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shutil.copyfile(work.folder / "ppo" / WEIGHTS, folder / WEIGHTS)
+
+
+def bring_in(
+    work: Work,
+    night: Night,
+    source: Path,
+    name: str,
+    now: datetime,
+    *,
+    tokenizer_of: Callable[[str], str] = tokenizer_mark,
+) -> tuple[Voice, str]:
+    """The candidate, and why it could not be tried on a server; empty: it could."""
+    known = {one.name for one in work.ledger.read(voices.every)}
+    if name in known:  # this night was killed just after that
+        away = asyncio.run(_load(work.settings, work.ledger.read(voices.named, name)))
+    else:
+        new = new_voice(work, night, name, tokenizer_of(work.source))
+        away = asyncio.run(_bring_in(work, source, new, now))
+    return work.ledger.read(voices.named, name), away
 
 
 def new_voice(work: Work, night: Night, name: str, tokenizer: str) -> NewVoice:

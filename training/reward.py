@@ -20,17 +20,17 @@ from peft import get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import set_seed
 from trl import RewardConfig, RewardTrainer
-from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from bot.training_settings import TrainingSettings
 from training.calibration import by_part, judged
-from training.cast import HEAD, padded
+from training.cast import HEAD
 from training.errors import BadData
-from training.fitting import Unheard, Watch, arguments, drawn, learn, plain_errors
+from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
 from training.models import Base, load_base, lora_config, quiet
 from training.rows import Pair, read_pairs
 from training.run import Run
+from training.scoring import scoring_inputs
 
 METRICS = "metrics.json"
 _SCORE = ".score."
@@ -38,9 +38,10 @@ _SCORE = ".score."
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A pair as token ids, each with its prompt and its end."""
+    """A pair as token ids; each reply has its end."""
 
     pair: Pair
+    prompt: list[int]
     chosen: list[int]
     rejected: list[int]
 
@@ -72,7 +73,7 @@ def train_reward(
                 f"{file}: no pair is short enough for {source}, which reads {base.max_tokens} tokens at a time"
             )
     order = drawn([one.pair.weight for one in taught], settings.reward.epochs, run.seed)
-    model = get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS"))
+    model = matrices_only(get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS")))
     trainer = _trainer(
         base, model, [taught[number] for number in order], settings=settings, run=run, work=work
     )
@@ -88,7 +89,7 @@ def train_reward(
         **measure(measured, margins(base, model, measured, settings), settings, run.seed),
     }
     if trainer.is_world_process_zero():
-        _write(model, metrics, out)
+        _write(base, model, metrics, out)
     trainer.accelerator.wait_for_everyone()
     return metrics
 
@@ -98,27 +99,27 @@ def encoded(base: Base, pairs: Sequence[Pair]) -> tuple[list[Encoded], int]:
     found = []
     for pair in pairs:
         prompt = base.prompt_ids(pair.prompt.messages)
-        chosen, rejected = (prompt + base.reply_ids(text) for text in (pair.chosen, pair.rejected))
-        if max(len(chosen), len(rejected)) <= base.max_tokens:
-            found.append(Encoded(pair, chosen, rejected))
+        chosen, rejected = (base.reply_ids(text) for text in (pair.chosen, pair.rejected))
+        if len(prompt) + max(len(chosen), len(rejected)) <= base.max_tokens:
+            found.append(Encoded(pair, prompt, chosen, rejected))
     return found, len(pairs) - len(found)
 
 
-def scores(base: Base, model: Any, rows: Sequence[list[int]], batch: int) -> list[float]:
-    """What the trained model gives each row, `batch` rows at a time."""
+def scores(base: Base, model: Any, rows: Sequence[tuple[list[int], list[int]]], batch: int) -> list[float]:
+    """What the trained model gives each prompt and reply, `batch` of them at a time."""
     model.eval()
     found: list[float] = []
     with torch.no_grad():
         for first in range(0, len(rows), batch):
-            ids, mask = padded(rows[first : first + batch], base.pad_id, left=False, device=base.device)
-            found += model(input_ids=ids, attention_mask=mask).logits.squeeze(-1).float().tolist()
+            prompts, replies = zip(*rows[first : first + batch], strict=True)
+            found += model(**scoring_inputs(base, prompts, replies)).logits.squeeze(-1).float().tolist()
     return found
 
 
 def margins(base: Base, model: Any, pairs: Sequence[Encoded], settings: TrainingSettings) -> list[float]:
     batch = settings.reward.micro_batch
-    chosen = scores(base, model, [one.chosen for one in pairs], batch)
-    rejected = scores(base, model, [one.rejected for one in pairs], batch)
+    chosen = scores(base, model, [(one.prompt, one.chosen) for one in pairs], batch)
+    rejected = scores(base, model, [(one.prompt, one.rejected) for one in pairs], batch)
     return [one - other for one, other in zip(chosen, rejected, strict=True)]
 
 
@@ -139,14 +140,29 @@ class _Judge(Unheard, RewardTrainer):
     """TRL's."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Collator:
+    """The chosen replies first, then the rejected ones, as the trainer expects them."""
+
+    base: Base
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        replies = [row[name] for name in ("chosen_ids", "rejected_ids") for row in rows]
+        inputs = scoring_inputs(self.base, [row["prompt_ids"] for row in rows] * 2, replies)
+        return {name: one.cpu() for name, one in inputs.items()}
+
+
 def _trainer(
     base: Base, model: Any, pairs: list[Encoded], *, settings: TrainingSettings, run: Run, work: Path
 ) -> Any:
-    rows = [{"chosen_ids": one.chosen, "rejected_ids": one.rejected} for one in pairs]
+    rows = [
+        {"prompt_ids": one.prompt, "chosen_ids": one.chosen, "rejected_ids": one.rejected} for one in pairs
+    ]
+    how = arguments(settings.reward, settings, run, work, len(rows))
     return _Judge(
         model,
-        RewardConfig(**arguments(settings.reward, settings, run, work, len(rows)), max_length=None),
-        data_collator=DataCollatorForPreference(pad_token_id=base.pad_id),
+        RewardConfig(**how, max_length=None, remove_unused_columns=False),
+        data_collator=_Collator(base),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=base.tokenizer,
     )
@@ -156,12 +172,13 @@ def _accuracy(found: Sequence[float]) -> float:
     return by_part(found, [""] * len(found))[""]["accuracy"]
 
 
-def _write(model: Any, metrics: dict[str, Any], out: Path) -> None:
+def _write(base: Base, model: Any, metrics: dict[str, Any], out: Path) -> None:
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     (head,) = (one for name, one in weights.items() if _SCORE in name)
     matrices = {name: one for name, one in weights.items() if _SCORE not in name}
     config = model.peft_config["default"]
-    config.task_type, config.modules_to_save, config.inference_mode = "CAUSAL_LM", None, True
+    config.task_type = "SEQ_2_SEQ_LM" if base.kind == "seq2seq" else "CAUSAL_LM"
+    config.modules_to_save, config.inference_mode = None, True
     with made(out) as part, plain_errors():
         config.save_pretrained(part)
         _save(matrices, part / "adapter_model.safetensors")

@@ -20,7 +20,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from bot.training_settings import TrainingSettings
 from training.errors import BadData
-from training.fitting import Unheard, Watch, arguments, drawn, learn, plain_errors
+from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
 from training.models import Base, load_base, lora_config, quiet
 from training.rows import Supervised, read_supervised
@@ -110,8 +110,8 @@ class _Seq2SeqTuner(Unheard, Trainer):
 
 def _adapted(base: Base, start: Path | None, settings: TrainingSettings) -> Any:
     if start is None:
-        return get_peft_model(base.model, lora_config(base, settings.lora))
-    return PeftModel.from_pretrained(base.model, start, is_trainable=True)
+        return matrices_only(get_peft_model(base.model, lora_config(base, settings.lora)))
+    return matrices_only(PeftModel.from_pretrained(base.model, start, is_trainable=True))
 
 
 def _trainer(
@@ -155,6 +155,5 @@ def _loss(trainer: Any, rows: list[dict[str, Any]]) -> float | None:
 
 def _write(model: Any, metrics: dict[str, Any], out: Path) -> None:
     with made(out) as part, plain_errors():
-        model.save_pretrained(part, save_embedding_layers=False)
-        (part / "README.md").unlink(missing_ok=True)
+        model.save_pretrained(part)
         (part / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")

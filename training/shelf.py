@@ -1,7 +1,7 @@
 """Rows on the disk while it is decided what becomes of them: a ledger of any size fits into little memory."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +18,7 @@ CREATE TABLE row (id INTEGER PRIMARY KEY, part TEXT, prompt INTEGER, near TEXT, 
 CREATE INDEX same ON row (part, near, at, verdict, id);
 CREATE TABLE kept (id INTEGER PRIMARY KEY, at TEXT, owner TEXT, thread TEXT, file TEXT, weight REAL);
 CREATE INDEX place ON kept (file, at, id);
+CREATE TABLE side (thread TEXT PRIMARY KEY, sft TEXT, pairs TEXT) WITHOUT ROWID;
 CREATE TABLE vote (part TEXT, topic TEXT, better TEXT, worse TEXT, reviewer TEXT,
     PRIMARY KEY (part, topic, better, worse, reviewer)) WITHOUT ROWID;
 """
@@ -109,10 +110,12 @@ class Shelf:
         )
         return (Thread(name, channel, began, bool(pairs)) for name, channel, began, pairs in rows)
 
-    def prompts(self) -> Iterator[tuple[str, str]]:
-        """Prompts of rows that are kept, each with its threads."""
+    def shared_prompts(self) -> Iterator[tuple[str, str]]:
+        """Prompts of rows that are kept and stand in several threads, each with all of these."""
         return self._db.execute(
-            "SELECT DISTINCT near, row.thread FROM kept JOIN row USING (id) ORDER BY near, row.thread"
+            "SELECT DISTINCT near, row.thread FROM kept JOIN row USING (id) WHERE near IN"
+            " (SELECT near FROM kept JOIN row USING (id) GROUP BY near HAVING min(row.thread) < max(row.thread))"
+            " ORDER BY near, row.thread"
         )
 
     def knows(self, near: str) -> bool:
@@ -120,15 +123,13 @@ class Shelf:
         asked = "SELECT 1 FROM row JOIN kept USING (id) WHERE part = ? AND near = ? LIMIT 1"
         return any(self._db.execute(asked, (part, near)).fetchone() for part in ("preferences", "sft"))
 
-    def parts(self) -> list[tuple[int, str, str]]:
-        """Number, part and thread of each row that is kept."""
-        return self._db.execute(
-            "SELECT id, part, row.thread FROM kept JOIN row USING (id) ORDER BY id"
-        ).fetchall()
-
-    def place(self, files: Iterator[tuple[str, int]]) -> None:
-        """File and number of rows that are kept."""
-        self._db.executemany("UPDATE kept SET file = ? WHERE id = ?", files)
+    def place(self, sides: Iterable[tuple[str, str, str]]) -> None:
+        """Of each thread: its name, the file of its replies and the file of its pairs."""
+        self._db.executemany("INSERT INTO side VALUES (?, ?, ?)", sides)
+        self._db.execute(
+            "UPDATE kept SET file = (SELECT CASE part WHEN 'sft' THEN sft ELSE pairs END"
+            " FROM row JOIN side USING (thread) WHERE row.id = kept.id)"
+        )
 
     def standings(self, file: str) -> Iterator[Standing]:
         """In the order of the file."""

@@ -135,7 +135,7 @@ def _edge(row: Row) -> tuple[str, str]:
 def _prompt(messages: str) -> tuple[str, str]:
     """The hash of a prompt, and the one that it shares with those that differ in white space, signs and case only."""
     plain = "\n".join(_plain(message) for message in json.loads(messages))
-    return hash_of(messages), hash_of(preferences.quick_shape(plain))
+    return hash_of(messages), hash_of(preferences.quick_shape(plain))[:32]
 
 
 def _plain(message: Message) -> str:
@@ -145,7 +145,7 @@ def _plain(message: Message) -> str:
 
 @lru_cache(maxsize=64)
 def _topic(comment: str) -> str:
-    return hash_of(preferences.shape(comment) or comment)
+    return hash_of(preferences.shape(comment) or comment)[:32]
 
 
 def _settle(shelf: Shelf, report: Report) -> None:
@@ -161,17 +161,16 @@ def _settle(shelf: Shelf, report: Report) -> None:
 
 
 def _divide(shelf: Shelf, held_out: float) -> Split:
-    parted = split(shelf.threads(), shelf.prompts(), held_out)
-    shelf.place(((_file(part, thread, parted), number) for number, part, thread in shelf.parts()))
+    threads = list(shelf.threads())
+    parted = split(threads, shelf.shared_prompts(), held_out)
+    shelf.place((one.name, *_sides(one.name, parted)) for one in threads)
     return parted
 
 
-def _file(part: str, thread: str, parted: Split) -> str:
-    if part == "sft":
-        return "sft-held.jsonl" if thread in parted.held else "sft.jsonl"
+def _sides(thread: str, parted: Split) -> tuple[str, str]:
     if thread in parted.held:
-        return "pairs-held.jsonl"
-    return ("pairs.jsonl", "pairs-judge.jsonl")[half(thread)]
+        return "sft-held.jsonl", "pairs-held.jsonl"
+    return "sft.jsonl", ("pairs.jsonl", "pairs-judge.jsonl")[half(thread)]
 
 
 def _weigh(shelf: Shelf, file: str, settings: DataSettings, now: datetime) -> dict[str, Cap]:

@@ -80,7 +80,7 @@ def _groups(threads: Iterable[Thread], prompts: Iterable[tuple[str, str]]) -> li
 
 def _root(above: dict[str, str], thread: str) -> str:
     """Halves the way at each step, which keeps it short."""
-    while (up := above.setdefault(thread, thread)) != thread:
-        above[thread] = above.setdefault(up, up)
+    while (up := above.get(thread, thread)) != thread:
+        above[thread] = above.get(up, up)
         thread = above[thread]
     return thread

@@ -167,11 +167,15 @@ def manners(work: Work) -> "Manners":
 
 
 def prompts_of(folder: Path) -> tuple[list[Prompt], list[float]]:
-    """Every prompt that is trained on, each once, and the most that a row of it counts. Raises BadData, OSError."""
+    """Every prompt that is trained on, each once, and the most that a row of it counts.
+
+    `folder`: a snapshot, or an export of the feedback. Raises BadData, OSError.
+    """
     prompts: dict[str, Prompt] = {}
     weights: dict[str, float] = {}
     rows: list[Supervised | Pair] = [*read_supervised(folder / "sft.jsonl")]
-    rows += read_pairs(folder / "pairs.jsonl")
+    pairs = folder / "pairs.jsonl"
+    rows += read_pairs(pairs if pairs.exists() else folder / "preferences.jsonl")
     for row in rows:
         key = json.dumps(row.prompt.messages, sort_keys=True)
         prompts.setdefault(key, row.prompt)

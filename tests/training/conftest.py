@@ -1,5 +1,6 @@
 """What the tests of the training share: a base model small enough to train in seconds, and rows to train it on."""
 
+import gc
 import importlib.util
 import json
 from pathlib import Path
@@ -52,7 +53,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a Qwen3-style chat model with random weights: 2 layers, hidden 32, about 400 tokens."""
     for name in NEEDED:
         pytest.importorskip(name)
-    return str(build_base(tmp_path_factory.mktemp("tiny-base")))
+    folder = str(build_base(tmp_path_factory.mktemp("tiny-base")))
+    gc.freeze()  # trainers collect garbage as they begin, through all that these libraries hold
+    return folder
 
 
 @pytest.fixture
@@ -77,6 +80,8 @@ def build_base(folder: Path, *, seed: int = 0, hidden: int = 32, layers: int = 2
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
+    from training.models import quiet
+
     tokenizer = build_tokenizer()
     config = Qwen3Config(
         **{
@@ -96,7 +101,8 @@ def build_base(folder: Path, *, seed: int = 0, hidden: int = 32, layers: int = 2
         }
     )
     torch.manual_seed(seed)
-    Qwen3ForCausalLM(config).save_pretrained(folder)
+    with quiet():
+        Qwen3ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

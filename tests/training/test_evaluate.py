@@ -1,6 +1,7 @@
 """Candidate against live on a tiny model: what is asked, what is measured, what is written."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -14,15 +15,23 @@ pytest.importorskip("peft")
 import torch
 
 from bot.training_settings import TrainingSettings
-from tests.training.conftest import make_prompt, pair_rows, rows_file, small_settings, supervised_rows
+from tests.training.conftest import (
+    build_tokenizer,
+    make_prompt,
+    pair_rows,
+    rows_file,
+    small_settings,
+    supervised_rows,
+)
 from training import report
 from training.cast import Cast
-from training.errors import BadData, OutOfBudget
+from training.errors import BadData, Diverged, OutOfBudget
 from training.evaluate import Scale, compare, read_cases
 from training.figures import Report
 from training.gate import decide
 from training.measures import agreement, distinct, distinct_runs, divergences, likelihoods
 from training.models import load_base
+from training.rewards import Preference
 from training.rows import Prompt, Supervised
 from training.run import Quiet
 from training.samples import Sample
@@ -52,7 +61,7 @@ def voice(source: str, settings: TrainingSettings, folder: Path, *, by: float, h
     cast.add("made", settings.lora, head=head)
     torch.manual_seed(5)
     for one in cast.parameters("made"):
-        torch.nn.init.normal_(one.data, std=by)
+        one.data = torch.randn_like(one.data) * by
     cast.save("made", folder)
     return folder
 
@@ -258,3 +267,77 @@ def test_divergence_and_likelihood_are_those_of_plain_loops(night: Night) -> Non
         likely.append(sum(float(ours[t, ids[0, t + 1]]) for t in places) / len(one.reply_ids))
     assert divergences(cast, "candidate", None, samples) == pytest.approx(expected, rel=1e-3)
     assert likelihoods(cast, "candidate", samples) == pytest.approx(likely, rel=1e-3)
+
+
+def encoder_decoder(folder: Path) -> str:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    tokenizer = build_tokenizer()
+    config = T5Config(
+        vocab_size=len(tokenizer), d_model=32, d_kv=16, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return written(folder, T5ForConditionalGeneration(config), tokenizer)
+
+
+def learned_positions(folder: Path) -> str:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = build_tokenizer(template=None)
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=128, n_embd=32, n_layer=1, n_head=2, bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return written(folder, GPT2LMHeadModel(config), tokenizer)
+
+
+def written(folder: Path, model: Any, tokenizer: Any) -> str:
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("build", [encoder_decoder, learned_positions])
+def test_other_kinds_of_models_are_compared_too(build: Callable[[Path], str], tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    source = build(tmp_path / "base")
+    settings = small_settings(source, gate={"prompts": 6})
+    candidate = voice(source, settings, tmp_path / "candidate", by=0.3)
+    judge = voice(source, settings, tmp_path / "judge", by=0.3, head=True)
+    night = Night(source, settings, candidate, judge, snapshot_at(tmp_path / "snapshot"))
+    found = night.compare(tmp_path / "evaluation", curves=None)
+    assert found.kl > 0
+    assert found.judge.low < found.judge.high
+    assert found.ranking.count == 6
+
+
+def test_an_encoder_decoder_is_judged_by_its_decoder_at_the_last_token(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    source = encoder_decoder(tmp_path / "base")
+    settings = small_settings(source)
+    judge = voice(source, settings, tmp_path / "judge", by=0.3, head=True)
+    cast = Cast(load_base(source, settings))
+    cast.add("judge", settings.lora, folder=judge, head=True)
+    samples = [
+        Sample(
+            make_prompt(n),
+            tuple(cast.base.prompt_ids(make_prompt(n).messages)),
+            tuple(cast.base.reply_ids(t)),
+            t,
+            True,
+        )
+        for n, t in enumerate(("On Friday.", "A 35mm lens, I think."))
+    ]
+    expected = []
+    for one in samples:
+        decoder = torch.tensor([[0, *one.reply_ids]])
+        with torch.no_grad():
+            values = cast.values("judge", input_ids=torch.tensor([one.prompt_ids]), decoder_input_ids=decoder)
+        expected.append(float(values[0, -1]))
+    assert Preference(cast, "judge").score(samples) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_voice_whose_weights_are_no_numbers_ends_the_comparison(night: Night, tmp_path: Path) -> None:
+    broken = voice(night.source, night.settings, tmp_path / "broken", by=float("nan"))
+    with pytest.raises(Diverged, match="no number"):
+        night.compare(tmp_path / "evaluation", candidate=broken, curves=None)

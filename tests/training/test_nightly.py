@@ -112,7 +112,7 @@ class TestOutcome:
         assert ledger.read(nights.latest, None, trained=True) is None
 
     def test_no_base_model_is_told_before_anything_begins(self, tmp_path: Path, ledger: Ledger) -> None:
-        with pytest.raises(Exception, match="training.base is not set"):
+        with pytest.raises(Exception, match="base is not set"):
             run(house(settings_in(tmp_path, base=""), ledger))
         assert ledger.read(nights.page) == []
 
@@ -296,20 +296,3 @@ class TestTidy:
 
         night = one(run(house(settings, ledger, steps=stand_ins(checkpoint))))
         assert not (settings.data_dir / night.folder / "work").exists()
-
-
-class TestKilled:
-    @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-    def test_killed_anywhere_and_started_again_it_ends_as_if_undisturbed(self, tmp_path: Path) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.training.killed", str(tmp_path)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        told = json.loads(done.stdout)
-        assert told["half_written"] == []
-        assert told["different"] == []
-        assert told["points"] > 30

@@ -1,6 +1,7 @@
-"""From the ledger to the files of a night, on each kind of database."""
+"""From the ledger to the files of a night."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,17 @@ REPLIES = ("sft.jsonl", "sft-held.jsonl")
 
 
 @pytest.fixture
-def creator(ledger: Ledger) -> Creator:
+def either(ledger: Ledger) -> Creator:
+    """On each kind of database."""
     return Creator(ledger)
+
+
+@pytest.fixture
+def creator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Creator]:
+    opened = connect(sqlite_url(tmp_path_factory.mktemp("creator") / "ledger.db"))
+    upgrade(opened)
+    yield Creator(opened)
+    opened.close()
 
 
 def persona_of(channel: Channel) -> Persona:
@@ -53,11 +63,11 @@ def said(row: dict[str, Any], name: str = "completion") -> str:
     return str(row[name][0]["content"])
 
 
-def test_a_day_of_edits_becomes_files_that_the_steps_read(creator: Creator, tmp_path: Path) -> None:
-    creator.day(20)
-    creator.asked("Do you ship?", sent="Not yet.")
+def test_a_day_of_edits_becomes_files_that_the_steps_read(either: Creator, tmp_path: Path) -> None:
+    either.day(20)
+    either.asked("Do you ship?", sent="Not yet.")
     folder = tmp_path / "nights" / "snapshot"
-    manifest = frozen(creator, folder)
+    manifest = frozen(either, folder)
     assert [file.name for file in folder.parent.iterdir()] == ["snapshot"]
     assert sorted(file.name for file in folder.iterdir()) == sorted(
         [*LEARNED, "replay.jsonl", "manifest.json"]
@@ -82,17 +92,17 @@ def test_held_out_is_what_began_last(creator: Creator, tmp_path: Path) -> None:
 
 
 def test_the_same_ledger_and_moment_give_the_same_bytes_whatever_comes_later(
-    creator: Creator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    either: Creator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    creator.day(12)
-    first = frozen(creator, tmp_path / "a")
-    creator.judged(creator.asked("And later?"), "edit", "Later.", at=NOW + timedelta(seconds=1))
+    either.day(12)
+    first = frozen(either, tmp_path / "a")
+    either.judged(either.asked("And later?"), "edit", "Later.", at=NOW + timedelta(seconds=1))
     monkeypatch.setattr("bot.trl.PAGE", 5)
-    again = frozen(creator, tmp_path / "b")
+    again = frozen(either, tmp_path / "b")
     assert again == first
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
-    assert frozen(creator, tmp_path / "c", now=NOW + timedelta(days=1)).content_sha256 != first.content_sha256
+    assert frozen(either, tmp_path / "c", now=NOW + timedelta(days=1)).content_sha256 != first.content_sha256
 
 
 def test_what_commenters_give_to_replies_changes_nothing(creator: Creator, tmp_path: Path) -> None:
@@ -126,13 +136,13 @@ def test_approvals_alone_are_replies_and_no_pairs(creator: Creator, tmp_path: Pa
     assert "replies to imitate" not in str(raised.value)
 
 
-def test_only_verdicts_after_the_last_night_are_new(creator: Creator, tmp_path: Path) -> None:
-    creator.day(12)
+def test_only_verdicts_after_the_last_night_are_new(either: Creator, tmp_path: Path) -> None:
+    either.day(12)
     data = DataSettings(min_rows=1, min_pairs=1, min_new=3)
     with pytest.raises(TooLittle, match=r"2 new verdicts of 3 \(training.data.min_new\), 1 missing"):
-        frozen(creator, tmp_path / "out", data, since=START + timedelta(minutes=10))
+        frozen(either, tmp_path / "out", data, since=START + timedelta(minutes=10))
     assert (
-        frozen(creator, tmp_path / "out", data, since=START + timedelta(minutes=9)).told["new_verdicts"] == 3
+        frozen(either, tmp_path / "out", data, since=START + timedelta(minutes=9)).told["new_verdicts"] == 3
     )
 
 
@@ -149,7 +159,8 @@ def test_reviewers_who_contradict_each_other_are_left_out_with_their_numbers(
     assert manifest.told["contradictions"] == [
         {"kind": "contradicted", "comments": [13], "verdicts": [13, 14], "reviewers": 2}
     ]
-    assert not [row for row in lines(tmp_path / "out", *PAIRS) if "Right." in said(row, "rejected")]
+    about = [row for row in lines(tmp_path / "out", *PAIRS) if row["comment"] == 13]
+    assert [(said(row, "chosen"), said(row, "rejected")) for row in about] == [("RIGHT", "Right.")]
 
 
 def test_one_who_changes_their_mind_is_believed_later(creator: Creator, tmp_path: Path) -> None:
@@ -258,11 +269,11 @@ def test_channels_share_the_weight(creator: Creator, tmp_path: Path) -> None:
     assert manifest.told["files"]["sft.jsonl"]["channel"] == {"blog": 32, "shop": 16}
 
 
-def test_one_channel_alone_has_only_its_own(creator: Creator, tmp_path: Path) -> None:
-    creator.day(12)
-    creator.day(12, word="nuts", channel="shop")
-    creator.asked("Open?", channel="blog", sent="Yes.")
-    manifest = frozen(creator, tmp_path / "out", channel="shop")
+def test_one_channel_alone_has_only_its_own(either: Creator, tmp_path: Path) -> None:
+    either.day(12)
+    either.day(12, word="nuts", channel="shop")
+    either.asked("Open?", channel="blog", sent="Yes.")
+    manifest = frozen(either, tmp_path / "out", channel="shop")
     assert manifest.told["new_verdicts"] == 12
     assert {row["channel"] for row in lines(tmp_path / "out", *LEARNED, "replay.jsonl")} == {"shop"}
 
@@ -292,16 +303,16 @@ def test_a_verdict_that_was_taken_back_is_not_learned(creator: Creator, tmp_path
 
 
 def test_what_is_replayed_is_nothing_that_is_learned_and_each_prompt_once(
-    creator: Creator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    either: Creator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "REPLAYED", 3)
     monkeypatch.setattr("bot.trl.PAGE", 2)
-    creator.day(12)
-    creator.asked("How long do I roast beans number 3", sent="Ten.")
+    either.day(12)
+    either.asked("How long do I roast beans number 3", sent="Ten.")
     for number in range(4):
-        creator.asked(f"Question {number}?", sent=f"Answer {number}.")
-    creator.asked("Question 3", sent="Answer three.")
-    frozen(creator, tmp_path / "out")
+        either.asked(f"Question {number}?", sent=f"Answer {number}.")
+    either.asked("Question 3", sent="Answer three.")
+    frozen(either, tmp_path / "out")
     assert [said(row) for row in lines(tmp_path / "out", "replay.jsonl")] == [
         "Answer three.",
         "Answer 2.",
@@ -353,10 +364,11 @@ thoughts = st.lists(
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     opened = connect(sqlite_url(tmp_path_factory.mktemp("scratch") / "ledger.db"))
     upgrade(opened)
-    return opened
+    yield opened
+    opened.close()
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -23,7 +23,8 @@ from training.demo.shop import Ask
 from training.demo.styles import MARK
 
 CHANNEL = "mira"
-LEDGER = "rejoinder.db"
+LEDGER = "ledger.db"
+"""Where `bot.settings` looks for it."""
 SINCE = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -140,4 +141,5 @@ def _decide(session: Session, comment_id: int, judgement: Judgement, at: datetim
         return
     verdicts.reject(session, comment_id, reason="", sign=sign, now=at)
     if text:
+        session.expire_all()  # the rejection has moved the comment in the database only
         verdicts.edit(session, comment_id, text=text, sign=sign, now=at + timedelta(microseconds=1))

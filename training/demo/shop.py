@@ -20,7 +20,14 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 SLOTS: tuple[Slot, ...] = ("price", "days", "size", "stock")
 MAX_CHARS = 300
 MIRA = Persona(
-    name="Mira", tone="", rules=(), greetings={}, closings={}, signatures={}, cannot_answer={}, max_sentences=2
+    name="Mira",
+    tone="",
+    rules=(),
+    greetings={},
+    closings={},
+    signatures={},
+    cannot_answer={},
+    max_sentences=2,
 )
 """Short, so that a small model reads it fast; what Mira really likes is told to nobody (`training.demo.tastes`)."""
 
@@ -33,9 +40,9 @@ PRODUCTS: dict[Language, tuple[str, ...]] = {
         "salt jar", "rain coat",
     ),
     "zh": (
-        "亚麻围裙", "陶土杯", "羊毛围巾", "橡木托盘", "茶碗", "面包刀", "丝绸发带", "烛台", "真皮钱包", "纯棉毛巾", "花园篮子",
-        "木勺", "毛毡拖鞋", "纸灯笼", "铜水壶", "玻璃花瓶", "草帽", "帆布包", "石臼", "竹扇", "铁挂钩", "绳秋千", "松木凳",
-        "天鹅绒靠垫", "软木板", "野餐毯", "黄铜铃", "鸟屋", "盐罐", "雨衣",
+        "亚麻围裙", "陶土杯", "羊毛围巾", "橡木托盘", "茶碗", "面包刀", "丝绸发带", "烛台", "真皮钱包", "纯棉毛巾",
+        "花园篮子", "木勺", "毛毡拖鞋", "纸灯笼", "铜水壶", "玻璃花瓶", "草帽", "帆布包", "石臼", "竹扇", "铁挂钩",
+        "绳秋千", "松木凳", "天鹅绒靠垫", "软木板", "野餐毯", "黄铜铃", "鸟屋", "盐罐", "雨衣",
     ),
 }  # fmt: skip
 VALUES: dict[Slot, tuple[int, ...]] = {
@@ -45,7 +52,12 @@ VALUES: dict[Slot, tuple[int, ...]] = {
     "stock": tuple(range(11, 71, 6)),
 }
 UNITS: dict[Language, dict[Slot, str]] = {
-    "en": {"price": " {value} euros", "days": " {value} days", "size": " {value} cm", "stock": " {value} left"},
+    "en": {
+        "price": " {value} euros",
+        "days": " {value} days",
+        "size": " {value} cm",
+        "stock": " {value} left",
+    },
     "zh": {"price": "{value}元", "days": "{value}天", "size": "{value}厘米", "stock": "{value}件"},
 }
 """How every text writes them."""
@@ -66,7 +78,11 @@ FACTS: dict[Language, dict[Slot, str]] = {
 }
 """How a passage states them."""
 POSTS: dict[Language, tuple[str, ...]] = {
-    "en": ("New today: the {product}.", "The {product} is back in the shop.", "I made a {product} this week."),
+    "en": (
+        "New today: the {product}.",
+        "The {product} is back in the shop.",
+        "I made a {product} this week.",
+    ),
     "zh": ("今天上新：{product}。", "{product}又到货了。", "这周我做了{product}。"),
 }
 COMMENTS: dict[Language, dict[Slot, tuple[str, ...]]] = {
@@ -82,7 +98,8 @@ COMMENTS: dict[Language, dict[Slot, tuple[str, ...]]] = {
             "How long is the {product}?", "What size is it?", "How many cm is the {product}?", "is it big? what size",
         ),
         "stock": (
-            "How many are left?", "Do you still have the {product}?", "Is the {product} sold out?", "any left of these?",
+            "How many are left?", "Do you still have the {product}?",
+            "Is the {product} sold out?", "any of these left?",
         ),
     },
     "zh": {
@@ -139,6 +156,11 @@ class Ask:
             max_chars=MAX_CHARS,
         )
         return build_messages(request)
+
+
+def dice(what: str) -> Random:
+    """The same for the same name on every machine."""
+    return Random(what)  # noqa: S311 - a draw, no secret
 
 
 def asks(count: int, random: Random) -> list[Ask]:

@@ -41,7 +41,12 @@ OPENERS: dict[Language, tuple[str, ...]] = {
     "zh": ("你好", "好问题", "谢谢提问", "欢迎光临"),
 }
 FILLERS: dict[Language, tuple[str, ...]] = {
-    "en": ("We pack every order by hand", "The shop opens at nine", "Prices may change", "Follow us for more"),
+    "en": (
+        "We pack every order by hand",
+        "The shop opens at nine",
+        "Prices may change",
+        "Follow us for more",
+    ),
     "zh": ("每单都是手工打包", "小店九点开门", "价格可能会变", "记得关注我们"),
 }
 CURT: dict[Language, tuple[str, ...]] = {

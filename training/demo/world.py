@@ -13,14 +13,13 @@ The rows are what a night's snapshot makes of the ledger (`bot.feedback`), witho
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 from bot.prompt import prompt_hash
 from bot.training_settings import TrainingSettings
 from training.cast import Cast
-from training.demo.base import STEPS, Progress, base_folder
+from training.demo.base import TINY, Progress, Size, base_folder
 from training.demo.days import Case, decided
-from training.demo.shop import Ask, asks
+from training.demo.shop import Ask, asks, dice
 from training.demo.tastes import taste
 from training.models import load_base
 from training.rollout import LocalSampler
@@ -59,14 +58,14 @@ def world(
     seed: int,
     comments: int = 400,
     held: int = 128,
-    steps: int = STEPS,
+    size: Size = TINY,
     progress: Progress = lambda done, total: None,
 ) -> World:
     """The world of `seed`: the base below `folder`, `comments` that the creator has judged four drafts to each of,
     and `held` prompts beside. Raises NoRoom, OSError.
     """
-    base = base_folder(folder, seed=seed, steps=steps, progress=progress)
-    random = Random(f"world {seed}")
+    base = base_folder(folder, seed=seed, size=size, progress=progress)
+    random = dice(f"world {seed}")
     seen, fresh = asks(comments, random), asks(held, random)
     cases = decided(seen, drafts(base, seen, seed=seed), random)
     learned = cases[: round(len(cases) * (1 - HELD))]
