@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from trl.experimental.ppo import PPOConfig, PPOTrainer
@@ -79,7 +79,9 @@ def _scoring(job: Job, pad_id: int, *, learns: bool) -> torch.nn.Module:
     """The reward model, in TRL's form."""
     model = AutoModelForSequenceClassification.from_pretrained(job.base, num_labels=1, dtype=torch.float32)
     model.config.pad_token_id = pad_id
-    adapted = PeftModel.from_pretrained(model, job.reward, is_trainable=learns)
+    config = PeftConfig.from_pretrained(job.reward)
+    config.task_type = None  # its own says that the model writes
+    adapted = PeftModel.from_pretrained(model, job.reward, is_trainable=learns, config=config)
     found = adapted.get_base_model() if learns else adapted.merge_and_unload()
     found.score.weight.data = load_file(f"{job.reward}/head.safetensors")["weight"]
     found.requires_grad_(False)
