@@ -35,14 +35,17 @@ from bot.demo import SITE_PORT
 from bot.models import Role as PersonRole
 from bot.models import State
 from bot.settings import GeneratorSettings, KnowledgeSettings, PersonaSettings, Settings, load
+from bot.store import voices
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
+from bot.store.voices import NewVoice
+from bot.voices.files import take_in
 from bot.web.words.nights import WORDS as NIGHT_WORDS
 from tests.bench import knowledge as knowledge_bench
 from tests.bench import review as review_bench
 from tests.bench import serving as serving_bench
 from tests.bench.pipeline import TARGETS
-from tests.builders import Desk, comment
+from tests.builders import START, Desk, comment
 from tests.conftest import require
 from tests.fake_thread import in_thread
 from tests.fake_weights import write_weights
@@ -182,6 +185,8 @@ def assert_known(words: list[str], line: str) -> None:
 def reader(folder: Path) -> Iterator[Reader]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REJOINDER")}
     quick = {"REJOINDER__WEB__PORT": "0", "REJOINDER__SERVICE__BEAT_S": "0.1"}
+    # As the settings that the READMEs show have it; a night without new verdicts ends before it is opened.
+    quick |= {"REJOINDER__TRAINING__BASE": "models/Qwen3-8B"}
     someone = Reader(folder, {**kept, **quick})
     try:
         yield someone
@@ -404,7 +409,7 @@ def test_the_guide_to_a_served_voice_explains_every_setting_and_every_finding(na
 
 
 def test_the_commands_of_the_guide_to_the_night_work_one_after_the_other(tmp_path: Path) -> None:
-    """With two verdicts, so that the night says what is missing."""
+    """With one verdict, so that the night says what is missing, and a voice to go back from."""
     (tmp_path / "data").mkdir()
     ledger = connect(sqlite_url(tmp_path / "data" / "ledger.db"))
     try:
@@ -413,6 +418,10 @@ def test_the_commands_of_the_guide_to_the_night_work_one_after_the_other(tmp_pat
         desk.ingest(*(comment(number, text) for number, text in enumerate(ASKED, 1)))
         for work in desk.claim():
             desk.decide(work, State.REVIEW, "Two years.")
+        path, weights = take_in(write_weights(tmp_path / "made-by-hand"), tmp_path / "data", "may")
+        new = NewVoice("may", path, weights.digest, weights.base_model, weights.rank)
+        ledger.write(voices.add, new, by="ann", now=START)
+        ledger.write(voices.promote, "may", share=None, by="ann", now=START)
     finally:
         ledger.close()
     (tmp_path / "rejoinder.toml").write_text("\n".join(fenced(TRAINING[0], "toml")[:1]), encoding="utf-8")
@@ -425,6 +434,7 @@ def test_the_commands_of_the_guide_to_the_night_work_one_after_the_other(tmp_pat
     if "rejoinder train list" in said:
         assert "skipped" in said["rejoinder train nightly --dry-run"]
         assert "skipped" in said["rejoinder train list"]
+    assert "may" in said["rejoinder voices list"]
     assert (tmp_path / "rows" / "sft.jsonl").exists()
 
 
