@@ -1,5 +1,6 @@
 """Nights in the ledger, with the files that they leave."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,14 +99,18 @@ def batch(number: int) -> dict[str, float]:
 
 def evaluation(found: Report) -> dict[str, Any]:
     """What the ledger keeps of a report."""
-    return {name: told for name, told in found.model_dump(mode="json").items() if name not in LONG}
+    return {name: told for name, told in json.loads(_text(found)).items() if name not in LONG}
+
+
+def _text(found: Report) -> str:
+    return as_json(found, guards(found, GateSettings()))
 
 
 def leave(data_dir: Path, night: Night, found: Report | str, page: str | None = None) -> Path:
     """The files of the night, the report as it is or as text; gives their folder."""
     folder = data_dir / night.folder / "evaluation"
     folder.mkdir(parents=True)
-    text = found if isinstance(found, str) else as_json(found, guards(found, GateSettings()))
+    text = found if isinstance(found, str) else _text(found)
     (folder / "report.json").write_text(text, encoding="utf-8")
     if page is not None:
         (folder / "report.html").write_text(page, encoding="utf-8")

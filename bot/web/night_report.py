@@ -1,5 +1,6 @@
 """What a night measured, as the pages print it. Nothing in a report is trusted: what has another shape is left out."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ CURVES: Final[Sequence[tuple[str, Sequence[str]]]] = (
     ("losses", ("policy_loss", "value_loss")),
 )
 """The charts, and the columns of `curves.jsonl` that each draws."""
+_NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _LOOKS: Final = ("rate", "change")
 """How the first and the second line of a chart look; see charts.css."""
 
@@ -79,14 +81,11 @@ def _before_after(measure: Any, *, part: bool) -> str:
 
 
 def guard_rows(
-    figures: Mapping[str, Any],
-    refusals: Iterable[Mapping[str, Any]],
-    report: Mapping[str, Any],
-    words: Words,
+    figures: Mapping[str, Any], refusals: Iterable[Mapping[str, Any]], words: Words
 ) -> list[dict[str, Any]]:
     """Each thing that the gate looked at, before and after, what it has to be, and whether it refused because of it."""
     measured, tripped = evaluation_of(figures), {str(one.get("guard", "")) for one in refusals}
-    bounds = _bounds_of(report)
+    bounds = _bounds_of(measured)
     both = [
         {
             "guard": name,
@@ -102,20 +101,34 @@ def guard_rows(
         for guard, member in ALONE.items()
         if member in measured
     ]
-    return [
-        {
-            **row,
-            "name": words[f"nights_guard_{row['guard']}"],
-            "bound": bounds.get(row["guard"], ""),
-            "tripped": row["guard"] in tripped,
-        }
-        for row in both + alone
-    ]
+    return [_guard_row(row, bounds, row["guard"] in tripped, words) for row in both + alone]
 
 
-def _bounds_of(report: Mapping[str, Any]) -> dict[str, str]:
-    """By the guard; empty where the report is not here."""
-    found = report.get("guards")
+def _guard_row(
+    row: Mapping[str, str], bounds: Mapping[str, str], tripped: bool, words: Words
+) -> dict[str, Any]:
+    guard, bound = row["guard"], bounds.get(row["guard"], "")
+    return {
+        **row,
+        "name": words[f"nights_guard_{guard}"],
+        "bound": _in_points(bound) if guard in PARTS else bound,
+        "tripped": tripped,
+    }
+
+
+def _in_points(bound: str) -> str:
+    """Of a part of 1: with a sign it bounds a difference, in percentage points, else the part itself."""
+
+    def in_points(found: re.Match[str]) -> str:
+        value = float(found[0])
+        return _signed(value, True) if found[0][0] in "+-" else told(value, True)
+
+    return _NUMBER.sub(in_points, bound)
+
+
+def _bounds_of(measured: Mapping[str, Any]) -> dict[str, str]:
+    """What each guard asks for, by its name."""
+    found = measured.get("guards")
     rows = found if isinstance(found, list) else []
     return {
         str(row.get("guard", "")): excerpt(str(row.get("bound", "")), BOUND_CHARS)

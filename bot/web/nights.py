@@ -65,7 +65,6 @@ class NightPages:
             "older": shown[-1].night.id if len(found) > ON_PAGE else None,
             "newest": before is None,
             "next": _next_line(self._settings.training, self._clock(), words),
-            "base": self._settings.training.base,
         }
         return self._render.page(request, "nights.html", context)
 

@@ -58,7 +58,7 @@ def case_context(case: NightCase, left: Left, language: Language, now: datetime)
         "facts": _facts(night, words),
         "progress": progress(night, words),
         "steps": _steps(night, words),
-        "guards": guard_rows(night.figures, night.refusals, left.report, words),
+        "guards": guard_rows(night.figures, night.refusals, words),
         "charts": curve_charts(left.report, words),
         "samples": sample_rows(left.report),
         "report": f"/nights/{night.id}/report" if left.has_page else "",

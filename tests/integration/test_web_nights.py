@@ -141,6 +141,8 @@ async def test_one_night_shows_figures_guards_curves_samples_and_its_voice(
         "Qwen/base",
         "Reward: from -0.48 to 1.5.",
         '<td class="figure">≤ 12</td>',
+        '<td class="figure">≥ -2.0</td>',
+        '<td class="figure">≥ 90.0%</td>',
     ):
         assert told in text
     assert len(re.findall(r"<svg viewBox=\"0 0 360 180\"", text)) == 5

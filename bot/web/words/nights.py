@@ -103,7 +103,6 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Comments from the past that nothing was trained on, answered by both.",
         "没有用于训练的过往评论，由两者分别回复。",
     ),
-    "nights_comment": ("Comment", "评论"),
     "nights_guard_judge": ("Reward by the judge", "评判模型的奖励"),
     "nights_guard_agreement": ("Agreement with what you wrote", "与你所写内容的一致"),
     "nights_guard_ranking": ("Finds the better reply likelier", "认为更好的回复更可能"),
