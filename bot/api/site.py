@@ -8,6 +8,7 @@ from adapters.base import Clock
 from bot.api.channels import ChannelsApi
 from bot.api.comments import CommentsApi
 from bot.api.documents import DocumentsApi
+from bot.api.nights import NightsApi
 from bot.api.operations import Operation
 from bot.api.serving import routes
 from bot.api.stats import StatsApi
@@ -53,6 +54,7 @@ def operations_of(parts: ApiParts) -> list[Operation]:
         *ChannelsApi(ledger=ledger, clock=clock, personas=personas).operations(),
         *documents.operations(),
         *voices.operations(),
+        *NightsApi(ledger=ledger).operations(),
         *StatsApi(ledger=ledger, clock=clock).operations(),
     ]
 

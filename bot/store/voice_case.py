@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from bot.models import Voice, VoiceEvent
-from bot.store import channels, tallies, voices
+from bot.models import Night, Voice, VoiceEvent
+from bot.store import channels, night_case, tallies, voices
 from bot.store.tallies import Trial
 from bot.voices.canary import Tally
 
@@ -30,6 +30,8 @@ class VoiceCase:
     """None: it answers every channel that has no voice of its own."""
     told: Tally
     trial: Trial | None
+    night: Night | None
+    """The one that made it; None: it was loaded by hand."""
     events: Sequence[VoiceEvent]
 
 
@@ -51,6 +53,7 @@ def case_of(session: Session, name: str) -> VoiceCase:
         _channel_names(session).get(voice.channel_id),
         tallies.by_voice(session).get(name, Tally()),
         trials[0] if trials else None,
+        night_case.of_voice(session, name),
         voices.history(session, voice.id or 0),
     )
 

@@ -151,6 +151,14 @@ def durations(plot: Plot) -> Chart:
     return _lines(plot, steps, height)
 
 
+def measures(plot: Plot) -> Chart:
+    """Lines of any figures, negative ones too, on a scale that begins and ends at round numbers."""
+    known = [value for one in plot.series for value in one.values if value is not None]
+    steps = _round_steps(min(known, default=0), max(known, default=0))
+    bottom, top = steps[0], steps[-1]
+    return _lines(plot, steps, lambda value: (value - bottom) / (top - bottom))
+
+
 def _lines(plot: Plot, steps: Sequence[float], height: Callable[[float], float]) -> Chart:
     """`height`: from a figure to 0 (the bottom) to 1 (the top)."""
     if all(value is None for one in plot.series for value in one.values):
@@ -193,6 +201,15 @@ def _linear(most: float) -> tuple[float, list[float]]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     number = math.ceil(most / step)
     return number * step, [place * step for place in range(number + 1)]
+
+
+def _round_steps(least: float, most: float) -> list[float]:
+    """At least two, 1, 2 or 5 times a power of ten apart, from at most `least` to at least `most`."""
+    rough = max((most - least) / _LINE, abs(most) * 1e-6, 1e-6)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    first = math.floor(least / step)
+    return [place * step for place in range(first, max(math.ceil(most / step), first + 1) + 1)]
 
 
 def _slot(labels: int) -> float:

@@ -12,9 +12,10 @@ from sqlmodel import Session
 from bot.generator import Generator, GeneratorHealth
 from bot.models import Channel, Voice, VoiceEvent
 from bot.service import Service
-from bot.store import cases, channels, stats, tallies, voices
+from bot.store import cases, channels, nights, stats, tallies, voices
 from bot.store.cases import Item
 from bot.store.ledger import Ledger
+from bot.store.nights import Listed
 from bot.store.stats import Counts
 from bot.voices.canary import Tally
 from knowledge.ingest import Library, Stats
@@ -83,6 +84,8 @@ class Glance:
     generator_kind: str
     voices: VoicesSeen = field(default_factory=VoicesSeen)
     servers: "Sequence[ServerUse]" = ()
+    night: Listed | None = None
+    """The last one that found something to learn from."""
 
 
 class Watcher:
@@ -141,6 +144,7 @@ class Watcher:
             self._generator_kind,
             await self._ledger.aread(voices_seen, datetime.now(UTC) - RETURNED_SHOWN),
             self._servers(),
+            await self._ledger.aread(nights.last),
         )
 
 

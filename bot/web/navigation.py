@@ -24,6 +24,7 @@ _PLACES: Final = (
     ("/channels", "channels", Role.VIEWER),
     ("/documents", "documents", Role.VIEWER),
     ("/voices", "voices", Role.VIEWER),
+    ("/nights", "nights", Role.REVIEWER),
     ("/digest", "nav_asked", Role.VIEWER),
     ("/try", "nav_try", Role.REVIEWER),
     ("/audit", "nav_audit", Role.OWNER),

@@ -29,6 +29,7 @@ from bot.web.entry import EntryPages
 from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
+from bot.web.nights import NightPages
 from bot.web.people import PeoplePages
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
@@ -166,7 +167,7 @@ def access_routes(parts: PageParts, render: Renderer) -> list[Route]:
 
 
 def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:
-    """Those of the documents and of the voices."""
+    """Those of the documents, of the voices and of the nights."""
     given, ledger, clock = parts.settings, parts.ledger, parts.clock
     documents = DocumentPages(
         render=render,
@@ -189,7 +190,8 @@ def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:
         clock=clock,
         on_change=parts.watcher.forget,
     )
-    return [*documents.routes(), *uploads.routes(), *search.routes(), *voices.routes()]
+    nights = NightPages(render=render, ledger=ledger, settings=given, clock=clock)
+    return [*documents.routes(), *uploads.routes(), *search.routes(), *voices.routes(), *nights.routes()]
 
 
 class Site:

@@ -19,6 +19,7 @@ from bot.models import Role
 from bot.store.ledger import LedgerError
 from bot.web.figures import PERIODS, FiguresReader
 from bot.web.glance import Glance, Watcher
+from bot.web.nights import NIGHTS
 from bot.web.overview_view import overview_context
 from bot.web.rendering import Renderer
 from bot.web.routes import Route, visitor_of
@@ -89,9 +90,12 @@ class StatusPages:
         visitor = visitor_of(request)
         translates = self._translates and visitor is not None and visitor.may(Role.REVIEWER)
         context = page_context(glance, troubles, self._render.language(request), translates=translates)
-        return self._render.page(
-            request, "status.html", {**context, "over": over, "everywhere": self._shadow}, status
-        )
+        more = {
+            "over": over,
+            "everywhere": self._shadow,
+            "sees_nights": visitor is not None and visitor.may(NIGHTS),
+        }
+        return self._render.page(request, "status.html", {**context, **more}, status)
 
     async def health(self, _: web.Request) -> web.StreamResponse:
         troubles = self._watcher.troubles

@@ -13,6 +13,7 @@ from bot.translate import needs_translation
 from bot.voices.canary import Tally
 from bot.web.evidence import aside, draft_evidence, writer_line
 from bot.web.glance import Glance
+from bot.web.nights_view import last_line
 from bot.web.words import STATES, WORDS, state_word
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def page_context(
         "servers": [_server(use, words) for use in glance.servers] if glance else [],
         "voices": _voices(glance, words),
         "returned": _returned(glance, words, moment),
+        "night": last_line(glance.night, language) if glance else None,
         "latest": [
             _decision(item, words, language, moment, translates=translates)
             for item in (glance.latest if glance else [])

@@ -33,6 +33,7 @@ from bot.voices.registering import load_everywhere
 from bot.voices.trial import BASE, Side, side_of, voice_to_try
 from bot.web.forms import form_of, lines_of, text_of
 from bot.web.guard import Busy, Turns
+from bot.web.nights import NIGHTS
 from bot.web.problems import Problem
 from bot.web.refusing import refusal
 from bot.web.rendering import Renderer
@@ -198,8 +199,13 @@ class VoicePages:
         back = await self._ledger.aread(_way_back, case.voice)
         sizes = await asyncio.to_thread(size_of, self._settings.data_dir, [case.voice])
         context = case_context(case, sizes.get(name), back, self._render.language(request))
-        owns = known_visitor(request).may(Role.OWNER)
-        frame = {"owns": owns, "notice": notice, "has_server": self._servers is not None}
+        visitor = known_visitor(request)
+        frame = {
+            "owns": visitor.may(Role.OWNER),
+            "sees_nights": visitor.may(NIGHTS),
+            "notice": notice,
+            "has_server": self._servers is not None,
+        }
         return self._render.page(request, "voice.html", context | frame)
 
     def _ref(self, voice: Voice) -> VoiceRef:

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from bot.models import Voice, VoiceEvent, VoiceStatus
+from bot.models import Night, Voice, VoiceEvent, VoiceStatus
 from bot.plain import excerpt, plain
 from bot.reasons import explain
 from bot.settings import Language
@@ -13,6 +13,7 @@ from bot.store.voice_case import VoiceCase, VoiceLine
 from bot.store.voices import KEEPER, PROMOTABLE
 from bot.voices.canary import Tally
 from bot.voices.trial import BASE, Side
+from bot.web.night_report import taste
 from bot.web.words import WORDS
 
 NAME_CHARS: Final = 200
@@ -35,7 +36,7 @@ def line_row(line: VoiceLine, words: Words) -> dict[str, Any]:
         "told": tally_line(line.told, words),
         "made": f"{voice.created_at:%Y-%m-%d %H:%M}",
         "note": excerpt(voice.note, NAME_CHARS),
-        "metrics": metric_rows(voice.metrics)[:3],
+        "metrics": taste(voice.metrics, words) or metric_rows(voice.metrics)[:3],
     }
 
 
@@ -48,6 +49,7 @@ def case_context(case: VoiceCase, size: int | None, back: Voice | None, language
         "facts": _facts(case, size, words),
         "metrics": metric_rows(voice.metrics),
         "beside": _beside(case, words),
+        "night": _night(case.night, words),
         "events": [event_row(voice, event, words) for event in case.events],
         "promotable": voice.status in PROMOTABLE and bool(voice.path),
         "retirable": voice.status in (VoiceStatus.CANDIDATE, VoiceStatus.CANARY),
@@ -65,7 +67,6 @@ def _facts(case: VoiceCase, size: int | None, words: Words) -> list[tuple[str, s
     found = [
         (words["voices_status"], status_word(voice, words)),
         (words["voices_channel"], scope_word(case.channel, words)),
-        (words["voices_parent"], voice.parent or ""),
         (words["voices_base"], excerpt(voice.base_model, NAME_CHARS)),
         (words["voices_rank"], str(voice.rank) if voice.rank else ""),
         (words["voices_size"], megabytes),
@@ -76,6 +77,14 @@ def _facts(case: VoiceCase, size: int | None, words: Words) -> list[tuple[str, s
         (words["voices_note"], excerpt(voice.note, DETAIL_CHARS)),
     ]
     return [(word, value) for word, value in found if value]
+
+
+def _night(night: Night | None, words: Words) -> dict[str, Any] | None:
+    """The night that made it."""
+    if night is None:
+        return None
+    title = words["nights_title"].format(number=night.id)
+    return {"id": night.id, "title": title}
 
 
 def _beside(case: VoiceCase, words: Words) -> list[tuple[str, str]]:

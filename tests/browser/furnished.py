@@ -9,12 +9,13 @@ from typing import Any
 
 from bot.access.visitor import Visitor
 from bot.bootstrap import Running
-from bot.models import Role
+from bot.models import NightStatus, Role
 from bot.review import Wish, decide_here
 from bot.store import access, audit, channels, links, voice_acts, voices
 from bot.store.deciding import Sign
 from bot.store.voices import NewVoice
 from bot.voices.files import take_in
+from tests import nights
 from tests.browser.house import Waiting, fill, house
 from tests.browser.work import WORK, by, evidence, passage
 from tests.builders import Desk, FakeClock
@@ -87,6 +88,7 @@ async def furnished(folder: Path, words: Words, **sections: Any) -> AsyncIterato
         desk = fill(running, clock, words.work)
         await _read_document(folder, running, words)
         _add_voices(folder, running, clock, words)
+        _add_nights(folder, running, clock, words)
         _add_people(running, clock, words)
         _decide(desk, clock, words)
         running.ledger.write(
@@ -110,6 +112,24 @@ def _add_voices(folder: Path, running: Running, clock: FakeClock, words: Words) 
         new = NewVoice(name, path, weights.digest, weights.base_model, weights.rank, **told)
         running.ledger.write(voices.add, new, by="trainer", now=clock())
     running.ledger.write(voice_acts.promote, _mei(words), "mia-1", share=None, now=clock())
+
+
+def _add_nights(folder: Path, running: Running, clock: FakeClock, words: Words) -> None:
+    """One that made a voice, one that was refused, one that failed, and one that runs."""
+    ledger, now, (asked, *_) = running.ledger, clock(), words.work
+    told = nights.sample(asked.comment.text, asked.drafts[0], words.text, words.note)
+    found = nights.report(samples=(told, nights.sample("可以放冰箱吗？", words.note, "不要放进冰箱。")))
+    figures = {"sft": {"loss_after": 1.25, words.note: words.text}, "evaluation": nights.evaluation(found)}
+    first = nights.begin(ledger, now, base_model=words.file, parent="mia-1", settings={"cron": words.note})
+    nights.note(ledger, first, "promotion", figures=figures, data_hash=words.note, voice="mia-2")
+    nights.end(ledger, first, NightStatus.PROMOTED, now)
+    nights.leave(folder, first, found, f"<!doctype html><title>{words.title}</title>{words.text}")
+    second = nights.begin(ledger, now, parent="mia-2")
+    refusals = [{"guard": "kl", "detail": words.text}, {"guard": words.note, "detail": words.file}]
+    nights.end(ledger, second, NightStatus.REFUSED, now, refusals=refusals)
+    third = nights.begin(ledger, now)
+    nights.end(ledger, third, NightStatus.FAILED, now, error=words.text)
+    nights.note(ledger, nights.begin(ledger, now), "ppo")
 
 
 def _add_people(running: Running, clock: FakeClock, words: Words) -> None:

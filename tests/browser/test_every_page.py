@@ -28,6 +28,8 @@ PAGES = {
     "/documents/{id:[0-9]+}": "/documents/1",
     "/documents/search": "/documents/search?q=How+long+do+I+roast",
     "/login": "/login",
+    "/nights": "/nights",
+    "/nights/{id:[0-9]+}": "/nights/1",
     "/people": "/people",
     "/renew": "/renew",
     "/review": "/review",
@@ -44,6 +46,7 @@ PARTS = {
     r"/review/item/{id:\d+}",
     r"/review/{id:\d+}/text",
     "/audit/export",
+    "/nights/{id:[0-9]+}/report",
 }
 """Pieces that scripts put into a page, and files."""
 

@@ -27,6 +27,7 @@ from bot.bootstrap import Running, utc_now
 from bot.models import State
 from bot.settings import Settings
 from bot.web.problems import PROBLEM_JSON
+from tests import nights
 from tests.builders import Desk, comment
 from tests.integration.test_api import API, program_of, serving
 
@@ -47,7 +48,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-KNOWN = {"comment_id": 1, "channel_id": 1, "document_id": 1, "voice_id": 1}
+KNOWN = {"comment_id": 1, "channel_id": 1, "document_id": 1, "voice_id": 1, "night_id": 1}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ async def _filled(running: Running, folder: Path) -> None:
     desk.ingest(*(comment(number) for number in range(1, 6)))
     for work in desk.claim():
         desk.decide(work, State.FAILED if work.comment.id == 5 else State.REVIEW)
+    nights.note(
+        running.ledger, nights.begin(running.ledger, desk.clock()), "sft", figures={"sft": {"loss": 1.5}}
+    )
     (folder / "a.md").write_text("# Shop\n\nWe ship to Canada.\n")
     await running.library.ingest([str(folder / "a.md")])
 

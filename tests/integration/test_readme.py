@@ -1,6 +1,6 @@
 """What the documents at the root say: their commands run, their examples hold, and both languages say the same."""
 
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -17,15 +17,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, get_args
 from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
+import typer
 
+import training.__main__ as training
 from adapters.conformance import CHECKS
 from adapters.registry import GROUP, check_options
-from bot import samples
+from bot import samples, training_settings
 from bot.bootstrap import ALL_ROLES
 from bot.checks import Code
 from bot.cli import COMMANDS, load_command
@@ -33,13 +35,17 @@ from bot.demo import SITE_PORT
 from bot.models import Role as PersonRole
 from bot.models import State
 from bot.settings import GeneratorSettings, KnowledgeSettings, PersonaSettings, Settings, load
+from bot.store import voices
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
+from bot.store.voices import NewVoice
+from bot.voices.files import take_in
+from bot.web.words.nights import WORDS as NIGHT_WORDS
 from tests.bench import knowledge as knowledge_bench
 from tests.bench import review as review_bench
 from tests.bench import serving as serving_bench
 from tests.bench.pipeline import TARGETS
-from tests.builders import Desk, comment
+from tests.builders import START, Desk, comment
 from tests.conftest import require
 from tests.fake_thread import in_thread
 from tests.fake_weights import write_weights
@@ -52,8 +58,10 @@ READMES = ("README.md", "README.zh.md")
 GUIDES = ("docs/knowledge.md", "docs/knowledge.zh.md")
 SERVING = ("docs/serving.md", "docs/serving.zh.md")
 REVIEW = ("docs/review.md", "docs/review.zh.md")
+TRAINING = ("docs/training.md", "docs/training.zh.md")
 DOCUMENTS = (
-    *READMES, *GUIDES, *SERVING, *REVIEW, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md", "docker/README.md"
+    *READMES, *GUIDES, *SERVING, *REVIEW, *TRAINING, "CONTRIBUTING.md", "CHANGELOG.md", "docs/adapters.md",
+    "docker/README.md",
 )  # fmt: skip
 BIN = Path(sys.executable).parent
 POSTGRES = "export REJOINDER__DATABASE__URL="
@@ -103,10 +111,15 @@ class Reader:
             assert words[1] in makefile_targets()
         elif words[0] == "export":
             self.export(words[1])
+        elif words[:2] == ["accelerate", "launch"]:
+            assert words[2:6] == ["--num_processes", "2", "-m", "training"]
+            assert_known(["rejoinder", "train", *words[6:]], line)
+        elif words[:2] == ["rejoinder", "train"] and not trains_at_once(words):
+            assert_known(words, line)
         elif "vllm" in words[:2]:
             assert {word for word in words if word.startswith("--")} <= {*FLAGS, "--host"}
         elif words[:4] == [".venv/bin/python", "-m", "pip", "install"]:
-            extra = re.fullmatch(r"\.\[(\w+)\]", words[-1])
+            extra = re.fullmatch(r"\.\[([\w-]+)\]", words[-1])
             assert extra
             assert extra[1] in project()["optional-dependencies"]
             assert (ROOT / words[words.index("--constraint") + 1]).exists()
@@ -150,10 +163,30 @@ class Reader:
         return [process.returncode for process in self.running]
 
 
+def trains_at_once(words: list[str]) -> bool:
+    """Whether the command is run: the others take minutes, or more verdicts, and are run by tests/training."""
+    there = all(importlib.util.find_spec(name) for name in ("torch", "trl", "peft"))
+    return there and words[2:] in (["status"], ["list"], ["nightly", "--dry-run"])
+
+
+def assert_known(words: list[str], line: str) -> None:
+    """The command of the line exists, with its options."""
+    assert words[1] in COMMANDS, line
+    # `train` hands everything on to a process of its own.
+    command = typer.main.get_command(training.app) if words[1] == "train" else load_command(words[1])
+    if hasattr(command, "commands") and words[2:]:
+        assert words[2] in command.commands, line
+        command = command.commands[words[2]]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known, line
+
+
 @contextmanager
 def reader(folder: Path) -> Iterator[Reader]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REJOINDER")}
     quick = {"REJOINDER__WEB__PORT": "0", "REJOINDER__SERVICE__BEAT_S": "0.1"}
+    # As the settings that the READMEs show have it; a night without new verdicts ends before it is opened.
+    quick |= {"REJOINDER__TRAINING__BASE": "models/Qwen3-8B"}
     someone = Reader(folder, {**kept, **quick})
     try:
         yield someone
@@ -372,6 +405,51 @@ def test_the_guide_to_a_served_voice_explains_every_setting_and_every_finding(na
     assert {*GeneratorSettings.model_fields, *PersonaSettings.model_fields, *Code} <= first_cells(name)
 
 
+# --- the guide to the night ---
+
+
+def test_the_commands_of_the_guide_to_the_night_work_one_after_the_other(tmp_path: Path) -> None:
+    """With one verdict, so that the night says what is missing, and a voice to go back from."""
+    (tmp_path / "data").mkdir()
+    ledger = connect(sqlite_url(tmp_path / "data" / "ledger.db"))
+    try:
+        upgrade(ledger)
+        desk = Desk(ledger)
+        desk.ingest(*(comment(number, text) for number, text in enumerate(ASKED, 1)))
+        for work in desk.claim():
+            desk.decide(work, State.REVIEW, "Two years.")
+        path, weights = take_in(write_weights(tmp_path / "made-by-hand"), tmp_path / "data", "may")
+        new = NewVoice("may", path, weights.digest, weights.base_model, weights.rank)
+        ledger.write(voices.add, new, by="ann", now=START)
+        ledger.write(voices.promote, "may", share=None, by="ann", now=START)
+    finally:
+        ledger.close()
+    (tmp_path / "rejoinder.toml").write_text("\n".join(fenced(TRAINING[0], "toml")[:1]), encoding="utf-8")
+    with reader(tmp_path) as someone:
+        someone.export("PATH=$PWD/.venv/bin:$PATH")
+        someone.type("rejoinder review approve 1")
+        for line in commands(TRAINING[0]):
+            someone.type(line)
+        said = someone.output
+    if "rejoinder train list" in said:
+        assert "skipped" in said["rejoinder train nightly --dry-run"]
+        assert "skipped" in said["rejoinder train list"]
+    assert "may" in said["rejoinder voices list"]
+    assert (tmp_path / "rows" / "sft.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_the_guide_to_the_night_explains_every_setting_guard_step_and_reward(name: str) -> None:
+    sections = [getattr(training_settings, one) for one in dir(training_settings) if one.endswith("Settings")]
+    parts = [*sections, training_settings.RewardPart]
+    keys = {key for part in parts for key in part.model_fields}
+    kinds = set(get_args(training_settings.RewardPart.model_fields["kind"].annotation))
+    words = {*re.findall(r"nights_(?:guard|step)_(\w+)", " ".join(NIGHT_WORDS)), *kinds}
+    explained = set(re.findall(r"`(\w+)`", read(name)))
+    assert keys - {"kind"} <= explained
+    assert words <= explained
+
+
 @pytest.mark.parametrize("name", GUIDES)
 def test_the_guide_explains_every_setting_of_what_finds_by_meaning(name: str) -> None:
     explained = first_cells(name)
@@ -400,14 +478,14 @@ def makefile_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING, REVIEW])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING, REVIEW, TRAINING])
 def test_both_languages_hold_the_same_commands_and_examples(pair: tuple[str, str]) -> None:
     for language in ("sh", "json", "toml", "csv", "nginx", "caddyfile"):
         assert fenced(pair[0], language) == fenced(pair[1], language)
     assert commands(pair[0])
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING, REVIEW])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, SERVING, REVIEW, TRAINING])
 def test_both_languages_have_the_same_build(pair: tuple[str, str]) -> None:
     def outline(name: str) -> list[str]:
         return re.findall(r"^(#+(?= )|\||- |!(?=\[)|\*\*|```\w*)", read(name), re.MULTILINE)
@@ -419,20 +497,13 @@ def test_every_command_that_is_named_exists() -> None:
     spans = [span for name in DOCUMENTS for span in inline(name) if span.startswith("rejoinder ")]
     lines = [
         line
-        for name in (*READMES, *GUIDES, *SERVING, *REVIEW)
+        for name in (*READMES, *GUIDES, *SERVING, *REVIEW, *TRAINING)
         for line in commands(name)
         if line.startswith("rejoinder ")
     ]
     assert len(spans) > 5
     for line in (*spans, *lines):
-        words = shlex.split(line)[1:]
-        assert words[0] in COMMANDS, line
-        command = load_command(words[0])
-        if hasattr(command, "commands") and words[1:]:
-            assert words[1] in command.commands, line
-            command = command.commands[words[1]]
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known, line
+        assert_known(shlex.split(line), line)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
@@ -443,7 +514,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_every_setting_that_is_named_exists(tmp_path: Path) -> None:
     sections = Settings.model_fields
-    for name in (*READMES, *SERVING, *REVIEW):
+    for name in (*READMES, *SERVING, *REVIEW, *TRAINING):
         named = [span.split(".") for span in inline(name) if re.fullmatch(r"[a-z_]+\.[a-z_]+", span)]
         named += [
             span.lower().removeprefix("rejoinder__").split("__")

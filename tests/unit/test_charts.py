@@ -19,6 +19,7 @@ from bot.web.charts import (
     Series,
     bars,
     durations,
+    measures,
     path,
     shares,
 )
@@ -85,6 +86,22 @@ def test_durations_of_any_length_stand_in_the_chart(values: list[float]) -> None
         assert TOP - 0.1 <= dot.y <= HEIGHT - BOTTOM + 0.1
 
 
+@given(st.lists(st.one_of(st.none(), st.floats(-(10**9), 10**9)), min_size=1, max_size=40))
+def test_figures_of_any_size_and_sign_stand_in_the_chart(values: list[float | None]) -> None:
+    chart = of(measures, Series("after", "After", values))
+    for dot in chart.dots:
+        assert TOP - 0.1 <= dot.y <= HEIGHT - BOTTOM + 0.1
+    assert chart.empty or 2 <= len(chart.steps) <= 8
+    assert [step.place for step in chart.steps] == sorted((step.place for step in chart.steps), reverse=True)
+
+
+def test_the_scale_of_measures_has_round_steps_around_the_figures() -> None:
+    chart = of(measures, Series("after", "After", [-0.54, 1.09]))
+    assert [step.text for step in chart.steps] == ["-1", "-0.5", "0", "0.5", "1", "1.5"]
+    flat = of(measures, Series("after", "After", [3.0, 3.0]))
+    assert len(flat.steps) >= 2
+
+
 def test_many_days_have_a_label_now_and_then_the_last_one_always() -> None:
     chart = of(bars, Series("sent", "Sent", list(range(30))))
     assert len(chart.labels) <= 7
@@ -99,7 +116,7 @@ def test_the_table_says_what_the_chart_shows() -> None:
     assert '<th scope="col">Change</th>' in text
 
 
-@pytest.mark.parametrize("make", [bars, shares, durations])
+@pytest.mark.parametrize("make", [bars, shares, durations, measures])
 def test_it_has_a_name_a_sentence_and_no_style_of_its_own(make: object) -> None:
     text = drawn(of(make, Series("rate", "Rate", [0.5, 1])))
     svg = ElementTree.fromstring(re.search(r"<svg.*?</svg>", text, re.DOTALL)[0])  # type: ignore[index]
@@ -117,7 +134,7 @@ def test_parts_of_a_bar_can_be_told_apart_without_colour() -> None:
     assert len(looks) == len(keys)
 
 
-@pytest.mark.parametrize("make", [bars, shares, durations])
+@pytest.mark.parametrize("make", [bars, shares, durations, measures])
 def test_nothing_to_draw_is_said_in_words(make: object) -> None:
     chart = of(make, Series("rate", "Rate", [0, 0] if make is bars else [None, None]))
     assert chart.empty

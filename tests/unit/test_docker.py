@@ -1,6 +1,7 @@
 """The container files keep what docker/README.md promises; no container engine is needed to read them."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def targets(service: Any) -> dict[str, str]:
 
 def test_every_service_is_in_the_profile_of_its_name(services: Any) -> None:
     assert {name: service["profiles"] for name, service in services.items()} == {
-        name: [name] for name in ("bot", "postgres", "vllm")
+        name: [name] for name in ("bot", "postgres", "trainer", "vllm")
     }
 
 
@@ -43,7 +44,11 @@ def test_only_the_bot_is_published_and_only_on_loopback(services: Any) -> None:
 
 
 def test_the_model_and_the_ledger_are_on_a_network_that_leads_nowhere(compose: Any, services: Any) -> None:
-    assert services["vllm"]["networks"] == services["postgres"]["networks"] == ["inside"]
+    assert {name for name, service in services.items() if service["networks"] == ["inside"]} == {
+        "postgres",
+        "trainer",
+        "vllm",
+    }
     assert compose["networks"]["inside"] == {"internal": True}
 
 
@@ -64,6 +69,23 @@ def test_every_service_has_a_health_check_and_every_image_a_version(services: An
 def test_voices_lie_at_one_path_and_the_server_only_reads_them(services: Any) -> None:
     assert targets(services["bot"])[VOICES] == targets(services["vllm"])[VOICES] == "voices"
     assert f"voices:{VOICES}:ro" in services["vllm"]["volumes"]
+
+
+def test_the_trainer_has_what_a_night_needs_and_ends_with_it(services: Any) -> None:
+    bot, trainer = services["bot"], services["trainer"]
+    assert (trainer["command"], trainer["restart"]) == (["train", "nightly"], "no")
+    shared = ("/srv/data", VOICES)
+    assert [targets(trainer)[path] for path in shared] == [targets(bot)[path] for path in shared]
+    assert trainer["environment"]["REJOINDER__TRAINING__BASE"] in services["vllm"]["command"]
+    assert trainer["build"]["args"] == {"EXTRAS": "postgres,train-4bit"}
+
+
+def test_the_images_extras_exist_and_every_package_is_copied() -> None:
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))
+    assert {"postgres", "train-4bit"} <= project["project"]["optional-dependencies"].keys()
+    text = (FOLDER / "Dockerfile").read_text("utf-8")
+    for package in project["tool"]["setuptools"]["packages"]["find"]["include"]:
+        assert f"COPY {package.rstrip('*')} " in text
 
 
 def test_voices_can_be_loaded_at_run_time(services: Any) -> None:
