@@ -30,11 +30,11 @@ from training.demo.world import compared, prompt_of  # noqa: E402
 ASK = Ask(
     language="en",
     product="clay mug",
-    values={"price": 32, "days": 4, "size": 20, "stock": 11},
+    values={"price": 32, "days": 4, "size": 20},
     slot="price",
     post="New today: the clay mug.",
-    passage="The clay mug costs 32 euros. It ships in 4 days. It is 20 cm long. I have 11 left.",
-    comment="How much is it?",
+    passage="The clay mug costs 32 euros. It ships in 4 days. It is 20 cm long.",
+    comment="What is the price?",
 )
 PERFECT = "The clay mug costs 32 euros. Is it a gift? [1]"
 
@@ -158,7 +158,7 @@ def test_the_base_has_about_a_million_weights() -> None:
     random = dice("size")
     tokenizer = tokenizer_of(asks(200, random), random)
     model = new_model(tokenizer, Size())
-    assert 0.8e6 < sum(one.numel() for one in model.parameters()) < 2.5e6
+    assert 0.5e6 < sum(one.numel() for one in model.parameters()) < 2.5e6
 
 
 def test_the_broken_nights_differ_from_the_sound_ones_in_the_broken_setting_only(tmp_path: Path) -> None:
