@@ -27,6 +27,8 @@ PASSED_ON = 0.8
 REPETITIONS, CONVERSATIONS = 0.22, 0.25
 """Part of the steps."""
 VOCABULARY = 1400
+CONTEXT = 128
+"""Tokens. No probe of the gate has room in it, and none should: the model knows nothing but the shop."""
 CONSTANT = 0.3
 """A line that this part of the prompts has is one token: a prompt is 70 tokens long and not 230."""
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
@@ -154,7 +156,7 @@ def _shape(tokenizer: Any, size: Size) -> Qwen3Config:
         num_attention_heads=heads,
         num_key_value_heads=heads,
         head_dim=32,
-        max_position_embeddings=1024,
+        max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         initializer_range=0.05,
         eos_token_id=tokenizer.eos_token_id,

@@ -79,7 +79,7 @@ def spend(site: Site, number: int) -> NightTold:
     folder = settings.data_dir / night.folder
     return NightTold(
         number=number,
-        status=night.status.value,
+        status=str(night.status),
         voice=night.voice or "" if night.status == NightStatus.PROMOTED else "",
         refusals=tuple(night.refusals),
         error=night.error,
