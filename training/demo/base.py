@@ -82,7 +82,7 @@ def train(*, seed: int, size: Size, progress: Progress) -> tuple[Any, Any]:
     for step, (ids, labels) in enumerate(_batches(tokenizer, random, steps), start=1):
         loss = _loss(model, ids, labels, heavy)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -96,13 +96,13 @@ def tokenizer_of(seen: Sequence[Ask], random: Random) -> PreTrainedTokenizerFast
     prompts = [str(message["content"]) for ask in seen for message in ask.messages()]
     replies = [write(ask, random) for ask in seen for write in (indifferent, in_taste)]
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(_WORDS), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    raw.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=[PAD, START, END],

@@ -56,7 +56,7 @@ UNITS: dict[Language, dict[Slot, str]] = {
         "days": " {value} days",
         "size": " {value} cm",
     },
-    "zh": {"price": "{value}元", "days": "{value}天", "size": "{value}厘米", "stock": "{value}件"},
+    "zh": {"price": "{value}元", "days": "{value}天", "size": "{value}厘米"},
 }
 """How every text writes them."""
 
