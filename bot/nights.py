@@ -59,18 +59,20 @@ class Nights:
         log.info("night started", process=self._process.pid, log=str(self._data_dir / LOG))
         self._watching = asyncio.create_task(self._watch(self._process, due))
 
-    async def stop(self) -> None:
-        """Ask it to stop; it keeps what is done, and the next start goes on. Does not wait for it."""
+    def stop(self) -> None:
+        """Ask it to stop; it keeps what is done, and the next start goes on."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
 
-    async def wait(self) -> None:
-        """Until the night that was started is over."""
+    async def drain(self) -> None:
+        """Until it has stopped: where this process is the first of a container, the end of it is the other's, too."""
         if self._watching is not None:
             await self._watching
+
+    def cancel(self) -> None:
+        """Wait for it no longer."""
+        if self._watching is not None:
+            self._watching.cancel()
 
     async def _watch(self, process: asyncio.subprocess.Process, due: datetime) -> None:
         code = await process.wait()

@@ -83,11 +83,9 @@ class Service:
 
     async def _leave(self, tasks: list[asyncio.Task[None]]) -> None:
         self._beat.shutdown(wait=False)
-        if self._parts.nights is not None:
-            await self._parts.nights.stop()
         for loop in self.loops:
             loop.stop()
-        for part in (self._parts.responder, self._parts.sender):
+        for part in (self._parts.responder, self._parts.sender, self._parts.nights):
             if part is not None:
                 part.stop()
         try:
@@ -104,8 +102,9 @@ class Service:
         await asyncio.gather(*tasks, *(part.drain() for part in self._drained()), return_exceptions=True)
         await self._give_back()
 
-    def _drained(self) -> list[Poller | Sender]:
-        return [part for part in (self._parts.poller, self._parts.sender) if part is not None]
+    def _drained(self) -> list[Poller | Sender | Nights]:
+        parts = (self._parts.poller, self._parts.sender, self._parts.nights)
+        return [part for part in parts if part is not None]
 
     async def _give_back(self) -> None:
         now = self._clock()

@@ -142,13 +142,14 @@ class FakeOpenAI:
         if self.runtime_lora:
             app.router.add_post("/v1/load_lora_adapter", self._load)
             app.router.add_post("/v1/unload_lora_adapter", self._unload)
-        if self.can_sleep:
-            app.router.add_post("/sleep", self._sleep)
-            app.router.add_post("/wake_up", self._wake_up)
-            app.router.add_get("/is_sleeping", self._is_sleeping)
+        app.router.add_post("/sleep", self._sleep)
+        app.router.add_post("/wake_up", self._wake_up)
+        app.router.add_get("/is_sleeping", self._is_sleeping)
 
     async def _sleep(self, request: web.Request) -> web.StreamResponse:
         self.calls.append((request.path, dict(request.query)))
+        if not self.can_sleep:
+            return _error(404, "Not Found")
         self.sleeping = True
         self._awake.clear()
         return web.json_response({"status": "sleeping", "level": int(request.query.get("level", "1"))})
@@ -160,6 +161,8 @@ class FakeOpenAI:
         return web.json_response({"status": "awake", "tags": None})
 
     async def _is_sleeping(self, request: web.Request) -> web.StreamResponse:
+        if not self.can_sleep:
+            return _error(404, "Not Found")
         return web.json_response({"is_sleeping": self.sleeping})
 
     def _told(

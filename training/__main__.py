@@ -4,6 +4,7 @@ What a command needs is imported when it is called: the ledger alone takes a sec
 """
 
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -119,6 +120,10 @@ def _nights(settings: "Settings", ledger: "Ledger", dry: bool, channel: str | No
     from bot.store import nights  # noqa: PLC0415
     from training.nightly import House, run  # noqa: PLC0415
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise Ended(
+            "a night is one process; do its steps by several: accelerate launch -m training ppo NIGHT", MISUSE
+        )
     if by_cron and ledger.read(nights.begun_since, datetime.fromisoformat(by_cron)):
         return []
     try:
@@ -167,7 +172,7 @@ def ppo(
 
 @app.command()
 def evaluate(context: typer.Context, night: OfNight = None) -> None:
-    """The evaluation of a night by itself, and what the gate says."""
+    """The evaluation of a night by itself, with its report."""
     _alone(context, "evaluation", night, None, None)
 
 
@@ -289,19 +294,22 @@ def main(arguments: list[str] | None = None) -> int:
     """
     got: list[int] = []
     signal.signal(signal.SIGTERM, _interrupts(got))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="rejoinder train", standalone_mode=False)
     except TyperException as error:
         return _fail(error.format_message(), int(getattr(error, "exit_code", FAILED)))
     except (KeyboardInterrupt, typer.Abort):
-        return 128 + (signal.SIGTERM if got else signal.SIGINT)
+        code = 128 + signal.SIGINT
     except Exception as error:
         from training.telling import is_known, is_misuse  # noqa: PLC0415
 
         if not is_known(error):
             raise
         return _fail(str(error), MISUSE if is_misuse(error) else FAILED)
+    if got:
+        return 128 + signal.SIGTERM
     return code if isinstance(code, int) else 0
 
 

@@ -69,6 +69,11 @@ class Cast:
         found = [one for name, one in self._peft.named_parameters() if "lora_" in name and mark in name]
         return [*found, *(self.heads[role].parameters() if role in self.heads else ())]
 
+    @property
+    def peft(self) -> Any:
+        """The `PeftModel` around the base, once there is a role."""
+        return self._peft
+
     @contextmanager
     def playing(self, role: str | None) -> Iterator[Any]:
         """The language model as `role` plays it; None, or a role without adapter: the bare base.

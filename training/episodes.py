@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training import prefix
 from training.cast import Cast, padded
 from training.logprobs import Head, token_logprobs
 from training.models import Base
@@ -33,6 +34,8 @@ class Episodes:
     """[N]"""
     mask: Tensor
     """[B, T]"""
+    prefix: Tensor | None = None
+    """[1, L]: what all rows begin with, and `inputs` goes on from."""
 
     def rectangle(self, flat: Tensor) -> Tensor:
         """[N] → [B, T], with 0 for padding; differentiable."""
@@ -41,14 +44,20 @@ class Episodes:
         )
 
 
-def episodes(base: Base, samples: Sequence[Sample]) -> Episodes:
-    replies = [len(one.reply_ids) for one in samples]
-    begins = [0 if base.kind == "seq2seq" else len(one.prompt_ids) - 1 for one in samples]
-    rows = [row for row, count in enumerate(replies) for _ in range(count)]
-    columns = [begin + t for begin, count in zip(begins, replies, strict=True) for t in range(count)]
+def episodes(base: Base, samples: Sequence[Sample], *, share: bool = True) -> Episodes:
+    """`share`: with what the prompts have in common apart. Not together with gradient checkpointing, under which
+    transformers takes no keys and values over.
+    """
+    prompts = [one.prompt_ids for one in samples]
+    shared = prefix.common(prompts) if share and base.kind == "causal" else 0
+    rows = [row for row, one in enumerate(samples) for _ in one.reply_ids]
+    begins = [0 if base.kind == "seq2seq" else len(one) - 1 - shared for one in prompts]
+    columns = [begins[row] + t for row, one in enumerate(samples) for t in range(len(one.reply_ids))]
     tokens = [token for one in samples for token in one.reply_ids]
     places = torch.tensor([rows, columns, tokens], dtype=torch.long, device=base.device)
-    return Episodes(_inputs(base, samples), places[0], places[1], places[2], mask_of(samples, base.device))
+    start = torch.tensor([prompts[0][:shared]], device=base.device) if shared else None
+    mask = mask_of(samples, base.device)
+    return Episodes(_inputs(base, samples, shared), places[0], places[1], places[2], mask, start)
 
 
 def mask_of(samples: Sequence[Sample], device: torch.device) -> Tensor:
@@ -75,21 +84,29 @@ def by_length(samples: Sequence[Sample], rows: int) -> Iterator[list[int]]:
 
 def logprobs_of(cast: Cast, role: str | None, head: Head, batch: Episodes, temperature: float) -> Tensor:
     """[N], float32: what the role thinks of each token."""
-    states = cast.hidden(role, **batch.inputs)[batch.rows, batch.columns]
-    return token_logprobs(head, states, batch.tokens, temperature)
+    return token_logprobs(head, _states(cast, role, batch), batch.tokens, temperature)
 
 
 def values_of(cast: Cast, role: str, batch: Episodes) -> Tensor:
     """[N], float32: what the critic expects before each token."""
     head = cast.heads[role]
-    states = cast.hidden(role, **batch.inputs)[batch.rows, batch.columns]
-    found: Tensor = head(states.to(head.weight.dtype))[:, 0].float()
+    found: Tensor = head(_states(cast, role, batch).to(head.weight.dtype))[:, 0].float()
     return found
 
 
-def _inputs(base: Base, samples: Sequence[Sample]) -> dict[str, Any]:
+def _states(cast: Cast, role: str | None, batch: Episodes) -> Tensor:
+    """[N, hidden]"""
+    inputs = batch.inputs
+    with cast.playing(role) as model:
+        if batch.prefix is not None:
+            cache = prefix.read(model, batch.prefix, len(batch.mask))
+            inputs = {**inputs, "past_key_values": cache, "use_cache": True}
+        return cast.hidden(role, **inputs)[batch.rows, batch.columns]
+
+
+def _inputs(base: Base, samples: Sequence[Sample], shared: int) -> dict[str, Any]:
     if base.kind == "causal":
-        whole = [[*one.prompt_ids, *one.reply_ids][:-1] for one in samples]
+        whole = [[*one.prompt_ids, *one.reply_ids][shared:-1] for one in samples]
         ids, _ = padded(whole, base.pad_id, left=False, device=base.device)
         return {"input_ids": ids, "use_cache": False}
     ids, mask = padded([one.prompt_ids for one in samples], base.pad_id, left=False, device=base.device)

@@ -74,7 +74,7 @@ def compare(
 
     `live`, `start`: adapters of the voice that answers now, and of the one that the night began with; None: the base.
     `curves`: PPO's curves.jsonl, with metrics.json beside it. `temperature`: as replies are served. `persona`: who
-    answers the probes. Raises BadBase, BadData, NoRoom, OutOfBudget, OSError.
+    answers the probes. Raises BadBase, BadData, Diverged, NoRoom, OutOfBudget, OSError.
     """
     stage = Stage(source, candidate=candidate, live=live, start=start, judge=judge, settings=settings)
     read = read_cases(snapshot, settings.gate.prompts, run.seed)
@@ -202,9 +202,11 @@ def _by_models(stage: Stage, answers: Answers, pairs: Sequence[Pair], scale: Sca
 
 def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale: Scale) -> dict[str, Any]:
     """What needs no model: the replies as a reader gets them."""
+    # Once: the checks take as long as all else here together.
+    found = {id(one): findings(one.prompt, one.text, manners) for one in (*answers.candidate, *answers.live)}
 
     def has(code: Code) -> Callable[[Sample], float]:
-        return lambda one: float(shows(findings(one.prompt, one.text, manners), code))
+        return lambda one: float(shows(found[id(one)], code))
 
     ours, theirs = ([said(one.text).text for one in some] for some in (answers.candidate, answers.live))
     humans = [said(case.human).text for case in cases]
@@ -214,7 +216,7 @@ def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale
             [agreement(ours[place], humans[place]) for place in written],
             [agreement(theirs[place], humans[place]) for place in written],
         ),
-        "support": scale.both(answers, support_of),
+        "support": scale.both(answers, lambda one: support_of(one.text, found[id(one)])),
         "banned": scale.both(answers, has(Code.BANNED)),
         "leaked": scale.both(answers, has(Code.LEAK)),
         "empty": scale.both(answers, lambda one: float(is_blank(one.text))),

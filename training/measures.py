@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from training.cast import Cast, padded
+from training.rewards import fitting
 from training.samples import Sample
+from training.scoring import scoring_inputs
 
 _LONGEST_RUN, _RECALL = 6, 2.0
 _ROWS, _MOST = 32, 1 << 26
@@ -91,15 +93,10 @@ def _log_shares(cast: Cast, role: str | None, samples: Sequence[Sample]) -> Iter
 def _logits(cast: Cast, role: str | None, samples: Sequence[Sample]) -> list[Tensor]:
     """[R or more, vocabulary] each, the reply's first token first."""
     base, counts = cast.base, [len(one.reply_ids) for one in samples]
-    prompts, replies = [one.prompt_ids for one in samples], [one.reply_ids for one in samples]
     if base.kind == "seq2seq":
-        ids, mask = padded(prompts, base.pad_id, left=False, device=base.device)
-        start = base.model.config.decoder_start_token_id
-        begun = [(base.pad_id if start is None else start, *one[:-1]) for one in replies]
-        decoder, _ = padded(begun, base.pad_id, left=False, device=base.device)
-        return list(cast.logits(role, input_ids=ids, attention_mask=mask, decoder_input_ids=decoder))
-    # Of what is too long, the prompt's beginning goes first.
-    whole = [(*prompt, *reply)[-base.max_tokens :] for prompt, reply in zip(prompts, replies, strict=True)]
+        begun = [one.reply_ids[:-1] for one in samples]
+        return list(cast.logits(role, **scoring_inputs(base, [one.prompt_ids for one in samples], begun)))
+    whole = [(*fitting(one, base), *one.reply_ids) for one in samples]
     ids, mask = padded(whole, base.pad_id, left=True, device=base.device)
     places = (mask.cumsum(1) - 1).clamp(min=0)
     kept = max(counts) + 1

@@ -250,7 +250,9 @@ class Ppo:
 
     def _losses(self, past: Experience, places: list[int], tokens: int) -> Tensor:
         """Gradients of one micro-batch. The roles one after the other: only one's activations are held."""
-        own, batch = self._own, episodes(self._cast.base, [past.samples[at] for at in places])
+        own = self._own
+        samples = [past.samples[at] for at in places]
+        batch = episodes(self._cast.base, samples, share=not self._checkpoints)
         mask = batch.mask
         old, value, gain, aim = (
             one[places, : mask.shape[1]] for one in (past.logprobs, past.values, past.gains, past.returns)

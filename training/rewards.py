@@ -7,22 +7,23 @@ Only the reply is scored. The comment is part of the prompt that the preference 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from bot.checks import Code
+from bot.checks import Code, Finding
 from bot.checks.grounding import stated
 from bot.training_settings import RewardPart, TrainingSettings
 from bot.triage import is_blank
-from training.cast import Cast, padded
+from training.cast import Cast
 from training.errors import BadData
+from training.models import Base
 from training.reading import PLAIN, Manners, findings, said, shows
 from training.samples import Sample, Scorer
+from training.scoring import scoring_inputs
 
 _Item = TypeVar("_Item")
 
@@ -59,14 +60,11 @@ class Preference:
 
     def _values(self, samples: Sequence[Sample]) -> list[float]:
         base = self._cast.base
-        if base.kind == "seq2seq":
-            inputs, length = _as_seq2seq(samples, base.model.config, base.pad_id, base.device)
-        else:
-            rows = [_fitting(one, base.max_tokens) for one in samples]
-            ids, mask = padded(rows, base.pad_id, left=False, device=base.device)
-            inputs, length = {"input_ids": ids, "attention_mask": mask}, mask.sum(1)
+        prompts = [fitting(one, base) for one in samples]
+        inputs = scoring_inputs(base, prompts, [one.reply_ids for one in samples])
         values = self._cast.values(self._role, **inputs)
-        last = (length - 1).unsqueeze(1)
+        read = inputs.get("decoder_attention_mask", inputs["attention_mask"])
+        last = read.sum(1, keepdim=True) - 1
         return [float(value) for value in values.gather(1, last).squeeze(1)]
 
 
@@ -116,7 +114,7 @@ class Support:
     name = "support"
 
     def score(self, samples: Sequence[Sample]) -> list[float]:
-        return [support_of(one) for one in samples]
+        return [support_of(one.text, findings(one.prompt, one.text)) for one in samples]
 
 
 class Length:
@@ -209,13 +207,13 @@ def composite(
     return Composite([*parts, *((1.0, one) for one in extra)])
 
 
-def support_of(sample: Sample) -> float:
-    """See `Support`."""
-    text = said(sample.text).text
+def support_of(reply: str, found: Iterable[Finding]) -> float:
+    """See `Support`. `found`: what the checks find in it."""
+    text = said(reply).text
     if is_blank(text):
         return 0.0
     spans = stated(text)
-    wrong = [one.span for one in findings(sample.prompt, sample.text) if one.code in UNCARRIED]
+    wrong = [one.span for one in found if one.code in UNCARRIED]
     carried = [span for span in spans if not any(a < span[1] and span[0] < b for a, b in wrong)]
     return len(carried) / len(spans) if spans else 1.0
 
@@ -259,22 +257,9 @@ def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _fitting(sample: Sample, longest: int) -> list[int]:
-    """Prompt and reply; of what is too long, the prompt's beginning goes first."""
-    return [*sample.prompt_ids, *sample.reply_ids][-longest:]
-
-
-def _as_seq2seq(
-    samples: Sequence[Sample], config: Any, pad_id: int, device: torch.device
-) -> tuple[dict[str, Tensor], Tensor]:
-    """The prompt for the encoder, the reply for the decoder; and how many tokens the decoder reads, [B]."""
-    ids, mask = padded([one.prompt_ids for one in samples], pad_id, left=False, device=device)
-    start = config.decoder_start_token_id if config.decoder_start_token_id is not None else pad_id
-    replies, read = padded([(start, *one.reply_ids) for one in samples], pad_id, left=False, device=device)
-    inputs = {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "decoder_input_ids": replies,
-        "decoder_attention_mask": read,
-    }
-    return inputs, read.sum(1)
+def fitting(sample: Sample, base: Base) -> Sequence[int]:
+    """The prompt, or the end of one that is too long for the model together with its reply."""
+    if base.kind == "seq2seq":
+        return sample.prompt_ids
+    too_many = len(sample.prompt_ids) + len(sample.reply_ids) - base.max_tokens
+    return sample.prompt_ids[max(too_many, 0) :]

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from training import prefix
 from training.cast import Cast, padded
 from training.errors import BadData
 from training.merged import merged
@@ -58,7 +59,7 @@ class LocalSampler:
         return [found[at] for at in range(len(asked))]
 
     def _written(
-        self, model: Any, prompts: Sequence[Sequence[int]], generator: torch.Generator
+        self, model: Any, prompts: Sequence[tuple[int, ...]], generator: torch.Generator
     ) -> list[tuple[list[int], list[float]]]:
         base = self._cast.base
         drawn = torch.full((len(prompts), self._longest), base.pad_id, device=base.device)
@@ -102,19 +103,24 @@ class _State:
     """[B, prompt, hidden] of an encoder-decoder."""
 
 
-def _begun(base: Base, model: Any, prompts: Sequence[Sequence[int]]) -> _State:
-    ids, mask = padded(prompts, base.pad_id, left=base.kind == "causal", device=base.device)
+def _begun(base: Base, model: Any, prompts: Sequence[tuple[int, ...]]) -> _State:
     if base.kind == "causal":
+        shared = prefix.common(prompts)
+        ids, mask = padded([one[shared:] for one in prompts], base.pad_id, left=True, device=base.device)
         cache: Any = DynamicCache(config=model.config)
+        if shared:
+            cache = prefix.read(model, torch.tensor([prompts[0][:shared]], device=base.device), len(prompts))
+            mask = torch.nn.functional.pad(mask, (shared, 0), value=1)
         said = model(
             input_ids=ids,
             attention_mask=mask,
-            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, shared:],
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )
         return _State(said.logits[:, -1].float(), cache, mask)
+    ids, mask = padded(prompts, base.pad_id, left=False, device=base.device)
     encoded = model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     start = torch.full((len(prompts), 1), model.config.decoder_start_token_id, device=base.device)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from bot.training_settings import TrainingSettings
 from training.cast import Cast
+from training.errors import Diverged
 from training.measures import divergences, likelihoods
 from training.models import load_base
 from training.rewards import Preference
-from training.rollout import ROWS, LocalSampler
+from training.rollout import ROWS, LocalSampler, NotANumber
 from training.rows import Pair, Prompt
 from training.run import Run
 from training.samples import Sample
@@ -58,13 +59,18 @@ class Stage:
         return self._room(pair.prompt) >= longest
 
     def answers(self, prompts: Sequence[Prompt], *, temperature: float, run: Run) -> Answers:
-        """By the same dice for both. Raises OutOfBudget."""
+        """By the same dice for both. Raises Diverged, OutOfBudget."""
         ours, theirs = [], []
         samplers = [self._sampler(role, temperature) for role in ("candidate", self._live)]
         for first in range(0, len(prompts), ROWS):
             some, seed = prompts[first : first + ROWS], run.seed + first
-            ours += samplers[0].sample(some, seed)
-            theirs += samplers[1].sample(some, seed)
+            try:
+                ours += samplers[0].sample(some, seed)
+                theirs += samplers[1].sample(some, seed)
+            except NotANumber as error:
+                raise Diverged(
+                    "a voice gives its words a probability that is no number; lower training.ppo.learning_rate"
+                ) from error
             run.advance(first + len(some), len(prompts))
         return Answers(ours, theirs)
 

@@ -1,5 +1,6 @@
 """`train`: passed on to `python -m training`, which is a process of its own with packages of its own."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,8 +26,9 @@ def train(
 
 
 def _pass_on(options: Sequence[str], arguments: Sequence[str]) -> int:
-    """The exit code of the process, which Ctrl-C reaches as it does this one."""
+    """The exit code of the process. Ctrl-C reaches it as it does this one; a term signal is passed on."""
     process = subprocess.Popen(command(*options, *arguments), env=environment())  # noqa: S603  (no shell, our own words)
+    signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
     while True:
         try:
             code = process.wait()

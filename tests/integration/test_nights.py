@@ -249,10 +249,10 @@ class TestService:
         out = child("")
         held = Nights(["--data-dir", "here"], tmp_path, lambda: START)
         await held.start()
-        await held.wait()
+        await held.drain()
         assert out.read_text() == f"--data-dir here nightly --by-cron {START.isoformat()}"
         assert (tmp_path / "nights" / "nightly.log").exists()
-        await held.stop()
+        held.stop()
 
     async def test_while_one_runs_no_other_is_started_and_at_the_end_it_is_asked_to_stop(
         self, child: Callable[[str], Path], tmp_path: Path
@@ -271,9 +271,11 @@ class TestService:
         await held.start()
         assert held._process is process
         assert held.runs
-        await held.stop()
+        held.stop()
+        await held.drain()
         assert process is not None
-        assert await process.wait() == 143
+        assert process.returncode == 143
+        assert not held.runs
 
     async def test_after_a_night_that_was_killed_the_model_servers_are_woken(
         self, child: Callable[[str], Path], tmp_path: Path
@@ -281,9 +283,9 @@ class TestService:
         out = child("if 'wake' not in sys.argv: os.kill(os.getpid(), signal.SIGKILL)")
         held = Nights(["-c", "x"], tmp_path, lambda: START)
         await held.start()
-        await held.wait()
+        await held.drain()
         assert out.read_text() == "-c x wake"
-        await held.stop()
+        held.stop()
 
     async def test_a_program_that_cannot_be_started_is_no_end_of_the_service(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -292,7 +294,7 @@ class TestService:
         held = Nights([], tmp_path, lambda: START)
         await held.start()
         assert not held.runs
-        await held.stop()
+        held.stop()
 
     async def test_the_hour_is_read_on_the_clocks_of_the_time_zone(self) -> None:
         scheduler = AsyncIOScheduler()

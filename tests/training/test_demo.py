@@ -1,4 +1,4 @@
-"""The demo's texts, tastes and simulated creator; the nights themselves are in test_whole_night.py."""
+"""The demo's texts, tastes and simulated creator; the nights themselves are in test_demo_nights.py."""
 
 from contextlib import closing
 from datetime import UTC, datetime

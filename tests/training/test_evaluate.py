@@ -25,7 +25,7 @@ from tests.training.conftest import (
 )
 from training import report
 from training.cast import Cast
-from training.errors import BadData, OutOfBudget
+from training.errors import BadData, Diverged, OutOfBudget
 from training.evaluate import Scale, compare, read_cases
 from training.figures import Report
 from training.gate import decide
@@ -61,7 +61,7 @@ def voice(source: str, settings: TrainingSettings, folder: Path, *, by: float, h
     cast.add("made", settings.lora, head=head)
     torch.manual_seed(5)
     for one in cast.parameters("made"):
-        torch.nn.init.normal_(one.data, std=by)
+        one.data = torch.randn_like(one.data) * by
     cast.save("made", folder)
     return folder
 
@@ -335,3 +335,9 @@ def test_an_encoder_decoder_is_judged_by_its_decoder_at_the_last_token(tmp_path:
             values = cast.values("judge", input_ids=torch.tensor([one.prompt_ids]), decoder_input_ids=decoder)
         expected.append(float(values[0, -1]))
     assert Preference(cast, "judge").score(samples) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_voice_whose_weights_are_no_numbers_ends_the_comparison(night: Night, tmp_path: Path) -> None:
+    broken = voice(night.source, night.settings, tmp_path / "broken", by=float("nan"))
+    with pytest.raises(Diverged, match="no number"):
+        night.compare(tmp_path / "evaluation", candidate=broken, curves=None)

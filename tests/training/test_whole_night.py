@@ -1,76 +1,168 @@
-"""Whole nights with all their real steps, on a world small enough for a test: one that promotes, one that must not."""
+"""One whole night with the real steps, on a base small enough for seconds."""
 
-import io
-import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
-from tests.conftest import require_module
+from bot.models import Night, NightStatus
+from bot.settings import Settings
+from bot.store import voices
+from bot.store.ledger import Ledger, connect, sqlite_url
+from bot.store.migrate import upgrade
+from bot.voices.files import digest_of, read_weights
+from tests.training.conftest import build_base, small_settings
+from tests.training.creator import NOW, Creator
+from training.alone import on_data, on_night
+from training.errors import BadData, OutOfBudget
+from training.nightly import House, run
+from training.run import Run
+from training.steps import STEPS, Step, Work
 
-for _name in ("torch", "transformers", "peft", "trl"):
-    require_module(_name)
-
-from rich.console import Console  # noqa: E402
-
-from training.demo.base import Size  # noqa: E402
-from training.demo.report import DemoReport, show  # noqa: E402
-from training.demo.run import run_demo  # noqa: E402
-from training.demo.settings import TRAINING, Plan  # noqa: E402
-
-SMALL = Plan(
-    base=Size(hidden=64, layers=2, steps=120),
-    comments=(90, 20),
-    measured=32,
-    training=TRAINING.model_copy(
-        update={
-            "ppo": TRAINING.ppo.model_copy(update={"batches": 12}),
-            "gate": TRAINING.gate.model_copy(update={"prompts": 24}),
-        }
-    ),
-    broken={2: {"learning_rate": 3e-2}},
-)
+AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> DemoReport:
-    """A sound night, then a broken one on the voice that it made."""
-    folder = tmp_path_factory.mktemp("demo")
-    return run_demo(folder, seed=7, nights=2, plan=SMALL, console=Console(quiet=True))
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    for name in ("torch", "transformers", "peft", "trl", "datasets"):
+        pytest.importorskip(name)
+    return str(build_base(tmp_path_factory.mktemp("base"), max_position_embeddings=4096))
 
 
-def test_a_sound_night_promotes_a_voice_that_its_creator_likes_better(report: DemoReport) -> None:
-    night = report.nights[0]
-    assert (night.status, night.refusals) == ("promoted", ())
-    assert night.after_ppo is not None
-    assert night.after_ppo.taste > night.before.taste
-    assert night.figures["evaluation"]["judge"]["low"] > 0
+def home(folder: Path, base: str) -> tuple[Settings, Ledger]:
+    folder.mkdir()
+    ledger = connect(sqlite_url(folder / "ledger.db"))
+    upgrade(ledger)
+    creator = Creator(ledger)
+    creator.day(24)
+    creator.save()
+    data = {"min_rows": 4, "min_pairs": 4, "min_new": 1}
+    training = small_settings(
+        base, data=data, reward={"min_accuracy": 0.5, "batch": 4}, trackers=["tensorboard"]
+    )
+    return Settings(data_dir=folder, training=training), ledger
 
 
-def test_a_broken_night_is_refused_and_the_voice_before_it_goes_on_answering(report: DemoReport) -> None:
-    sound, broken = report.nights
-    assert broken.status == "refused"
-    assert broken.refusals
-    assert not broken.voice
-    assert sound.after_ppo is not None
-    assert broken.before.texts == sound.after_ppo.texts
+class Stopping:
+    """A run that is out of time after the first sign of each step, once."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @property
+    def seed(self) -> int:
+        return self._run.seed
+
+    def advance(self, done: int, total: int, **figures: float) -> None:
+        self._run.advance(done, total, **figures)
+        raise OutOfBudget("the time is over")
 
 
-def test_every_step_leaves_its_folder_and_a_report_for_people(report: DemoReport) -> None:
-    for night in report.nights:
-        for step in ("snapshot", "sft", "reward", "judge", "ppo", "evaluation"):
-            assert (night.folder / step).is_dir(), step
-        assert "<html" in (night.folder / "evaluation" / "report.html").read_text("utf-8")
-        assert not (night.folder / "work").exists()
+def open_gate(stopping: set[str]) -> list[Step]:
+    """The real steps without the gate, which random weights do not pass; those in `stopping` break off once."""
+
+    def broken_off(step: Step) -> Step:
+        def do(work: Work, run: Run, out: Path) -> None:
+            if step.name in stopping:
+                stopping.remove(step.name)
+                step.do(work, Stopping(run), out)
+            else:
+                step.do(work, run, out)
+
+        return Step(step.name, do, step.figures, heavy=step.heavy)
+
+    return [broken_off(step) for step in STEPS]
 
 
-def test_the_voice_names_the_base_that_it_is_for(report: DemoReport) -> None:
-    [config] = (report.folder / "voices").rglob("adapter_config.json")
-    assert Path(json.loads(config.read_text("utf-8"))["base_model_name_or_path"]).name == "base-7"
+@pytest.fixture(scope="module")
+def whole(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Ledger, Night]]:
+    settings, ledger = home(tmp_path_factory.mktemp("whole") / "data", base)
+    [night] = run(House(settings, ledger, steps=open_gate(set()), clock=lambda: AT))
+    yield settings, ledger, night
+    ledger.close()
 
 
-def test_what_is_shown_names_every_guard_that_refused(report: DemoReport) -> None:
-    shown = io.StringIO()
-    show(report, Console(file=shown, width=200))
-    assert all(refusal["guard"] in shown.getvalue() for refusal in report.nights[1].refusals)
-    assert json.loads(json.dumps(report.as_json()))["bad_nights_refused"] == 1
+def test_a_night_makes_every_folder_and_a_voice_of_real_weights(
+    whole: tuple[Settings, Ledger, Night],
+) -> None:
+    settings, ledger, night = whole
+    assert night.status == NightStatus.PASSED
+    assert night.error.startswith("it could not be tried on a server")
+    folder = settings.data_dir / night.folder
+    assert {one.name for one in folder.iterdir()} == {
+        *(step.name for step in STEPS), "voice", "logs"
+    }  # fmt: skip
+    assert (folder / "evaluation" / "report.html").stat().st_size > 1000
+    [voice] = ledger.read(voices.every)
+    weights = read_weights(settings.data_dir / voice.path)
+    assert (weights.rank, weights.digest) == (4, voice.digest)
+    assert len(voice.metrics["tokenizer"]) == 64
+
+
+def test_the_row_has_what_each_step_measured(whole: tuple[Settings, Ledger, Night]) -> None:
+    _, _, night = whole
+    assert night.figures["snapshot"]["content_sha256"] == night.data_hash
+    assert 0 <= night.figures["reward"]["accuracy"] <= 1
+    assert night.figures["judge"].keys() == night.figures["reward"].keys()
+    assert night.figures["evaluation"]["prompts"] > 0
+    assert "samples" not in night.figures["evaluation"]
+
+
+def test_stopped_in_every_step_and_gone_on_with_it_comes_to_the_same_weights(
+    whole: tuple[Settings, Ledger, Night], base: str, tmp_path: Path
+) -> None:
+    settings, ledger = home(tmp_path / "data", base)
+    steps = open_gate({"sft", "reward", "judge", "ppo"})
+    stopped = []
+    for _ in range(5):
+        [night] = run(House(settings, ledger, steps=steps, clock=lambda: AT))
+        stopped.append(night.step)
+    assert stopped == ["sft", "reward", "judge", "ppo", "promotion"]
+    [voice], [expected] = ledger.read(voices.every), whole[1].read(voices.every)
+    assert voice.digest == expected.digest
+    ledger.close()
+
+
+def test_the_real_gate_refuses_what_random_weights_make_and_says_why(
+    base: str, tmp_path: Path, whole: tuple[Settings, Ledger, Night]
+) -> None:
+    settings, _, done = whole
+    work = Work(settings, whole[1], settings.data_dir / done.folder, base, None, NOW)
+    [gate] = [step for step in STEPS if step.name == "evaluation"]
+    refused = gate.refuses(work, work.folder / "evaluation")
+    assert "judge" in {one["guard"] for one in refused}
+    assert all(one["detail"] for one in refused)
+
+
+def test_a_step_by_itself_makes_of_the_same_files_the_same_weights(
+    whole: tuple[Settings, Ledger, Night], tmp_path: Path
+) -> None:
+    settings, _, night = whole
+    folder = settings.data_dir / night.folder
+    made = {"sft": folder / "sft", "reward": folder / "reward"}
+    for name, given in (
+        ("sft", {}),
+        ("reward", {}),
+        ("ppo", {"start": made["sft"], "reward": made["reward"]}),
+    ):
+        out = on_data(settings, name, folder / "snapshot", tmp_path / name, **given)
+        assert digest_of(out) == digest_of(folder / name)
+
+
+def test_a_step_that_is_done_is_not_done_again_by_itself(whole: tuple[Settings, Ledger, Night]) -> None:
+    settings, ledger, night = whole
+    with pytest.raises(BadData, match="is there already; remove it to do the step again"):
+        on_night(settings, ledger, "ppo", night.id or 0)
+
+
+def test_the_evaluation_of_a_night_is_done_anew_where_its_folder_was_removed(
+    whole: tuple[Settings, Ledger, Night],
+) -> None:
+    settings, ledger, night = whole
+    folder = settings.data_dir / night.folder / "evaluation"
+    before = (folder / "report.json").read_text()
+    rmtree(folder)
+    assert on_night(settings, ledger, "evaluation", night.id or 0) == [folder]
+    assert (folder / "report.json").read_text() == before
