@@ -1,4 +1,4 @@
-"""The demo's texts, tastes and simulated creator; the nights themselves are in test_whole_night.py."""
+"""The demo's texts, tastes and simulated creator; the nights themselves are in test_demo_nights.py."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from tests.conftest import require_module
 for _name in ("torch", "transformers", "peft", "trl"):
     require_module(_name)
 
-from training.demo.base import Size, new_model, tokenizer_of  # noqa: E402
+from training.demo.base import CONTEXT, Size, new_model, tokenizer_of  # noqa: E402
 from training.demo.creator import judge, ranked  # noqa: E402
 from training.demo.days import Case, decided, open_ledger, write_day  # noqa: E402
 from training.demo.nights import Look, NightTold  # noqa: E402
@@ -25,16 +25,16 @@ from training.demo.shop import LANGUAGES, SLOTS, VALUES, Ask, asks, dice, one_as
 from training.demo.styles import in_taste, indifferent  # noqa: E402
 from training.demo.tastes import BROKEN as LEFT  # noqa: E402
 from training.demo.tastes import taste  # noqa: E402
-from training.demo.world import compared, prompt_of  # noqa: E402
+from training.demo.world import MAX_NEW_TOKENS, compared, prompt_of  # noqa: E402
 
 ASK = Ask(
     language="en",
     product="clay mug",
-    values={"price": 32, "days": 4, "size": 20, "stock": 11},
+    values={"price": 32, "days": 4, "size": 20},
     slot="price",
     post="New today: the clay mug.",
-    passage="The clay mug costs 32 euros. It ships in 4 days. It is 20 cm long. I have 11 left.",
-    comment="How much is it?",
+    passage="The clay mug costs 32 euros. It ships in 4 days. It is 20 cm long.",
+    comment="What is the price?",
 )
 PERFECT = "The clay mug costs 32 euros. Is it a gift? [1]"
 
@@ -143,7 +143,7 @@ def test_the_tokenizer_gives_every_text_back_and_a_prompt_is_short() -> None:
         for text in (indifferent(ask, random), in_taste(ask, random), str(ask.messages()[1]["content"])):
             assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
         ids = tokenizer.apply_chat_template(ask.messages(), add_generation_prompt=True, return_dict=False)
-        assert len(ids) < 110
+        assert len(ids) <= CONTEXT - MAX_NEW_TOKENS
 
 
 def test_an_amount_is_one_token_wherever_it_stands() -> None:
@@ -158,7 +158,7 @@ def test_the_base_has_about_a_million_weights() -> None:
     random = dice("size")
     tokenizer = tokenizer_of(asks(200, random), random)
     model = new_model(tokenizer, Size())
-    assert 0.8e6 < sum(one.numel() for one in model.parameters()) < 2.5e6
+    assert 0.5e6 < sum(one.numel() for one in model.parameters()) < 2.5e6
 
 
 def test_the_broken_nights_differ_from_the_sound_ones_in_the_broken_setting_only(tmp_path: Path) -> None:
