@@ -64,11 +64,7 @@ def freeze(
     with opened(out.with_name(out.name + ".db")) as shelf:
         report = Report()
         _fill(shelf, report, ledger, persona_of, settings=settings, channel=channel, now=now, run=run)
-        _settle(shelf, report)
-        report.split = _divide(shelf, settings.held_out)
-        preferences.enough(Counter(shelf.counts()), new, settings)
-        for file in LEARNED:
-            report.caps[file] = _weigh(shelf, file, settings, now)
+        decide(shelf, report, settings, now=now, new=new)
         with made(out) as folder:
             files = {file: written(folder / file, _lines(shelf, file)) for file in LEARNED}
             sent = _sent(shelf, report, ledger, persona_of, settings=settings, channel=channel, now=now)
@@ -76,6 +72,15 @@ def freeze(
             told = manifest_of(report, files, settings, channel=channel, now=now, since=since, new=new)
             (folder / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return read_manifest(out)
+
+
+def decide(shelf: Shelf, report: Report, settings: DataSettings, *, now: datetime, new: int) -> None:
+    """What becomes of the rows on the shelf, of `new` new verdicts among others. Raises TooLittle."""
+    _settle(shelf, report)
+    report.split = _divide(shelf, settings.held_out)
+    preferences.enough(Counter(shelf.counts()), new, settings)
+    for file in LEARNED:
+        report.caps[file] = _weigh(shelf, file, settings, now)
 
 
 def _fill(

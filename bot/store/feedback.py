@@ -86,9 +86,9 @@ def number_new(
 def sent(
     session: Session, *, before: int | None, limit: int, until: datetime, channel: str | None = None
 ) -> list[tuple[Judged, Reply]]:
-    """Replies with ids below `before` that went out up to `until` and that no verdict is about, the newest first."""
+    """Replies with ids below `before` that went out up to `until`, when no verdict was about them; the newest first."""
     taught = select(Verdict.id).where(
-        Verdict.comment_id == Reply.comment_id, col(Verdict.undone_at).is_(None)
+        Verdict.comment_id == Reply.comment_id, col(Verdict.undone_at).is_(None), col(Verdict.at) <= until
     )
     rows = (
         select(Reply)

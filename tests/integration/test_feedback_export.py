@@ -1,6 +1,7 @@
 """From verdicts to training rows, on each kind of database and from the command line."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -100,6 +101,21 @@ def test_rows_have_trls_columns_and_the_reply_as_a_model_writes_it(desk: Desk, t
     assert preferred["rejected"] == [{"role": "assistant", "content": "Ten minutes. [1]"}]
     assert manifest["files"]["preferences.jsonl"]["kinds"] == {"edit": 1}
     assert not (tmp_path / "out" / "rows.db").exists()
+
+
+def test_rows_tell_threads_and_reviewers_apart_without_naming_them(desk: Desk, tmp_path: Path) -> None:
+    one, other, third = drafted(desk, comment(1), comment(2, "And then?", thread_id="c1"), comment(3, "Why?"))
+    judge(desk, one, "approve", "A.", by="ann")
+    judge(desk, other, "approve", "B.", by="bob")
+    judge(desk, third, "approve", "C.", by="ann")
+    exported(desk, tmp_path / "out")
+    rows = {row["comment"]: row for row in lines(tmp_path / "out" / "sft.jsonl")}
+    threads, people = (
+        [rows[number][name] for number in (one, other, third)] for name in ("thread", "reviewer")
+    )
+    assert threads[0] == threads[1] != threads[2]
+    assert people[0] == people[2] != people[1]
+    assert all(re.fullmatch(r"[0-9a-f]{16}", value) for value in threads + people)
 
 
 def test_a_draft_that_did_not_know_is_taught_with_the_mark_for_it(desk: Desk, tmp_path: Path) -> None:

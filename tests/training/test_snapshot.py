@@ -95,7 +95,9 @@ def test_the_same_ledger_and_moment_give_the_same_bytes_whatever_comes_later(
     either: Creator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     either.day(12)
+    shipped = either.asked("Do you ship?", sent="Not yet.")
     first = frozen(either, tmp_path / "a")
+    either.judged(shipped, "edit", "Since today.", at=NOW + timedelta(seconds=1))
     either.judged(either.asked("And later?"), "edit", "Later.", at=NOW + timedelta(seconds=1))
     monkeypatch.setattr("bot.trl.PAGE", 5)
     again = frozen(either, tmp_path / "b")
@@ -338,6 +340,14 @@ def test_a_snapshot_that_is_there_is_not_made_again(creator: Creator, tmp_path: 
     first = frozen(creator, tmp_path / "out")
     creator.day(12, word="nuts")
     assert frozen(creator, tmp_path / "out") == first
+
+
+def test_what_a_dead_process_left_is_cleared_away(creator: Creator, tmp_path: Path) -> None:
+    creator.day(12)
+    (tmp_path / "out.db").write_bytes(b"half a database")
+    (tmp_path / "out.part").mkdir()
+    frozen(creator, tmp_path / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
