@@ -15,7 +15,7 @@ def checkpoint(model: Any) -> None:
         for name in ("dropout", "attention_dropout", "dropout_rate"):
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, 0.0)
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.activation_checkpointing_enable({"use_reentrant": False})
 
 
 @contextmanager

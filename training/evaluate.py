@@ -7,19 +7,18 @@
 """
 
 import json
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bot.checks import Code
 from bot.persona import Persona
-from bot.prompt import prompt_hash
 from bot.settings import GeneratorSettings
 from bot.training_settings import TrainingSettings
 from bot.triage import is_blank
+from training.cases import Case, drawn, read_cases
 from training.errors import BadData
 from training.figures import Measure, ProbeRow, Report, SampleRow
 from training.folders import made
@@ -31,27 +30,14 @@ from training.probes import name_of, passed, probe_prompt
 from training.reading import PLAIN, Manners, comment_of, findings, said, shows
 from training.report import write
 from training.rewards import support_of
-from training.rows import Pair, Prompt, read_pairs, read_prompts, read_supervised
+from training.rows import Pair, read_pairs
 from training.run import Run
 from training.samples import Sample
 from training.stage import Answers, Stage
 
-_Row = TypeVar("_Row")
-
 SHOWN = 12
 """Samples on the page."""
-HELD_PART = 0.75
-"""Of the prompts, at least, where there are so many held out: past comments come after."""
 SERVED = GeneratorSettings().temperature
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A comment that both voices answer."""
-
-    prompt: Prompt
-    human: str
-    """What a person wrote or approved; empty where nobody did."""
 
 
 def compare(
@@ -108,28 +94,6 @@ def compare(
     with made(out) as folder:
         write(report, guards(report, settings.gate), folder)
     return report
-
-
-def read_cases(snapshot: Path, count: int, seed: int) -> list[Case]:
-    """At most `count` different prompts, held-out ones first; the same for the same seed. Raises BadData, OSError."""
-    held = [Case(row.prompt, row.completion) for row in read_supervised(snapshot / "sft-held.jsonl")]
-    held += [Case(row.prompt, row.chosen) for row in read_pairs(snapshot / "pairs-held.jsonl")]
-    past = [Case(prompt, "") for prompt in read_prompts(snapshot / "replay.jsonl")]
-    known: dict[str, Case] = {}
-    for case in (*held, *past):
-        known.setdefault(prompt_hash(case.prompt.messages), case)
-    told, untold = (
-        drawn([one for one in known.values() if bool(one.human) is wanted], count, seed)
-        for wanted in (True, False)
-    )
-    first = told[: max(count - len(untold), round(count * HELD_PART))]
-    return [*first, *untold][:count]
-
-
-def drawn(rows: Sequence[_Row], count: int, seed: int) -> list[_Row]:
-    """At most so many by lot, in an order by lot."""
-    lot = random.Random(seed)  # noqa: S311 - a draw, no secret
-    return lot.sample(rows, min(count, len(rows)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def arguments(
         "gradient_checkpointing_kwargs": {"use_reentrant": False}
         if settings.gradient_checkpointing
         else None,
+        "ddp_find_unused_parameters": False,
         "save_strategy": "steps",
         "save_steps": max(1, steps // CHECKPOINTS),
         "save_total_limit": 2,  # the newer may be half-written

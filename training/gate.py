@@ -13,6 +13,11 @@ from typing import Final
 from bot.training_settings import GateSettings
 from training.figures import Measure, Report
 
+LEAST_PROMPTS: Final = 10
+"""A bootstrap of fewer is surer than it may be: that of one prompt has no width at all."""
+NEEDED: Final = frozenset({"agreement"})
+"""Without people's own words nothing here is independent of what was trained on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -49,8 +54,13 @@ def guards(report: Report, settings: GateSettings) -> list[Guard]:
 
 def _better(report: Report, settings: GateSettings) -> Sequence[Guard]:
     one = report.judge
-    said = f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts"
-    return [Guard("judge", one.low > 0, _signed(one), "> 0", f"{said}; all of it has to be above 0")]
+    detail = (
+        f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts; all of that has "
+        f"to be above 0, over at least {LEAST_PROMPTS} prompts"
+    )
+    figure = f"{_signed(one)}, n = {one.count}"
+    passed = one.low > 0 and one.count >= LEAST_PROMPTS
+    return [Guard("judge", passed, figure, f"> 0, n ≥ {LEAST_PROMPTS}", detail)]
 
 
 def _not_worse(report: Report, settings: GateSettings) -> Sequence[Guard]:
@@ -66,9 +76,10 @@ def _not_worse(report: Report, settings: GateSettings) -> Sequence[Guard]:
 
 def _rate(guard: str, what: str, one: Measure, most: float) -> Guard:
     if one.count == 0:
-        return Guard(guard, True, "-", f"≥ -{most:g}", f"{what}: there was nothing to measure it on")
+        detail = f"{what}: there was nothing to measure it on"
+        return Guard(guard, guard not in NEEDED, "-", f"≥ -{most:g}", detail)
     passed = one.difference >= -most or one.high >= 0
-    detail = f"{what} fell from {one.live:.3f} to {one.candidate:.3f}: {_signed(one)}, and {most:g} less is allowed"
+    detail = f"{what} went from {one.live:.3f} to {one.candidate:.3f}: {_signed(one)}, and {most:g} less is allowed"
     return Guard(guard, passed, _signed(one), f"≥ -{most:g}", detail)
 
 
@@ -128,9 +139,15 @@ def _kl(report: Report, settings: GateSettings) -> Sequence[Guard]:
 
 
 def _trained(report: Report, settings: GateSettings) -> Sequence[Guard]:
-    why = report.stopped or "-"
-    detail = f"the training broke off as a loss was no number ({why}); look at the curves and lower the learning rate"
-    return [Guard("training", not report.diverged, why, "-", detail)]
+    figure = report.stopped or "-"
+    detail = (
+        f"the training broke off as a loss was no number ({figure}); see the curves, lower the learning rate"
+    )
+    return [
+        Guard(
+            "training", not report.diverged, figure, "-", detail if report.diverged else "it did not diverge"
+        )
+    ]
 
 
 def _judged(report: Report, settings: GateSettings) -> Sequence[Guard]:

@@ -75,7 +75,9 @@ def _after(base: Base) -> tuple[float, float | None]:
     config = base.model.config
     scale = float(getattr(config, "logit_scale", None) or 1.0)  # Cohere
     scale /= float(getattr(config, "logits_scaling", None) or 1.0)  # Granite
-    if config.model_type in ("t5", "mt5", "umt5") and config.tie_word_embeddings:
+    # transformers ties all of T5, of which the first generation alone is scaled.
+    tied = config.model_type == "umt5" and config.tie_word_embeddings
+    if getattr(config, "scale_decoder_outputs", tied):
         scale *= float(config.d_model) ** -0.5
     return scale, getattr(config, "final_logit_softcapping", None)  # Gemma
 

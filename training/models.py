@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,16 +27,14 @@ from transformers import (
     AutoTokenizer,
     BertTokenizer,
 )
-from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
 from bot.prompt import Message, without_system
 from bot.training_settings import LoraSettings, TrainingSettings
 from training.errors import BadBase
+from training.repairs import PAD, add_score, eos_of, pad_of
 
-PAD = "<|rejoinder_pad|>"
-"""Stands for padding where the tokenizer has nothing else for it; `bot.prompt` lets no text hold it."""
 _BROKEN = (
     OSError, ValueError, LookupError, RuntimeError, ImportError, TypeError, AttributeError, SafetensorError,
 )  # fmt: skip
@@ -123,6 +122,7 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
     """
     if not source:
         raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
+    _require_device(settings)
     try:
         # False, not None: that would ask at the terminal whether to run the model's code.
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -130,7 +130,7 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
         auto, more = _auto(config, scoring)
         model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
         if scoring and config.is_encoder_decoder:
-            _add_score(model)
+            add_score(model)
     except _BROKEN as error:
         why = " ".join(str(error).split())[:300]
         raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
@@ -139,14 +139,14 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
 
 def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings) -> Base:
     """Raises BadBase."""
-    eos = _eos(model, tokenizer, source)
+    eos = eos_of(model, tokenizer, source)
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise BadBase(
             f"{source}: the tokenizer knows {len(tokenizer)} tokens, the model {rows}; the two belong to different "
             "models, put the model's own tokenizer beside it"
         )
-    pad = _pad(model, tokenizer, eos)
+    pad = pad_of(model, tokenizer, eos)
     model.config.pad_token_id = pad
     if settings.load_4bit:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -222,31 +222,21 @@ def is_local(source: str) -> bool:
     return Path(source).is_dir()
 
 
+def _require_device(settings: TrainingSettings) -> None:
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise BadBase("training.device is 'cuda', but this machine shows no CUDA device; set it to 'auto'")
+    if settings.load_4bit and (device_of(settings).type != "cuda" or find_spec("bitsandbytes") is None):
+        raise BadBase(
+            "training.load_4bit needs a CUDA device and bitsandbytes; install rejoinder[train-4bit], or set it to false"
+        )
+
+
 def _auto(config: Any, scoring: bool) -> tuple[Any, dict[str, Any]]:
     if config.is_encoder_decoder:
         return AutoModelForSeq2SeqLM, {}
     if scoring:
         return AutoModelForSequenceClassification, {"num_labels": 1}
     return AutoModelForCausalLM, {}
-
-
-def _add_score(model: Any) -> None:
-    """What transformers' own classifiers on encoder-decoders lack: a plain linear head on the reply's last token."""
-
-    class Scored(type(model)):  # type: ignore[misc]
-        def forward(self, decoder_attention_mask: Any = None, **inputs: Any) -> SequenceClassifierOutput:
-            inputs |= {"output_hidden_states": True, "use_cache": False, "return_dict": True}
-            said = super().forward(decoder_attention_mask=decoder_attention_mask, **inputs)
-            rows = torch.arange(len(decoder_attention_mask), device=decoder_attention_mask.device)
-            states = said.decoder_hidden_states[-1][rows, decoder_attention_mask.sum(1) - 1]
-            return SequenceClassifierOutput(logits=self.score(states))
-
-    model.score = torch.nn.Linear(
-        model.config.hidden_size, 1, bias=False, dtype=model.dtype, device=model.device
-    )
-    torch.nn.init.normal_(model.score.weight, std=0.02)
-    model.config.num_labels = 1
-    model.__class__ = Scored
 
 
 def _local_rank() -> int:
@@ -264,37 +254,3 @@ def _how(settings: TrainingSettings) -> dict[str, Any]:
         )
         how["device_map"] = {"": _local_rank()}
     return how
-
-
-def _eos(model: Any, tokenizer: Any, source: str) -> int:
-    """Chat models end a turn with a token of their own, which the generation settings name first; Chinese GPT-2 models
-    have BERT's [SEP], while their configuration names a token of the English model that they do not have.
-    """
-    rows = model.get_input_embeddings().weight.shape[0]
-    generation = getattr(model, "generation_config", None)
-    named: Any = generation.eos_token_id if generation is not None else model.config.eos_token_id
-    for found in (
-        tokenizer.eos_token_id,
-        *(named if isinstance(named, list) else [named]),
-        tokenizer.sep_token_id,
-    ):
-        if found is not None and found < rows:
-            return int(found)
-    raise BadBase(
-        f"{source} has no end-of-text token, so it could never end a reply; set eos_token in tokenizer_config.json"
-    )
-
-
-def _pad(model: Any, tokenizer: Any, eos: int) -> int:
-    """Where padding is the end of text, the end of a reply is masked away with it, and rewards shift."""
-    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id != eos:
-        return int(tokenizer.pad_token_id)
-    tokenizer.add_special_tokens({"pad_token": PAD})
-    pad = int(tokenizer.pad_token_id)
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    if pad >= rows:  # else one of the rows that only round the matrix up
-        model.resize_token_embeddings(pad + 1, mean_resizing=False)
-    if getattr(model, "generation_config", None) is not None:
-        model.generation_config.pad_token_id = pad
-        model.generation_config.suppress_tokens = [pad]
-    return pad

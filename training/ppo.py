@@ -313,8 +313,13 @@ class Ppo:
             if not progress.good_batch:
                 raise Diverged(_WHY[progress.stopped].format(self._own.kl_stop))
             _put(progress.good, self._policy)
-        kept = progress.good_batch if progress.stopped else progress.batch
-        return {"method": "ppo", "stopped": progress.stopped, "batches": kept, **progress.curves[kept - 1]}
+            return _metrics(progress, progress.good_batch, progress.curves[progress.good_batch])
+        return _metrics(progress, progress.batch, progress.curves[-1])
+
+
+def _metrics(progress: Progress, batches: int, last: dict[str, float]) -> dict[str, Any]:
+    """`batches` that the kept policy has learned from, and the figures of the last one that was measured."""
+    return {"method": "ppo", **last, "stopped": progress.stopped, "batches": batches}
 
 
 _WHY = {

@@ -7,25 +7,20 @@ Only the reply is scored. The comment is part of the prompt that the preference 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from bot.checks import Code, Finding
 from bot.checks.grounding import stated
 from bot.training_settings import RewardPart, TrainingSettings
 from bot.triage import is_blank
 from training.cast import Cast
-from training.errors import BadData
+from training.classifier import Classifier, batches
 from training.models import Base
 from training.reading import PLAIN, Manners, findings, said, shows
 from training.samples import Sample, Scorer
 from training.scoring import scoring_inputs
-
-_Item = TypeVar("_Item")
 
 UNCARRIED = frozenset(
     {
@@ -56,7 +51,7 @@ class Preference:
 
     def score(self, samples: Sequence[Sample]) -> list[float]:
         with torch.no_grad():
-            return [value for some in _batches(samples, self._batch) for value in self._values(some)]
+            return [value for some in batches(samples, self._batch) for value in self._values(some)]
 
     def _values(self, samples: Sequence[Sample]) -> list[float]:
         base = self._cast.base
@@ -66,43 +61,6 @@ class Preference:
         read = inputs.get("decoder_attention_mask", inputs["attention_mask"])
         last = read.sum(1, keepdim=True) - 1
         return [float(value) for value in values.gather(1, last).squeeze(1)]
-
-
-class Classifier:
-    """Probability of `label` for the reply's text, by a Hugging Face text-classification model."""
-
-    def __init__(self, folder: str, label: str, device: torch.device, *, batch: int = 8) -> None:
-        """Raises BadData."""
-        self.name = f"{Path(folder).name} {label}"
-        self._batch, self._device = batch, device
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            self._model: Any = AutoModelForSequenceClassification.from_pretrained(folder)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            why = " ".join(str(error).split())[:300]
-            raise BadData(
-                f"{folder} cannot be loaded as a text classifier ({why}); see model in training.rewards"
-            ) from error
-        self._label = _label_of(self._model.config.id2label, label, folder)
-        self._model.requires_grad_(False).eval().to(device)
-
-    def score(self, samples: Sequence[Sample]) -> list[float]:
-        texts = [said(one.text).text for one in samples]
-        with torch.no_grad():
-            return [value for some in _batches(texts, self._batch) for value in self._probabilities(some)]
-
-    def _probabilities(self, texts: Sequence[str]) -> list[float]:
-        config = self._model.config
-        longest = min(
-            self._tokenizer.model_max_length, getattr(config, "max_position_embeddings", None) or 512
-        )
-        inputs = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
-        )
-        logits = self._model(**inputs.to(self._device)).logits.float()
-        alone = logits.shape[1] == 1 or config.problem_type == "multi_label_classification"
-        shares = logits.sigmoid() if alone else logits.softmax(1)
-        return [float(value) for value in shares[:, self._label]]
 
 
 class Support:
@@ -235,15 +193,6 @@ def _scorer(part: RewardPart, cast: Cast, role: str, settings: TrainingSettings,
             return Banned(manners)
 
 
-def _label_of(labels: Mapping[int, str], wanted: str, folder: str) -> int:
-    for number, label in labels.items():
-        if label == wanted:
-            return int(number)
-    raise BadData(
-        f"{folder} has no label {wanted!r}, but {', '.join(map(repr, labels.values()))}; see label in training.rewards"
-    )
-
-
 def _unique(names: Sequence[str]) -> list[str]:
     seen: Counter[str] = Counter()
     unique = []
@@ -251,10 +200,6 @@ def _unique(names: Sequence[str]) -> list[str]:
         seen[name] += 1
         unique.append(name if seen[name] == 1 else f"{name} {seen[name]}")
     return unique
-
-
-def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def fitting(sample: Sample, base: Base) -> Sequence[int]:

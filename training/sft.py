@@ -8,6 +8,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,28 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from bot.training_settings import TrainingSettings
+from training.cast import Cast
 from training.errors import BadData
 from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
+from training.logprobs import language_head, token_logprobs
 from training.models import Base, load_base, lora_config, quiet
 from training.rows import Supervised, read_supervised
 from training.run import Run
+from training.scoring import scoring_inputs
 
 METRICS = "metrics.json"
 IGNORED = -100
 """The label of a token that is not in the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A row as token ids; the reply has its end."""
+
+    prompt: list[int]
+    reply: list[int]
+    weight: float
 
 
 @quiet()
@@ -56,14 +69,14 @@ def fine_tune(
             f"{rows}: no row is short enough for {source}, which reads {base.max_tokens} tokens at a time"
         )
     measured, held_left_out = encoded(base, read_supervised(held) if held.exists() else [])
-    order = drawn([row["weight"] for row in taught], settings.sft.epochs, run.seed)
+    order = drawn([row.weight for row in taught], settings.sft.epochs, run.seed)
     set_seed(run.seed)
     model = _adapted(base, start, settings)
     trainer = _trainer(
         base, model, [taught[number] for number in order], settings=settings, run=run, work=work
     )
     watch = Watch(run, "fine-tuning")
-    before = _loss(trainer, measured)
+    before = reply_loss(base, measured, settings.sft.micro_batch)
     learn(trainer, watch, work)
     metrics = {
         "rows": len(taught),
@@ -72,7 +85,7 @@ def fine_tune(
         "held_rows": len(measured),
         "held_left_out": held_left_out,
         "loss_before": before,
-        "loss_after": _loss(trainer, measured),
+        "loss_after": reply_loss(base, measured, settings.sft.micro_batch),
         "steps": trainer.state.global_step,
         "batch": trainer.args.train_batch_size
         * trainer.args.gradient_accumulation_steps
@@ -85,19 +98,43 @@ def fine_tune(
     return metrics
 
 
-def encoded(base: Base, rows: Sequence[Supervised]) -> tuple[list[dict[str, Any]], int]:
-    """`input_ids`, `labels` and `weight` of each row that the model can read whole, and how many others there are."""
-    found = []
-    for row in rows:
-        prompt, reply = base.prompt_ids(row.prompt.messages), base.reply_ids(row.completion)
-        if len(prompt) + len(reply) > base.max_tokens:
-            continue
-        if base.kind == "seq2seq":
-            found.append({"input_ids": prompt, "labels": reply, "weight": row.weight})
-        else:
-            labels = [IGNORED] * len(prompt) + reply
-            found.append({"input_ids": prompt + reply, "labels": labels, "weight": row.weight})
-    return found, len(rows) - len(found)
+def encoded(base: Base, rows: Sequence[Supervised]) -> tuple[list[Encoded], int]:
+    """Those that the model can read whole, and how many others there are."""
+    found = [
+        Encoded(base.prompt_ids(row.prompt.messages), base.reply_ids(row.completion), row.weight)
+        for row in rows
+    ]
+    fitting = [one for one in found if len(one.prompt) + len(one.reply) <= base.max_tokens]
+    return fitting, len(found) - len(fitting)
+
+
+def columns(base: Base, row: Encoded) -> dict[str, list[int]]:
+    """What trainers read. Only the reply and its end are in the loss."""
+    if base.kind == "seq2seq":
+        return {"input_ids": row.prompt, "labels": row.reply}
+    return {"input_ids": row.prompt + row.reply, "labels": [IGNORED] * len(row.prompt) + row.reply}
+
+
+def reply_loss(base: Base, rows: Sequence[Encoded], batch: int) -> float | None:
+    """Nats per token of the replies, as the base's model with all that was added to it writes now; None of no rows.
+
+    Not by `Trainer.evaluate`: a model that it has prepared to be evaluated is not prepared again to be trained, and
+    several processes would each train their own.
+    """
+    if not rows:
+        return None
+    cast, head, total = Cast(base), language_head(base), 0.0
+    base.model.eval()
+    with torch.no_grad():
+        for first in range(0, len(rows), batch):
+            some = rows[first : first + batch]
+            inputs = scoring_inputs(base, [one.prompt for one in some], [one.reply for one in some])
+            states = cast.hidden(None, **inputs)
+            begins = [0 if base.kind == "seq2seq" else len(one.prompt) - 1 for one in some]
+            said = [states[at, begin : begin + len(some[at].reply)] for at, begin in enumerate(begins)]
+            tokens = torch.tensor([token for one in some for token in one.reply], device=base.device)
+            total -= float(token_logprobs(head, torch.cat(said), tokens, 1.0).sum())
+    return total / sum(len(one.reply) for one in rows)
 
 
 class _Tuner(Unheard, SFTTrainer):
@@ -115,9 +152,10 @@ def _adapted(base: Base, start: Path | None, settings: TrainingSettings) -> Any:
 
 
 def _trainer(
-    base: Base, model: Any, rows: list[dict[str, Any]], *, settings: TrainingSettings, run: Run, work: Path
+    base: Base, model: Any, rows: list[Encoded], *, settings: TrainingSettings, run: Run, work: Path
 ) -> Any:
     how = arguments(settings.sft, settings, run, work, len(rows))
+    dataset = datasets.Dataset.from_list([columns(base, row) for row in rows])
     if base.kind == "seq2seq":
         return _Seq2SeqTuner(
             model,
@@ -125,7 +163,7 @@ def _trainer(
             data_collator=DataCollatorForSeq2Seq(
                 base.tokenizer, model=base.model, label_pad_token_id=IGNORED
             ),
-            train_dataset=_dataset(rows),
+            train_dataset=dataset,
         )
     config = SFTConfig(
         **how,
@@ -136,21 +174,9 @@ def _trainer(
         model,
         config,
         data_collator=DataCollatorForLanguageModeling(pad_token_id=base.pad_id),
-        train_dataset=_dataset(rows),
+        train_dataset=dataset,
         processing_class=base.tokenizer,
     )
-
-
-def _dataset(rows: list[dict[str, Any]]) -> Any:
-    return datasets.Dataset.from_list([{name: row[name] for name in ("input_ids", "labels")} for row in rows])
-
-
-def _loss(trainer: Any, rows: list[dict[str, Any]]) -> float | None:
-    """Nats per token of the replies, each batch counted as its rows."""
-    if not rows:
-        return None
-    with torch.no_grad():
-        return float(trainer.evaluate(_dataset(rows))["eval_loss"])
 
 
 def _write(model: Any, metrics: dict[str, Any], out: Path) -> None:

@@ -24,9 +24,10 @@ from tests.training.conftest import (
     supervised_rows,
 )
 from training import report
+from training.cases import read_cases
 from training.cast import Cast
 from training.errors import BadData, Diverged, OutOfBudget
-from training.evaluate import Scale, compare, read_cases
+from training.evaluate import Scale, compare
 from training.figures import Report
 from training.gate import decide
 from training.measures import agreement, distinct, distinct_runs, divergences, likelihoods

@@ -10,6 +10,7 @@ from training.figures import Measure, Report
 from training.gate import decide, guards
 
 SETTINGS = GateSettings()
+NOTHING = Measure(candidate=nan, live=nan, difference=nan, low=nan, high=nan, count=0)
 
 
 def measure(live: float, candidate: float, *, spread: float = 0.01, count: int = 200) -> Measure:
@@ -52,6 +53,8 @@ def test_a_better_voice_passes() -> None:
         ("judge", {"judge": measure(0.1, 0.105)}),
         ("judge", {"judge": measure(0.4, 0.1)}),
         ("judge", {"judge": Measure(candidate=nan, live=0, difference=nan, low=nan, high=nan, count=200)}),
+        ("judge", {"judge": measure(0.1, 0.9, spread=0, count=9)}),
+        ("agreement", {"agreement": NOTHING}),
         ("accuracy", {"judge_accuracy": 0.55}),
         ("accuracy", {"judge_accuracy": nan}),
         ("training", {"diverged": True, "stopped": "nan"}),
@@ -75,7 +78,7 @@ def test_a_better_voice_passes() -> None:
 def test_each_guard_refuses_its_case_alone_and_says_the_figures(guard: str, changes: dict[str, Any]) -> None:
     found = decide(report(**changes), SETTINGS)
     assert [one.guard for one in found] == [guard]
-    assert any(char.isdigit() or char == "(" for char in found[0].detail)
+    assert any(char.isdigit() or char == "(" for char in found[0].detail) or changes == {"agreement": NOTHING}
     assert "\n" not in found[0].detail
 
 
@@ -86,8 +89,7 @@ def test_a_drop_within_what_may_be_or_within_chance_is_let_pass() -> None:
 
 
 def test_a_guard_without_anything_to_measure_lets_pass_and_says_so() -> None:
-    nothing = Measure(candidate=nan, live=nan, difference=nan, low=nan, high=nan, count=0)
-    found = {one.guard: one for one in guards(report(probes=nothing, ranking=nothing), SETTINGS)}
+    found = {one.guard: one for one in guards(report(probes=NOTHING, ranking=NOTHING), SETTINGS)}
     assert found["probes"].passed
     assert found["probes"].figure == "-"
 

@@ -19,7 +19,6 @@ import transformers as hf  # noqa: E402
 
 from training.cast import Cast, padded  # noqa: E402
 from training.models import (  # noqa: E402
-    PAD,
     Base,
     as_base,
     load_base,
@@ -28,6 +27,7 @@ from training.models import (  # noqa: E402
     require_servable,
     tokenizer_hash,
 )
+from training.repairs import PAD  # noqa: E402
 
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 CHARS = "今天星期五我们发布新视频用什么镜头毫米食谱免费吗是的。？！,abc"
@@ -240,6 +240,27 @@ def test_the_code_of_a_model_is_never_run(tiny_base: str, tmp_path: Path) -> Non
     )
     assert "cannot be loaded" in refusal(folder)
     assert not ran.exists()
+
+
+def test_what_the_machine_cannot_do_is_told_with_the_setting(
+    tiny_base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadBase, match=r"training\.device is 'cuda', but"):
+        load(Path(tiny_base), device="cuda")
+    with pytest.raises(BadBase, match=r"training\.load_4bit needs .* rejoinder\[train-4bit\]"):
+        load(Path(tiny_base), load_4bit=True)
+
+
+def test_beside_4_bit_matrices_all_else_is_float32_and_frozen(tiny_base: str) -> None:
+    settings = small_settings(tiny_base, precision="bfloat16")
+    with quiet():
+        model = hf.AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.bfloat16)
+    model.is_loaded_in_4bit = True  # as bitsandbytes marks it, on a device that the tests have not
+    tokenizer = hf.AutoTokenizer.from_pretrained(tiny_base)
+    base = as_base(model, tokenizer, "it", settings.model_copy(update={"load_4bit": True}))
+    assert {one.dtype for one in base.model.parameters()} == {torch.float32}
+    assert not any(one.requires_grad for one in base.model.parameters())
 
 
 def test_a_chinese_gpt2_ends_replies_with_sep_and_writes_no_spaces(tmp_path: Path) -> None:

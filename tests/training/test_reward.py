@@ -254,6 +254,13 @@ def test_out_of_budget_stops_and_the_next_start_goes_on_to_the_same_weights(
     assert capfd.readouterr() == ("", "")
 
 
+def test_with_gradient_checkpoints_the_role_is_the_same(files: Path, tiny_settings: TrainingSettings) -> None:
+    train(files, tiny_settings)
+    train(files, tiny_settings.model_copy(update={"gradient_checkpointing": True}), out="other")
+    ours, theirs = tensors(files / "reward"), tensors(files / "other")
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
+
+
 def test_reward_and_judge_keep_their_checkpoints_apart(files: Path, tiny_settings: TrainingSettings) -> None:
     with pytest.raises(OutOfBudget):
         train(files, tiny_settings, Stops(5, OutOfBudget("no time")))

@@ -17,12 +17,12 @@ from bot.training_settings import RewardPart, TrainingSettings
 from knowledge.base import Passage, ScoredPassage
 from tests.training.conftest import make_prompt
 from training.cast import Cast
+from training.classifier import Classifier
 from training.errors import BadData
 from training.models import load_base
 from training.reading import Manners, comment_of, facts_of, manners_of, said
 from training.rewards import (
     Banned,
-    Classifier,
     Composite,
     Length,
     Preference,

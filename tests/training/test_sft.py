@@ -4,6 +4,8 @@ import errno
 import os
 import resource
 import signal
+import socket
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,11 +33,12 @@ torch = require_module("torch")
 require_module("trl")
 
 import peft  # noqa: E402
+from accelerate import PartialState  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from training.cast import Cast  # noqa: E402
 from training.models import load_base  # noqa: E402
-from training.sft import IGNORED, encoded, fine_tune  # noqa: E402
+from training.sft import IGNORED, columns, encoded, fine_tune  # noqa: E402
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -128,8 +131,9 @@ def test_held_out_loss_falls_and_the_figures_say_what_was_learned(
 
 def test_only_the_reply_with_its_end_is_in_the_loss(tiny_base: str, tiny_settings: TrainingSettings) -> None:
     base, (row,) = load_base(tiny_base, tiny_settings), supervised_rows(1)
-    ((found,), left_out) = encoded(base, [row])
-    taught = [one for one in found["labels"] if one != IGNORED]
+    ((one,), left_out) = encoded(base, [row])
+    found = columns(base, one)
+    taught = [label for label in found["labels"] if label != IGNORED]
     assert taught == base.reply_ids(row.completion)
     assert taught[-1] == base.eos_id
     assert found["input_ids"] == base.prompt_ids(row.prompt.messages) + taught
@@ -137,16 +141,23 @@ def test_only_the_reply_with_its_end_is_in_the_loss(tiny_base: str, tiny_setting
 
 
 def test_the_trainer_hears_no_more_than_the_reply(files: Path, tiny_settings: TrainingSettings) -> None:
-    """The loss before anything is learned, against one that is added up by hand."""
-    metrics = tune(files, tiny_settings)
+    """The loss of the first step, and the held-out one before it, against sums by hand."""
     base = load_base(tiny_settings.base, tiny_settings)
-    losses, tokens = 0.0, 0
-    for row in supervised_rows(6, first=16)[:4]:
-        prompt, reply = base.prompt_ids(row.prompt.messages), base.reply_ids(row.completion)
-        said = base.model(torch.tensor([prompt + reply])).logits[0].log_softmax(-1).detach()
-        losses -= sum(said[len(prompt) + at - 1, token].item() for at, token in enumerate(reply))
-        tokens += len(reply)
-    assert metrics["loss_before"] == pytest.approx(losses / tokens, rel=0.02)
+
+    def by_hand(rows: list[Supervised]) -> float:
+        losses, tokens = 0.0, 0
+        for row in rows:
+            prompt, reply = base.prompt_ids(row.prompt.messages), base.reply_ids(row.completion)
+            said = base.model(torch.tensor([prompt + reply])).logits[0].log_softmax(-1).detach()
+            losses -= sum(said[len(prompt) + at - 1, token].item() for at, token in enumerate(reply))
+            tokens += len(reply)
+        return losses / tokens
+
+    run, rows = Told(), supervised_rows(16)
+    metrics = tune(files, tiny_settings, run)
+    first = [rows[number] for number in drawn([1.0] * 16, 1.0, 1)[:4]]
+    assert run.figures[0][2]["loss"] == pytest.approx(by_hand(first), abs=1e-4)
+    assert metrics["loss_before"] == pytest.approx(by_hand(supervised_rows(6, first=16)), abs=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
@@ -365,3 +376,48 @@ def test_an_encoder_decoder_learns(files: Path, tmp_path: Path) -> None:
 def test_no_base_no_fine_tuning(files: Path) -> None:
     with pytest.raises(BadBase, match=r"training\.base"):
         tune(files, small_settings(""))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_two_processes_train_what_one_trains(files: Path, tiny_settings: TrainingSettings) -> None:
+    """Each has half of a batch; forked, as importing it all again would take longer than the training."""
+    settings = tiny_settings.model_copy(
+        update={"sft": tiny_settings.sft.model_copy(update={"micro_batch": 2})}
+    )
+    alone = tune(files, settings, out="alone")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = []
+    for rank in range(2):
+        child = os.fork()
+        if not child:
+            _one_of_two(rank, port, files, settings)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+    assert json_of(files / "both" / "metrics.json")["loss_after"] == pytest.approx(
+        alone["loss_after"], abs=1e-4
+    )
+    ours, theirs = weights(files / "both"), weights(files / "alone")
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-4) for name in ours)
+
+
+def _one_of_two(rank: int, port: int, files: Path, settings: TrainingSettings) -> None:
+    told = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": 2,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+    os.environ.update({name: str(value) for name, value in told.items()}, OMP_NUM_THREADS="1")
+    PartialState._reset_state()
+    code = 1
+    try:
+        tune(files, settings, out="both")
+        torch.distributed.destroy_process_group()
+        code = 0
+    finally:
+        if code:
+            traceback.print_exc()
+        os._exit(code)
