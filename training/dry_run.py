@@ -8,13 +8,17 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from bot.training_settings import LoraSettings
+from training.activations import checkpoint, learning
 from training.cast import Cast
 from training.errors import BadBase
-from training.models import Base
+from training.models import Base, quiet
 
 PROBE = 53
 """Tokens that are run through it; no width of a model is a multiple of it."""
@@ -32,13 +36,15 @@ class Sizes:
     adapter: int
     """Of one role."""
     layers: int
-    hidden: int
     vocabulary: int
     cached: int
     """What the KV cache keeps for one token."""
+    passing: int
+    """Bytes for one token that a pass which learns nothing holds at most."""
     kept: int
-    """Bytes for one token that one layer keeps until its gradient is known. Without the attention's square, which
-    the kernels for GPUs don't keep."""
+    """Bytes for one token that a pass and its gradients hold at most."""
+    checkpointed: int
+    """The same with gradient checkpointing."""
     number: int
     """Bytes of one number of the base."""
 
@@ -54,6 +60,7 @@ class DryRun:
     """For one sequence of `PROBE` tokens."""
 
 
+@quiet()
 def dry_run(config: Any, lora: LoraSettings, dtype: torch.dtype = torch.bfloat16) -> DryRun:
     """Raises BadBase."""
     if config.is_encoder_decoder:
@@ -68,17 +75,18 @@ def dry_run(config: Any, lora: LoraSettings, dtype: torch.dtype = torch.bfloat16
         for role in ("reference", "reward"):
             cast.add(role, lora, head=role == "reward")
         shapes, cached = _shapes(cast)
-        layers = int(config.num_hidden_layers)
+        passing, kept, checkpointed = _bytes_a_token(cast)
         sizes = Sizes(
             parameters=parameters,
             quantized=sum(linear),
             largest=max(linear),
             adapter=sum(one.numel() for one in cast.parameters("policy")),
-            layers=layers,
-            hidden=int(config.hidden_size),
+            layers=int(config.num_hidden_layers),
             vocabulary=shapes["policy"][-1],
             cached=cached,
-            kept=_kept(cast) // layers,
+            passing=passing,
+            kept=kept,
+            checkpointed=checkpointed,
             number=dtype.itemsize,
         )
     roles = {
@@ -109,21 +117,42 @@ def _shapes(cast: Cast) -> tuple[dict[str, tuple[int, ...]], int]:
     return shapes, sum(layer.keys.numel() + layer.values.numel() for layer in layers) // PROBE
 
 
-def _kept(cast: Cast) -> int:
-    """Bytes for one token that a forward pass of all layers keeps for the gradient."""
-    weights = {one.untyped_storage()._cdata for one in cast.parameters("policy")}
-    weights |= {one.untyped_storage()._cdata for one in cast.base.model.parameters()}
-    held: dict[int, torch.Tensor] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.shape[-2:] != (PROBE, PROBE):
-            held[tensor.untyped_storage()._cdata] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+def _bytes_a_token(cast: Cast) -> tuple[int, int, int]:
+    """`passing`, `kept`, `checkpointed`."""
+    model = cast.base.model
+    for one in cast.parameters("policy"):
+        one.grad = torch.zeros_like(one)  # counted with the adapters
+    with torch.no_grad(), Held(model) as passing:
         cast.hidden("policy", **_inputs())
-    sizes = [int(one.untyped_storage().nbytes()) for key, one in held.items() if key not in weights]
-    return sum(sizes) // PROBE
+    with Held(model) as kept:
+        cast.hidden("policy", **_inputs()).sum().backward()
+    checkpoint(model)
+    with Held(model) as checkpointed, learning(model):
+        cast.hidden("policy", **_inputs()).sum().backward()
+    return passing.most // PROBE, kept.most // PROBE, checkpointed.most // PROBE
+
+
+class Held(TorchDispatchMode):
+    """Counts the bytes of all tensors that are held beside the model's weights and their gradients."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.most = 0
+        weights = list(model.parameters())
+        known = [*weights, *(one.grad for one in weights if one.grad is not None)]
+        self._known = {one.untyped_storage()._cdata for one in known}
+        self._held: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
+            return 1  # what is asked is whether a mask hides nothing
+        out = func(*args, **(kwargs or {}))
+        for storage in (one.untyped_storage() for one in tree_leaves(out) if isinstance(one, torch.Tensor)):
+            if storage._cdata not in self._known:
+                self._held[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+        self._held = {key: held for key, held in self._held.items() if not held[0].expired()}
+        self.most = max(self.most, sum(size for _, size in self._held.values()))
+        return out
 
 
 def _inputs() -> dict[str, torch.Tensor]:

@@ -18,6 +18,9 @@ from transformers import AutoConfig, Qwen2Config
 from bot.training_settings import PpoSettings, TrainingSettings
 from training.dry_run import Sizes, dry_run
 from training.errors import BadBase
+from training.logprobs import PIECE
+from training.ppo import LOOK
+from training.rollout import ROWS
 
 GB = 1e9
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
@@ -29,6 +32,9 @@ TRAINED = ADAPTER + 4 + 8
 """The weight, its gradient, and AdamW's two moments."""
 CONTEXT = int(0.6e9)
 """What CUDA and its libraries take before the first tensor."""
+COPIES = 4
+"""Of logits: as they are, in float32, their softmax, its gradient."""
+
 Phase = Literal["always", "rollout", "update"]
 
 
@@ -69,28 +75,26 @@ def _base_bytes(sizes: Sizes, load_4bit: bool) -> int:
 
 
 def _rollout(sizes: Sizes, ppo: PpoSettings, prompt: int) -> list[Item]:
-    cache = ppo.micro_batch * (prompt + ppo.max_new_tokens) * sizes.cached * sizes.number
+    rows = min(ROWS, ppo.batch)
+    cache = rows * (prompt + ppo.max_new_tokens) * sizes.cached * sizes.number
     # A step makes its layer's cache anew, a token longer, before it lets go of the old one.
     copied = cache // sizes.layers
     return [
         Item("rollout: KV cache", cache + copied, "rollout"),
-        Item("rollout: logits of one token", ppo.micro_batch * sizes.vocabulary * 4 * 3, "rollout"),
+        Item("rollout: reading the prompts", rows * prompt * sizes.passing, "rollout"),
+        Item("rollout: logits of one token", rows * sizes.vocabulary * 4 * COPIES, "rollout"),
     ]
 
 
 def _update(sizes: Sizes, settings: TrainingSettings, prompt: int) -> list[Item]:
+    """The larger of the passes that look and those that learn."""
     ppo = settings.ppo
+    a_token = max(LOOK * sizes.passing, sizes.checkpointed if settings.gradient_checkpointing else sizes.kept)
     tokens = ppo.micro_batch * (prompt + ppo.max_new_tokens)
-    if settings.gradient_checkpointing:
-        # Where each layer begins, and one layer done again with its gradients.
-        kept = tokens * (sizes.layers * sizes.hidden * sizes.number + 2 * sizes.kept)
-    else:
-        kept = tokens * (sizes.layers + 1) * sizes.kept
-    # As the model gives them and in float32, and the gradients of both.
-    logits = ppo.micro_batch * ppo.max_new_tokens * sizes.vocabulary * 2 * (sizes.number + 4)
+    logits = min(PIECE, ppo.micro_batch * ppo.max_new_tokens * sizes.vocabulary)
     return [
-        Item("update: activations", kept, "update"),
-        Item("update: logits of the replies", logits, "update"),
+        Item("update: activations and their gradients", tokens * a_token, "update"),
+        Item("update: logits, a piece at a time", logits * 4 * COPIES, "update"),
     ]
 
 
@@ -115,7 +119,7 @@ def for_one_gpu() -> TrainingSettings:
             "load_4bit": True,
             "gradient_checkpointing": True,
             "precision": "bfloat16",
-            "ppo": {"micro_batch": 2, "max_new_tokens": 256},
+            "ppo": {"batch": 16, "micro_batch": 2, "max_new_tokens": 256},
         }
     )
 

@@ -41,7 +41,11 @@ that its policy does not write."""
 
 
 def rollouts_by(settings: Settings) -> Callable[[Cast, str], Sampler]:
-    """Makes the sampler for a role of a cast, as `training.ppo.improve` wants it."""
+    """Makes the sampler for a role of a cast, as `training.ppo.improve` wants it. Raises NoServer."""
+    if not settings.generator.servers:
+        raise NoServer(
+            "training.ppo.rollouts = 'server' needs generator.base_url, and generator.kind = 'vllm'"
+        )
 
     def sampler(cast: Cast, role: str) -> Sampler:
         return ServerSampler(

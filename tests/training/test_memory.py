@@ -14,7 +14,7 @@ require_module("peft")
 
 from training import memory  # noqa: E402
 from training.cast import Cast  # noqa: E402
-from training.dry_run import PROBE, DryRun, dry_run  # noqa: E402
+from training.dry_run import PROBE, DryRun, Held, dry_run  # noqa: E402
 from training.errors import BadBase  # noqa: E402
 from training.models import load_base  # noqa: E402
 
@@ -58,25 +58,24 @@ def test_the_cache_is_as_large_as_the_real_one(cast: Cast, dry: DryRun) -> None:
     assert dry.sizes.cached * dry.sizes.number * ids.numel() == held
 
 
-def test_what_the_gradient_needs_is_told_within_a_quarter(cast: Cast, dry: DryRun) -> None:
+def test_what_passes_hold_is_told_within_a_quarter(cast: Cast, dry: DryRun) -> None:
     rows, tokens = 3, 64
-    told = dry.sizes.kept * dry.sizes.layers * rows * tokens
-    assert told == pytest.approx(_kept(cast, rows, tokens), rel=0.25)
-
-
-def _kept(cast: Cast, rows: int, tokens: int) -> int:
-    """Bytes that a forward pass keeps."""
-    held: dict[int, Any] = {}
-    weights = {one.data_ptr() for one in cast.base.model.parameters()}
-
-    def note(tensor: Any) -> Any:
-        held[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    ids = torch.randint(5, 50, (rows, tokens))
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    ids, model = torch.randint(5, 50, (rows, tokens)), cast.base.model
+    with torch.no_grad(), Held(model) as passing:
         cast.hidden("policy", input_ids=ids)
-    return sum(one.untyped_storage().nbytes() for key, one in held.items() if key not in weights)
+    for one in cast.parameters("policy"):
+        one.grad = torch.zeros_like(one)
+    with Held(model) as kept:
+        cast.hidden("policy", input_ids=ids).sum().backward()
+    assert dry.sizes.passing * rows * tokens == pytest.approx(passing.most, rel=0.25)
+    assert dry.sizes.kept * rows * tokens == pytest.approx(kept.most, rel=0.25)
+
+
+def test_checkpointing_holds_less_where_there_are_layers_to_forget() -> None:
+    config = memory.seven_b()
+    config.num_hidden_layers = 4
+    sizes = dry_run(config, LORA).sizes
+    assert sizes.passing < sizes.checkpointed < sizes.kept / 2
 
 
 def test_seven_b_with_all_roles_fits_a_gpu_of_24_gb_in_four_bits_only() -> None:
@@ -84,7 +83,7 @@ def test_seven_b_with_all_roles_fits_a_gpu_of_24_gb_in_four_bits_only() -> None:
     sizes = dry_run(memory.seven_b(), settings.lora).sizes
     whole = settings.model_copy(update={"load_4bit": False, "gradient_checkpointing": False})
     assert sizes.parameters == 7_615_616_512
-    assert memory.peak(memory.account(sizes, settings, 1024)) < 16e9
+    assert memory.peak(memory.account(sizes, settings, 1024)) < 20e9
     assert memory.peak(memory.account(sizes, whole, 1024)) > 24e9
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.settings import GeneratorSettings
+from bot.settings import GeneratorSettings, Settings
 from bot.training_settings import LoraSettings, TrainingSettings
 from tests.conftest import require_module
 from tests.fake_thread import in_thread
@@ -19,7 +19,7 @@ from tests.training.conftest import make_prompt  # noqa: E402
 from training.cast import Cast  # noqa: E402
 from training.errors import NoServer  # noqa: E402
 from training.models import load_base  # noqa: E402
-from training.server_rollout import ServerSampler  # noqa: E402
+from training.server_rollout import ServerSampler, rollouts_by  # noqa: E402
 
 PROMPTS = [make_prompt(number) for number in range(3)]
 
@@ -132,3 +132,8 @@ def test_a_server_that_gives_no_token_ids_is_told_to_be_too_old(
         fake.is_old = True
     with pytest.raises(NoServer, match="no older than"):
         sampler_of(cast, fakes, tmp_path).sample(PROMPTS, seed=1)
+
+
+def test_without_a_server_the_settings_are_named() -> None:
+    with pytest.raises(NoServer, match=r"needs generator\.base_url"):
+        rollouts_by(Settings())
