@@ -30,9 +30,9 @@ TRAINING = TrainingSettings(
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
     reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
-        learning_rate=1e-3, batches=20, batch=32, micro_batch=32, epochs=2, max_new_tokens=MAX_NEW_TOKENS
+        learning_rate=1e-3, batches=30, batch=32, micro_batch=32, epochs=2, max_new_tokens=MAX_NEW_TOKENS
     ),
-    gate=GateSettings(prompts=100, max_kl=8.0),
+    gate=GateSettings(prompts=100, max_kl=6.0),
 )
 BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
 
