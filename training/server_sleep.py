@@ -3,7 +3,8 @@
 vLLM offers it where it was started with `--enable-sleep-mode` and VLLM_SERVER_DEV_MODE=1: POST /sleep, POST /wake_up,
 GET /is_sleeping (https://docs.vllm.ai/en/latest/features/sleep_mode/). Level 1 keeps the base's weights in the main
 memory. It may lose what it knows of LoRA adapters without a word (vllm-project/vllm issue 53888), so that every voice
-is unloaded after waking; whoever asks for it next loads it anew. The CPU build says that it sleeps and frees nothing.
+is unloaded after waking; whoever asks for it next loads it anew. The CPU build cannot sleep: with or without the flag
+it says that it does, answers nobody until it is woken, and frees no memory (seen on 0.32.0).
 
 While a server sleeps it takes requests and answers none: they run into `generator.deadline_s`, and the comments wait.
 """
@@ -17,7 +18,7 @@ from typing import Any
 import httpx2
 import structlog
 
-from bot.serving.http import untold
+from bot.serving.http import CONNECT_S, untold
 from bot.settings import Settings, resolve
 from training.errors import TrainingError
 
@@ -29,6 +30,8 @@ MARK = "asleep.json"
 """In the folder of all nights: which servers a night has put to sleep, until they are awake again."""
 DRAIN_S = 120.0
 """How long requests under way may take to finish, and 100 GB of weights to move."""
+
+AWAY = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 
 class SleepRefused(TrainingError):
@@ -80,7 +83,7 @@ def _wake(client: httpx2.Client, server: str) -> None:
     try:
         if not _sleeps(client, server):
             return
-    except httpx2.TransportError as error:
+    except AWAY as error:
         # One that was ended meanwhile starts awake.
         log.warning("a server that slept cannot be reached", server=untold(server), error=str(error))
         return
@@ -103,15 +106,22 @@ def _offers(client: httpx2.Client, server: str) -> bool:
     """False for a server that is away: it uses no GPU. Raises SleepRefused."""
     try:
         _sleeps(client, server)
-    except httpx2.TransportError as error:
+    except AWAY as error:
         log.warning("a server is away and cannot be put to sleep", server=untold(server), error=str(error))
         return False
     return True
 
 
 def _sleeps(client: httpx2.Client, server: str) -> bool:
-    """Raises SleepRefused, TransportError."""
-    answer = client.get(f"{server}/is_sleeping")
+    """Raises SleepRefused; ConnectError, ConnectTimeout where nobody is there."""
+    try:
+        answer = client.get(f"{server}/is_sleeping")
+    except AWAY:
+        raise
+    except httpx2.TransportError as error:
+        raise SleepRefused(
+            f"{untold(server)} does not answer ({error}); look at its log, restart it"
+        ) from error
     told: Any = None
     if answer.status_code == 200:
         try:
@@ -146,4 +156,4 @@ def _root(address: str) -> str:
 
 def _client(key: str) -> httpx2.Client:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx2.Client(headers=headers, timeout=httpx2.Timeout(DRAIN_S, connect=5.0), trust_env=False)
+    return httpx2.Client(headers=headers, timeout=httpx2.Timeout(DRAIN_S, connect=CONNECT_S), trust_env=False)

@@ -3,6 +3,7 @@
 A fake that drifts away from vLLM fails here, or vLLM does when its version changes.
 """
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bot.generator import ModelMissing, RequestRefused, TooLong, VoiceRefused, V
 from bot.prompt import Message, tool_turn
 from bot.serving.server import ModelServer
 from tests.fake_weights import HIDDEN, MAX_RANK, WEIGHTS, write_weights
+from training.server_sleep import MARK, asleep
 
 HELLO: list[Message] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello 你好"}]
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -176,6 +178,19 @@ class ModelServerContract:
             with pytest.raises(VoiceUnusable):
                 await served.client.load_voice(f"bad-{number}", str(folder))
         assert [one.name for one in await served.client.models()] == ["base"]
+
+    async def test_asleep_it_takes_requests_and_answers_once_it_is_awake(
+        self, served: Served, tmp_path: Path
+    ) -> None:
+        block = asleep([served.client.base_url], tmp_path)
+        await asyncio.to_thread(block.__enter__)
+        assert (tmp_path / MARK).read_text() != "[]"
+        waits = asyncio.create_task(served.client.chat(HELLO, model="base", max_tokens=4))
+        await served.client.models()
+        assert not waits.done()
+        await asyncio.to_thread(block.__exit__, None, None, None)
+        assert (await waits).choices
+        assert not (tmp_path / MARK).exists()
 
     async def test_weights_for_smaller_matrices_are_taken(self, served: Served, tmp_path: Path) -> None:
         # Why the program compares the shapes itself.

@@ -12,7 +12,7 @@ from tests.fakes import FakeOpenAI
 class TestFake(ModelServerContract):
     @pytest.fixture
     async def served(self) -> AsyncIterator[Served]:
-        async with FakeOpenAI() as fake:
+        async with FakeOpenAI(can_sleep=True) as fake:
             client = ModelServer(base_url=fake.url)
             yield Served(client, fake.max_model_len)
             await client.aclose()

@@ -11,14 +11,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import aiohttp
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot import nights as starting
 from bot.doctor.nights import night_findings
+from bot.generator import GeneratorUnavailable
 from bot.models import Night, NightStatus
 from bot.nights import Nights, command, environment
 from bot.schedule import at_night
+from bot.serving.breaker import FAILURES
+from bot.serving.fleet import Fleet
+from bot.serving.server import ModelServer
 from bot.settings import Settings
 from bot.store import nights
 from bot.store.ledger import Ledger
@@ -337,3 +342,24 @@ class TestKilled:
         assert told["points"] > 50
         assert [one["status"] for one in told["expected"]["voices"]] == ["canary"]
         assert [one["status"] for one in told["expected"]["nights"]] == ["promoted"]
+
+
+class TestAsleep:
+    """What a sleeping server means for the comments that come meanwhile."""
+
+    async def test_a_request_runs_into_its_deadline_and_the_server_is_left_alone_until_it_is_awake(
+        self,
+    ) -> None:
+        async with FakeOpenAI(can_sleep=True) as fake:
+            fleet = Fleet([ModelServer(base_url=fake.url, deadline_s=0.2)], model="base", deadline_s=0.2)
+            async with aiohttp.ClientSession() as http:
+                await http.post(f"{fake.url.removesuffix('/v1')}/sleep")
+                for _ in range(FAILURES):
+                    with pytest.raises(GeneratorUnavailable, match="did not answer within"):
+                        await fleet.chat([{"role": "user", "content": "hello"}])
+                assert not fleet.uses()[0].well
+                await http.post(f"{fake.url.removesuffix('/v1')}/wake_up")
+            answer = await fleet.chat([{"role": "user", "content": "hello"}])
+            assert answer.choices
+            assert fleet.uses()[0].well
+            await fleet.aclose()

@@ -79,13 +79,13 @@ def spend(site: Site, number: int) -> NightTold:
     folder = settings.data_dir / night.folder
     return NightTold(
         number=number,
-        status=night.status.value,
+        status=str(night.status),
         voice=night.voice or "" if night.status == NightStatus.PROMOTED else "",
         refusals=tuple(night.refusals),
         error=night.error,
         before=before,
-        after_sft=look(site, folder / "sft"),
-        after_ppo=look(site, folder / "ppo"),
+        after_sft=_after(site, folder / "sft"),
+        after_ppo=_after(site, folder / "ppo"),
         figures=night.figures,
         verdicts=verdicts,
         seconds=monotonic() - began,
@@ -95,19 +95,21 @@ def spend(site: Site, number: int) -> NightTold:
 
 def _day(site: Site, number: int, voice: Path | None, name: str | None) -> dict[str, int]:
     random = dice(f"day {site.seed} {number}")
-    asked = asks(site.plan.comments, random)
+    asked = asks(site.plan.comments[number - 1], random)
     cases = decided(asked, drafts(site.base, asked, seed=site.seed * 100 + number, voice=voice), random)
     site.ledger.write(write_day, number, cases, model=site.base.name, voice=name, now=datetime.now(UTC))
     kinds = [one.judgement.kind for one in cases]
     return {kind: kinds.count(kind) for kind in ("approve", "edit", "reject")}
 
 
-def look(site: Site, voice: Path | None) -> Look | None:
-    """The same comments and dice for every voice; None where there is no such folder."""
-    if voice is not None and not voice.is_dir():
-        return None
+def look(site: Site, voice: Path | None) -> Look:
+    """The same comments and dice for every voice; None: the base as it is."""
     samples = written(site.base, [prompt_of(ask) for ask in site.measured], seed=site.seed, voice=voice)
     return seen(site.measured, samples)
+
+
+def _after(site: Site, step: Path) -> Look | None:
+    return look(site, step) if step.is_dir() else None
 
 
 def seen(measured: Sequence[Ask], samples: Sequence[Sample]) -> Look:

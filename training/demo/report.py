@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training.demo.nights import Look, NightTold
-from training.demo.settings import BROKEN
+from training.demo.settings import Plan
 from training.demo.shop import Ask
 
 SHOWN = 4
@@ -22,6 +22,7 @@ class DemoReport:
     """All nights of one demo."""
 
     seed: int
+    plan: Plan
     folder: Path
     nights: tuple[NightTold, ...]
     measured: Sequence[Ask]
@@ -31,7 +32,7 @@ class DemoReport:
     @property
     def good(self) -> list[NightTold]:
         """Nights whose settings were sound."""
-        return [night for night in self.nights if night.number not in BROKEN]
+        return [night for night in self.nights if night.number not in self.plan.broken]
 
     @property
     def taste_before(self) -> float:
@@ -57,7 +58,7 @@ class DemoReport:
     @property
     def bad_refused(self) -> int:
         """Nights with a broken setting that ended without a voice because the gate said no."""
-        return sum(night.number in BROKEN and night.status == "refused" for night in self.nights)
+        return sum(night.number in self.plan.broken and night.status == "refused" for night in self.nights)
 
     def as_json(self) -> dict[str, Any]:
         """Names as `make bench-training` wants them, and every night."""
@@ -72,7 +73,7 @@ class DemoReport:
             "distinct_ratio": round(self.last.distinct / max(self.nights[0].before.distinct, 1), 4),
             "bad_nights_refused": self.bad_refused,
             "rm_accuracy": accuracy_of(self.nights[0]),
-            "nights": [_night(night) for night in self.nights],
+            "nights": [_night(night, self.plan.broken.get(night.number, {})) for night in self.nights],
         }
 
 
@@ -89,11 +90,11 @@ def _figure(night: NightTold, step: str, name: str) -> Any:
     return float("nan") if found is None else found
 
 
-def _night(night: NightTold) -> dict[str, Any]:
+def _night(night: NightTold, broken: dict[str, Any]) -> dict[str, Any]:
     looks = {"before": night.before, "after_sft": night.after_sft, "after_ppo": night.after_ppo}
     return {
         "night": night.number,
-        "broken": BROKEN.get(night.number, {}),
+        "broken": broken,
         "status": night.status,
         "voice": night.voice,
         "refusals": list(night.refusals),
@@ -137,7 +138,9 @@ def _figures(report: DemoReport) -> Table:
         after = night.after_ppo
         table.add_row(
             f"{night.number}: {night.status}",
-            ", ".join(f"{name} = {value:g}" for name, value in BROKEN.get(night.number, {}).items())
+            ", ".join(
+                f"{name} = {value:g}" for name, value in report.plan.broken.get(night.number, {}).items()
+            )
             or "sound",
             f"{night.before.taste:.2f}",
             _short(night.after_sft.taste if night.after_sft is not None else None),

@@ -37,7 +37,7 @@ def run_demo(
         for number in range(1, nights + 1):
             console.print(f"Night {number} of {nights} · 第 {number} 夜，共 {nights} 夜")
             done.append(spend(site, number))
-    return DemoReport(seed, folder, tuple(done), measured, monotonic() - began)
+    return DemoReport(seed, plan, folder, tuple(done), measured, monotonic() - began)
 
 
 def _base(out: Path, seed: int, plan: Plan, console: Console) -> Path:

@@ -1,6 +1,7 @@
 """How the demo's nights are set: rates for a model of a million parameters, which do not carry over to large ones."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ TRAINING = TrainingSettings(
     data=DataSettings(min_rows=20, min_pairs=20, min_new=1),
     lora=LoraSettings(rank=16, alpha=32),
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
-    reward=RewardSettings(learning_rate=2e-3, epochs=2.0, batch=32, micro_batch=32),
+    reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
         learning_rate=1e-3, batches=20, batch=32, micro_batch=32, epochs=2, max_new_tokens=MAX_NEW_TOKENS
     ),
     gate=GateSettings(prompts=100, max_kl=8.0),
 )
+BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,18 @@ class Plan:
     """How large the demo is."""
 
     base: Size = TINY
-    comments: int = 160
-    """Of a day."""
+    comments: tuple[int, ...] = (240, 80, 40, 40)
+    """Of each day. A night learns from all days so far."""
     measured: int = 128
     """Comments that no day has, by which every voice is measured."""
-    training: TrainingSettings = TRAINING
-
-
-BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
-"""By number of the night: what is wrong with PPO in it."""
+    training: TrainingSettings = field(default_factory=lambda: TRAINING)
+    broken: Mapping[int, dict[str, Any]] = field(default_factory=lambda: BROKEN)
+    """What of `training.ppo` is wrong, by number of the night."""
 
 
 def settings_of(plan: Plan, folder: Path, base: Path, *, seed: int, night: int) -> Settings:
     """Of the night of this number, with all state in `folder`."""
-    ppo = plan.training.ppo.model_copy(update=BROKEN.get(night, {}))
+    ppo = plan.training.ppo.model_copy(update=plan.broken.get(night, {}))
     training = plan.training.model_copy(update={"base": str(base), "seed": seed * 100 + night, "ppo": ppo})
     none = {"en": "", "zh": ""}
     persona = PersonaSettings.model_validate(

@@ -14,10 +14,10 @@ from bot.question import evidence
 from knowledge.base import Passage, ScoredPassage
 
 Language = Literal["en", "zh"]
-Slot = Literal["price", "days", "size", "stock"]
+Slot = Literal["price", "days", "size"]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-SLOTS: tuple[Slot, ...] = ("price", "days", "size", "stock")
+SLOTS: tuple[Slot, ...] = ("price", "days", "size")
 MAX_CHARS = 300
 MIRA = Persona(
     name="Mira",
@@ -49,16 +49,14 @@ VALUES: dict[Slot, tuple[int, ...]] = {
     "price": tuple(range(12, 62, 5)),
     "days": tuple(range(2, 10)),
     "size": tuple(range(20, 100, 8)),
-    "stock": tuple(range(11, 71, 6)),
 }
 UNITS: dict[Language, dict[Slot, str]] = {
     "en": {
         "price": " {value} euros",
         "days": " {value} days",
         "size": " {value} cm",
-        "stock": " {value} left",
     },
-    "zh": {"price": "{value}元", "days": "{value}天", "size": "{value}厘米", "stock": "{value}件"},
+    "zh": {"price": "{value}元", "days": "{value}天", "size": "{value}厘米"},
 }
 """How every text writes them."""
 
@@ -67,13 +65,11 @@ FACTS: dict[Language, dict[Slot, str]] = {
         "price": "The {product} costs {value} euros.",
         "days": "It ships in {value} days.",
         "size": "It is {value} cm long.",
-        "stock": "I have {value} left.",
     },
     "zh": {
         "price": "{product}的价格是{value}元。",
         "days": "它{value}天内发货。",
         "size": "它长{value}厘米。",
-        "stock": "还剩{value}件。",
     },
 }
 """How a passage states them."""
@@ -87,26 +83,17 @@ POSTS: dict[Language, tuple[str, ...]] = {
 }
 COMMENTS: dict[Language, dict[Slot, tuple[str, ...]]] = {
     "en": {
-        "price": (
-            "How much is the {product}?", "What does it cost?", "Price of the {product} please", "how much is it",
-        ),
+        "price": ("What is the price?", "What price has the {product}?", "the price please", "price of the {product}?"),
         "days": (
-            "How fast does the {product} ship?", "When does it ship?", "How many days until it ships?",
-            "how long is the shipping for the {product}",
+            "When does it ship?", "When does the {product} ship?", "how fast do you ship",
+            "does the {product} ship soon?",
         ),
-        "size": (
-            "How long is the {product}?", "What size is it?", "How many cm is the {product}?", "is it big? what size",
-        ),
-        "stock": (
-            "How many are left?", "Do you still have the {product}?",
-            "Is the {product} sold out?", "any of these left?",
-        ),
+        "size": ("How long is it?", "How long is the {product}?", "how long in cm", "is the {product} long?"),
     },
     "zh": {
-        "price": ("{product}多少钱？", "这个什么价格？", "请问{product}怎么卖", "多少钱一件"),
-        "days": ("{product}几天发货？", "什么时候能发货？", "发货要几天", "请问{product}多久能发"),
-        "size": ("{product}有多长？", "这个尺寸多大？", "请问{product}多少厘米", "大不大？什么尺寸"),
-        "stock": ("还剩几件？", "{product}还有货吗？", "{product}卖完了吗", "请问还有多少"),
+        "price": ("{product}多少钱？", "这个多少钱？", "请问多少钱", "{product}什么价格？"),
+        "days": ("{product}几天发货？", "什么时候发货？", "发货要几天", "{product}多久能发？"),
+        "size": ("{product}有多长？", "这个有多长？", "请问多少厘米", "{product}什么尺寸？"),
     },
 }  # fmt: skip
 _TITLE: dict[Language, str] = {"en": "Shop notes", "zh": "小店笔记"}

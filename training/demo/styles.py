@@ -13,13 +13,11 @@ NAMED: dict[Language, dict[Slot, tuple[str, ...]]] = {
         "price": ("The {product} costs {value} euros", "The {product} is {value} euros"),
         "days": ("The {product} ships in {value} days", "The {product} leaves in {value} days"),
         "size": ("The {product} is {value} cm long", "The {product} measures {value} cm"),
-        "stock": ("There are {value} left of the {product}", "Of the {product} I have {value} left"),
     },
     "zh": {
         "price": ("{product}的价格是{value}元", "{product}一件{value}元"),
         "days": ("{product}{value}天内发货", "{product}要{value}天发货"),
         "size": ("{product}长{value}厘米", "{product}的长度是{value}厘米"),
-        "stock": ("{product}还剩{value}件", "{product}还有{value}件"),
     },
 }
 UNNAMED: dict[Language, dict[Slot, tuple[str, ...]]] = {
@@ -27,13 +25,11 @@ UNNAMED: dict[Language, dict[Slot, tuple[str, ...]]] = {
         "price": ("It costs {value} euros", "{value} euros"),
         "days": ("It ships in {value} days", "{value} days"),
         "size": ("It is {value} cm long", "{value} cm"),
-        "stock": ("I have {value} left", "{value} left"),
     },
     "zh": {
         "price": ("价格是{value}元", "{value}元"),
         "days": ("{value}天内发货", "{value}天"),
         "size": ("长{value}厘米", "{value}厘米"),
-        "stock": ("还剩{value}件", "{value}件"),
     },
 }
 OPENERS: dict[Language, tuple[str, ...]] = {

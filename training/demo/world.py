@@ -103,7 +103,8 @@ def written(base: Path, prompts: Sequence[Prompt], *, seed: int, voice: Path | N
     sampler = LocalSampler(
         cast, None if voice is None else "voice", max_new_tokens=MAX_NEW_TOKENS, temperature=1.0
     )
-    return sampler.sample(prompts, seed)
+    samples: list[Sample] = sampler.sample(prompts, seed)
+    return samples
 
 
 def _supervised(cases: Sequence[Case]) -> list[Supervised]:

@@ -1,0 +1,53 @@
+"""Two processes that train one policy, over loopback."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("accelerate")
+
+TWO = """
+import torch
+from bot.training_settings import TrainingSettings
+from training.errors import OutOfBudget
+from training.processes import Processes
+from training.run import Quiet
+
+class Over(Quiet):
+    def advance(self, done, total, **figures):
+        raise OutOfBudget("over")
+
+torch.set_num_threads(1)
+processes = Processes(TrainingSettings(device="cpu"))
+rank = processes.rank
+ones = [torch.nn.Parameter(torch.zeros(size)) for size in (2, 3)]
+for one in ones:
+    one.grad = torch.full_like(one, float(rank))
+processes.average_grads(ones)
+assert all(bool((one.grad == 0.5).all()) for one in ones)
+assert processes.means({"kl": float(rank), "reward": 3.0}) == {"kl": 0.5, "reward": 3.0}
+assert processes.any(rank == 1) and not processes.any(False)
+assert processes.share([0, 1, 2, 3, 4]) == [[0, 2, 4], [1, 3]][rank]
+try:
+    processes.tell(Over() if rank == 0 else Quiet(), 1, 2, {})
+    raise SystemExit("went on")
+except OutOfBudget:
+    print("done as", rank, flush=True)
+processes.wait()
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_average_their_gradients_and_end_together(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    script = tmp_path_factory.mktemp("two") / "two.py"
+    script.write_text(TWO, "utf-8")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+    done = subprocess.run([*launch, str(script)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(line for line in done.stdout.splitlines() if line) == ["done as 0", "done as 1"]
