@@ -4,8 +4,8 @@ from typing import Final
 
 WORDS: Final = {
     "promoted": ("Night {id}: {voice} answers now.", "第 {id} 夜：{voice} 已开始回复。"),
-    "passed": ("Night {id} passed the gate: {why}", "第 {id} 夜通过了检验：{why}"),
-    "refused": ("Night {id} was refused, and nothing changes:", "第 {id} 夜未通过检验，一切照旧："),
+    "passed": ("Night {id} passed the gate: {why}", "第 {id} 夜通过了评审：{why}"),
+    "refused": ("Night {id} was refused, and nothing changes:", "第 {id} 夜未通过评审，一切照旧："),
     "skipped": ("Night {id} was skipped: {why}", "第 {id} 夜已跳过：{why}"),
     "failed": ("Night {id} failed at {step}: {why}", "第 {id} 夜在 {step} 步失败：{why}"),
     "running": ("Night {id} stopped at {step}: {why}", "第 {id} 夜停在 {step} 步：{why}"),
