@@ -162,7 +162,8 @@ class TrainingSettings(Section):
     keep: int = Field(default=5, ge=1)
     """How many nights keep their files; of the older ones the report stays. Voices that answer are always kept."""
     canary: bool = True
-    """A voice that passes answers `voices.canary_share` of the comments first; false: it goes live at once."""
+    """A voice that passes answers `voices.canary_share` of the comments first, and goes live when a later night begins
+    and people have judged `voices.canary_least` of its replies, no worse than the others; false: live at once."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     load_4bit: bool = False

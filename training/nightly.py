@@ -34,6 +34,7 @@ from bot.store.nights import NewNight, NightError
 from bot.store.voices import ChangeRefused
 from bot.voices.files import BadVoice
 from training.errors import BadBase, NoRoom, OutOfBudget, TooLittle, TrainingError
+from training.graduate import graduate
 from training.lease import LEASE, Lease, is_gone, own_name, utc_now
 from training.marks import changed, code_version, marks
 from training.parents import beginning, weights_of
@@ -113,6 +114,8 @@ def _begin(house: House, channel_id: int | None) -> Night:
     training = house.settings.training
     if not training.base:
         raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
+    if training.canary and not house.dry:
+        house.ledger.write(graduate, channel_id, least=house.settings.voices.canary_least, now=house.clock())
     start = beginning(house.settings, house.ledger, channel_id)
     new = NewNight(
         channel_id=channel_id,

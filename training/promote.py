@@ -201,11 +201,7 @@ def hindrance(session: Session, work: Work, night_id: int, away: str) -> str:
     at_present = live(session, night.channel_id)
     if (at_present.name if at_present is not None else None) != night.parent:
         return f"another voice went live since the night began with {night.parent or 'the base model'}"
-    if (
-        work.training.canary
-        and (other := _canary(session, night.channel_id))
-        and not _is_ours(session, other)
-    ):
+    if work.training.canary and (other := _canary(session, night.channel_id)) and not is_ours(session, other):
         return f"{other.name} is the canary, put there by a person"
     return ""
 
@@ -227,7 +223,8 @@ def _canary(session: Session, channel_id: int | None) -> Voice | None:
     return next(found, None)
 
 
-def _is_ours(session: Session, voice: Voice) -> bool:
+def is_ours(session: Session, voice: Voice) -> bool:
+    """Whether the last to change its status was a night."""
     return voices.history(session, voice.id or 0)[-1].actor == ACTOR
 
 
