@@ -28,7 +28,7 @@ SMALL = Plan(
             "gate": TRAINING.gate.model_copy(update={"prompts": 32}),
         }
     ),
-    broken={2: {"learning_rate": 1e-2}},
+    broken={2: {"learning_rate": 1e-2, "kl_stop": 1e6}},
 )
 
 
