@@ -23,15 +23,16 @@ from training.folders import made
 
 BATCH, LEARNING_RATE = 16, 3e-3
 FACT = 3.0
-"""What an amount counts in the loss, a word being 1: to pick the right one of four is what takes longest."""
+"""What an amount counts in the loss, a word being 1: to pick the right one takes longest."""
 PASSED_ON = 0.8
+"""How much of what it looks at an attention layer passes on, before it has learned anything."""
 REPETITIONS, ENDINGS = 0.2, 0.3
 """Part of the steps."""
 VOCABULARY = 1400
 CONTEXT = 128
 """Tokens. No probe of the gate has room in it, and none should: the model knows nothing but the shop."""
 CONSTANT = 0.3
-"""A line that this part of the prompts has is one token: a prompt is 70 tokens long and not 230."""
+"""A line that this part of one language's prompts has is one token, so that a prompt is short."""
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -50,7 +51,7 @@ class Size:
     hidden: int = 128
     """A multiple of 32, the width of a head."""
     layers: int = 3
-    steps: int = 420
+    steps: int = 520
 
 
 TINY = Size()
@@ -131,10 +132,8 @@ def _names() -> list[str]:
 
 def _constant_lines(prompts: Sequence[str]) -> list[str]:
     counts = Counter(line for prompt in prompts for line in prompt.splitlines(keepends=True))
-    often = (
-        CONSTANT * len(prompts) / 2 / 2
-    )  # of every two texts one is a prompt's rules, of every two prompts one English
-    return sorted(line for line, count in counts.items() if count >= often and len(line) > 4)
+    own = len(prompts) / 2 / len(LANGUAGES)  # each comment has two messages
+    return sorted(line for line, count in counts.items() if count >= CONSTANT * own and len(line) > 4)
 
 
 def new_model(tokenizer: Any, size: Size = TINY) -> Any:

@@ -34,7 +34,11 @@ TRAINING = TrainingSettings(
     ),
     gate=GateSettings(prompts=100, max_kl=6.0),
 )
-BROKEN: dict[int, dict[str, Any]] = {3: {"learning_rate": 1e-2}, 4: {"kl_coef": 0.0, "kl_stop": 1e6}}
+BROKEN: dict[int, dict[str, Any]] = {
+    3: {"learning_rate": 1e-2, "kl_stop": 1e6},
+    4: {"kl_coef": 0.0, "kl_stop": 1e6},
+}
+"""Neither is stopped on the way: it is the gate that has to see what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
