@@ -58,7 +58,7 @@ def test_the_cache_is_as_large_as_the_real_one(cast: Cast, dry: DryRun) -> None:
     assert dry.sizes.cached * dry.sizes.number * ids.numel() == held
 
 
-def test_what_passes_hold_is_told_within_a_quarter(cast: Cast, dry: DryRun) -> None:
+def test_what_passes_hold_is_told_with_at_most_half_too_much(cast: Cast, dry: DryRun) -> None:
     rows, tokens = 3, 64
     ids, model = torch.randint(5, 50, (rows, tokens)), cast.base.model
     with torch.no_grad(), Held(model) as passing:
@@ -67,8 +67,9 @@ def test_what_passes_hold_is_told_within_a_quarter(cast: Cast, dry: DryRun) -> N
         one.grad = torch.zeros_like(one)
     with Held(model) as kept:
         cast.hidden("policy", input_ids=ids).sum().backward()
-    assert dry.sizes.passing * rows * tokens == pytest.approx(passing.most, rel=0.25)
-    assert dry.sizes.kept * rows * tokens == pytest.approx(kept.most, rel=0.25)
+    # The dry run's attention is the plain one, whose squares weigh most in a model as narrow as this.
+    assert 0.95 < dry.sizes.passing * rows * tokens / passing.most < 1.5
+    assert 0.95 < dry.sizes.kept * rows * tokens / kept.most < 1.5
 
 
 def test_checkpointing_holds_less_where_there_are_layers_to_forget() -> None:
