@@ -28,7 +28,7 @@ TRAINING = TrainingSettings(
     data=DataSettings(min_rows=20, min_pairs=20, min_new=1),
     lora=LoraSettings(rank=16, alpha=32),
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
-    reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
+    reward=RewardSettings(learning_rate=2e-3, epochs=4.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
         learning_rate=1e-3, batches=30, batch=32, micro_batch=32, epochs=2, max_new_tokens=MAX_NEW_TOKENS
     ),
@@ -36,9 +36,10 @@ TRAINING = TrainingSettings(
 )
 BROKEN: dict[int, dict[str, Any]] = {
     3: {"learning_rate": 1e-2, "kl_stop": 1e6},
-    4: {"kl_coef": 0.0, "kl_stop": 1e6},
+    4: {"kl_coef": 0.0, "kl_stop": 1e6, "batches": 90},
 }
-"""Neither is stopped on the way: it is the gate that has to see what came of it."""
+"""Neither is stopped on the way: it is the gate that has to see what came of it. Without the penalty it takes a while
+until the reward model is pleased by what its creator is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Plan:
     """How large the demo is."""
 
     base: Size = TINY
-    comments: tuple[int, ...] = (240, 80, 40, 40)
+    comments: tuple[int, ...] = (320, 80, 40, 40)
     """Of each day. A night learns from all days so far."""
     measured: int = 128
     """Comments that no day has, by which every voice is measured."""
