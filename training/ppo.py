@@ -28,7 +28,6 @@ from torch.nn.utils.rnn import pad_sequence
 from bot.training_settings import TrainingSettings
 from training import checkpoints, curves, losses
 from training.activations import checkpoint, learning
-from training.allocator import give_back
 from training.cast import Cast
 from training.checkpoints import Progress
 from training.episodes import by_length, drawn, episodes, logprobs_of, mask_of, values_of
@@ -101,7 +100,6 @@ def improve(
 
 def cast_of(source: str, start: Path, reward: Path, settings: TrainingSettings) -> Cast:
     """The four roles. Raises BadBase, BadData, OSError."""
-    give_back()
     cast = Cast(load_base(source, settings))
     cast.add(POLICY, settings.lora, folder=start, train=True)
     cast.add(REFERENCE, settings.lora, folder=start)
