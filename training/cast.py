@@ -137,6 +137,7 @@ class Cast:
             self._peft = get_peft_model(self.base.model, config, adapter_name=role)
         else:
             self._peft.add_adapter(role, config)
+        self._peft.eval()  # new matrices come with their dropout on
 
     def _load(self, role: str, folder: Path) -> None:
         config = json.loads((folder / "adapter_config.json").read_bytes())

@@ -39,7 +39,7 @@ from training.models import load_base
 from training.processes import Processes
 from training.reading import PLAIN, Manners
 from training.rewards import composite
-from training.rollout import LocalSampler, NotANumber, Sampler, Samplers
+from training.rollout import LocalSampler, NotANumber, Sampler, Samplers, with_room
 from training.rows import Prompt
 from training.run import Run
 from training.samples import Sample, Scorer
@@ -74,6 +74,7 @@ def improve(
         raise BadData("there are no prompts to learn replies to; nothing was trained")
     processes = Processes(settings)
     cast = cast_of(source, start, reward, settings)
+    prompts, weights, left_out = with_room(cast.base, prompts, weights, settings.ppo.max_new_tokens)
     scorer = composite(cast, REWARD, settings, manners=manners, extra=extra)
     ppo = Ppo(cast, scorer, settings, processes, seed=run.seed, sampler=sampler and sampler(cast, POLICY))
     made_with = checkpoints.fingerprint(settings, run.seed, prompts, weights, start, reward)
@@ -89,7 +90,7 @@ def improve(
             if processes.first and not now.stopped:
                 checkpoints.save(work, ppo.kept(now))
             raise
-    metrics = ppo.finish(now)
+    metrics = ppo.finish(now) | {"left_out": left_out}
     if processes.first:
         with made(out) as folder:
             cast.save(POLICY, folder)

@@ -90,6 +90,27 @@ def prompt_ids(base: Base, prompt: Prompt, max_new_tokens: int) -> tuple[int, ..
     return ids
 
 
+def with_room(
+    base: Base, prompts: Sequence[Prompt], weights: Sequence[float] | None, max_new_tokens: int
+) -> tuple[list[Prompt], list[float], int]:
+    """The prompts that leave room for a reply, their weights, and how many others there are: a comment of any length
+    must not end the night. Raises BadData where none does, or none has a weight.
+    """
+    counts = weights if weights is not None else [1.0] * len(prompts)
+    longest = base.max_tokens - max_new_tokens
+    fitting = [
+        (prompt, count)
+        for prompt, count in zip(prompts, counts, strict=True)
+        if len(base.prompt_ids(prompt.messages)) <= longest
+    ]
+    if not any(count > 0 for _, count in fitting):
+        raise BadData(
+            f"no prompt leaves room for a reply of {max_new_tokens} tokens: {base.source} takes {base.max_tokens} "
+            "together; lower training.ppo.max_new_tokens or generator.max_prompt_tokens"
+        )
+    return [one for one, _ in fitting], [count for _, count in fitting], len(prompts) - len(fitting)
+
+
 @dataclass(slots=True)
 class _State:
     """Of a batch that is being written. Rows that ended are dropped from it."""
