@@ -7,7 +7,7 @@ import pytest
 
 from bot.training_settings import TrainingSettings
 from tests.conftest import require_module
-from tests.training.conftest import build_base
+from tests.training.conftest import build_base, small_settings
 from training.errors import BadData
 
 torch = require_module("torch")
