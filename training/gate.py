@@ -55,8 +55,8 @@ def guards(report: Report, settings: GateSettings) -> list[Guard]:
 def _better(report: Report, settings: GateSettings) -> Sequence[Guard]:
     one = report.judge
     detail = (
-        f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts of {one.independent} "
-        f"threads; all of that has to be above 0, over at least {LEAST_THREADS} threads"
+        f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts of "
+        f"{one.independent} threads; all of that has to be above 0, over at least {LEAST_THREADS} threads"
     )
     figure = f"{_signed(one)}, n = {one.independent}"
     passed = one.low > 0 and one.independent >= LEAST_THREADS
