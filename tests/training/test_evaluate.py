@@ -259,7 +259,7 @@ def test_what_one_thread_says_many_times_is_said_once() -> None:
 
 
 def test_rows_are_of_a_thread_or_else_of_a_comment_or_each_by_itself() -> None:
-    told = [
+    told: list[dict[str, Any]] = [
         {"thread": "t", "comment": 1},
         {"thread": "t", "comment": 2},
         {"comment": 1},

@@ -72,7 +72,7 @@ def test_kl_over_the_limit_leaves_nothing_when_there_is_nothing_before(tmp_path:
 def test_a_run_out_of_budget_goes_on_to_the_same_weights_and_figures(
     tiny_base: str, tmp_path: Path, epochs: int, step: int
 ) -> None:
-    changes = {"batches": 3, "epochs": epochs}
+    changes: dict[str, Any] = {"batches": 3, "epochs": epochs}
     with pytest.raises(OutOfBudget):
         improved(tiny_base, tmp_path, Wanted(), Ends(step), **changes)
     metrics = improved(tiny_base, tmp_path, Wanted(), **changes)
@@ -88,7 +88,7 @@ def test_a_run_out_of_budget_goes_on_to_the_same_weights_and_figures(
 
 def test_kl_over_the_limit_after_a_stop_still_knows_the_last_policy_under_it(tmp_path: Path) -> None:
     base = lively_base(tmp_path / "lively")
-    changes = {"batches": 6, "learning_rate": 0.05, "kl_coef": 0.0, "kl_stop": 1e9}
+    changes: dict[str, Any] = {"batches": 6, "learning_rate": 0.05, "kl_coef": 0.0, "kl_stop": 1e9}
     improved(base, tmp_path / "free", Wanted(), **changes)
     rows = (tmp_path / "free" / "out" / "curves.jsonl").read_text().splitlines()
     kls = [json.loads(row)["kl"] for row in rows]
