@@ -19,7 +19,7 @@ _TEMPERATURES = torch.logspace(-2, 2, 401)
 def judged(
     margins: Sequence[float], groups: Sequence[Hashable], *, confidence: float, seed: int
 ) -> dict[str, Any]:
-    """Accuracy with its interval, and calibration; `groups`: pairs of one group (a comment) are no independent
+    """Accuracy with its interval, and calibration; `groups`: pairs of one group (a thread) are no independent
     evidence. At least one margin.
     """
     found = torch.tensor(margins, dtype=torch.float64)

@@ -137,33 +137,26 @@ class Cast:
             self._peft = get_peft_model(self.base.model, config, adapter_name=role)
         else:
             self._peft.add_adapter(role, config)
+        self._peft.eval()  # new matrices come with their dropout on
 
     def _load(self, role: str, folder: Path) -> None:
         config = json.loads((folder / "adapter_config.json").read_bytes())
         if config.get("modules_to_save"):
             raise BadData(f"{folder} holds whole modules beside the LoRA matrices; vLLM could not serve it")
-        try:
+        with matching(folder, self.base):
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(self.base.model, folder, adapter_name=role)
             else:
                 self._peft.load_adapter(folder, adapter_name=role)
-        except (RuntimeError, ValueError, SafetensorError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise BadData(f"{folder} does not fit {self.base.source}, or is damaged ({why})") from error
 
     def _head(self, folder: Path | None) -> nn.Linear:
-        try:
+        with matching(f"{folder}/{HEAD}", self.base):
             saved = load_file(folder / HEAD) if folder is not None else {}
             head = nn.Linear(self.base.hidden, 1, bias="bias" in saved or not saved)
             nn.init.zeros_(head.weight)
             if head.bias is not None:
                 nn.init.zeros_(head.bias)
             head.load_state_dict(saved or head.state_dict())
-        except (RuntimeError, SafetensorError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise BadData(
-                f"{folder}/{HEAD} does not fit {self.base.source}, or is damaged ({why})"
-            ) from error
         return head.to(self.base.device)
 
     def _switch(self, role: str | None) -> None:
@@ -183,6 +176,16 @@ class Cast:
         for role in self._trained:
             for one in self.parameters(role):
                 one.requires_grad_(True)
+
+
+@contextmanager
+def matching(what: object, base: Base) -> Iterator[None]:
+    """Raises BadData for weights that are not of this base, or damaged."""
+    try:
+        yield
+    except (RuntimeError, ValueError, SafetensorError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise BadData(f"{what} does not fit {base.source}, or is damaged ({why})") from error
 
 
 def padded(

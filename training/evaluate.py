@@ -7,7 +7,7 @@
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -30,7 +30,7 @@ from training.probes import name_of, passed, probe_prompt
 from training.reading import PLAIN, Manners, comment_of, findings, said, shows
 from training.report import write
 from training.rewards import support_of
-from training.rows import Pair, read_pairs
+from training.rows import Pair, read_pairs, threads_of
 from training.run import Run
 from training.samples import Sample
 from training.stage import Answers, Stage
@@ -103,8 +103,11 @@ class Scale:
     confidence: float
     seed: int
 
-    def of(self, ours: Sequence[float], theirs: Sequence[float]) -> Measure:
-        found = difference(ours, theirs, confidence=self.confidence, seed=self.seed)
+    def of(
+        self, ours: Sequence[float], theirs: Sequence[float], threads: Sequence[Hashable] | None = None
+    ) -> Measure:
+        """`threads`: of each row; None: all rows are independent."""
+        found = difference(ours, theirs, confidence=self.confidence, seed=self.seed, groups=threads)
         return Measure(
             candidate=mean(ours),
             live=mean(theirs),
@@ -112,10 +115,12 @@ class Scale:
             low=found.low,
             high=found.high,
             count=len(ours),
+            threads=len(ours if threads is None else set(threads)),
         )
 
     def both(self, answers: Answers, measure: Callable[[Sample], float]) -> Measure:
-        return self.of([measure(one) for one in answers.candidate], [measure(one) for one in answers.live])
+        ours, theirs = ([measure(one) for one in some] for some in (answers.candidate, answers.live))
+        return self.of(ours, theirs, answers.threads)
 
 
 def probe_rows(probes: Sequence[Probe], answers: Answers) -> tuple[ProbeRow, ...]:
@@ -158,8 +163,8 @@ def sample_rows(cases: Sequence[Case], answers: Answers) -> tuple[SampleRow, ...
 
 def _by_models(stage: Stage, answers: Answers, pairs: Sequence[Pair], scale: Scale) -> dict[str, Any]:
     return {
-        "judge": scale.of(stage.judged(answers.candidate), stage.judged(answers.live)),
-        "ranking": scale.of(*stage.ranks(pairs)),
+        "judge": scale.of(stage.judged(answers.candidate), stage.judged(answers.live), answers.threads),
+        "ranking": scale.of(*stage.ranks(pairs), threads_of([one.prompt for one in pairs])),
         "kl": mean(stage.drifts(answers.candidate)),
     }
 
@@ -175,17 +180,21 @@ def _by_reading(cases: Sequence[Case], answers: Answers, manners: Manners, scale
     ours, theirs = ([said(one.text).text for one in some] for some in (answers.candidate, answers.live))
     humans = [said(case.human).text for case in cases]
     written = [place for place, human in enumerate(humans) if human]
+    threads = answers.threads
     return {
         "agreement": scale.of(
             [agreement(ours[place], humans[place]) for place in written],
             [agreement(theirs[place], humans[place]) for place in written],
+            [threads[place] for place in written],
         ),
         "support": scale.both(answers, lambda one: support_of(one.text, found[id(one)])),
         "banned": scale.both(answers, has(Code.BANNED)),
         "leaked": scale.both(answers, has(Code.LEAK)),
         "empty": scale.both(answers, lambda one: float(is_blank(one.text))),
         "ended": scale.both(answers, lambda one: float(one.ended)),
-        "length": scale.of([float(len(text)) for text in ours], [float(len(text)) for text in theirs]),
+        "length": scale.of(
+            [float(len(text)) for text in ours], [float(len(text)) for text in theirs], threads
+        ),
         "variety": _ratio(distinct(ours), distinct(theirs)),
         "variety_of_runs": _ratio(distinct_runs(ours), distinct_runs(theirs)),
         "human_length": mean([float(len(humans[place])) for place in written]),

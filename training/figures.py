@@ -25,6 +25,12 @@ class Measure(_Kept):
     """Bounds of the difference, at the report's confidence."""
     count: int
     """Prompts; 0: it could not be measured, and all else is NaN."""
+    threads: int = 0
+    """That they are of, where it is known: what is said in one thread is no independent evidence."""
+
+    @property
+    def independent(self) -> int:
+        return self.threads or self.count
 
 
 class ProbeRow(_Kept):

@@ -24,6 +24,7 @@ from transformers import PrinterCallback, TrainerCallback
 from bot.training_settings import RewardSettings, SftSettings, TrainingSettings
 from training.errors import BadData, Diverged, NoRoom, OutOfBudget
 from training.models import device_of, dtype_of
+from training.processes import anywhere
 from training.run import Run
 
 CHECKPOINTS = 10
@@ -141,7 +142,7 @@ class Watch(TrainerCallback):
             self._run.advance(state.global_step, state.max_steps, **told)
         except OutOfBudget as error:
             self.stopped = error
-        if _anywhere(self.stopped is not None):
+        if anywhere(self.stopped is not None):
             self.stopped = self.stopped or OutOfBudget(f"{self.what}: another process ran out of its budget")
             control.should_save = True
             control.should_training_stop = True
@@ -232,12 +233,3 @@ def _kept(error: Diverged, trainer: Any, work: Path) -> Diverged:
     return Diverged(
         f"{error}; the weights of step {done} are kept in {good}; lower learning_rate, then start again"
     )
-
-
-def _anywhere(here: bool) -> bool:
-    """Whether it is so in any process: a trainer that stops alone would leave the others waiting."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return here
-    flag = torch.tensor(int(here), device="cuda" if torch.cuda.is_available() else "cpu")
-    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-    return bool(flag.item())

@@ -13,8 +13,8 @@ from typing import Final
 from bot.training_settings import GateSettings
 from training.figures import Measure, Report
 
-LEAST_PROMPTS: Final = 10
-"""A bootstrap of fewer is surer than it may be: that of one prompt has no width at all."""
+LEAST_THREADS: Final = 10
+"""A bootstrap of fewer is surer than it may be: that of one thread has no width at all."""
 NEEDED: Final = frozenset({"agreement"})
 """Without people's own words nothing here is independent of what was trained on."""
 
@@ -55,12 +55,12 @@ def guards(report: Report, settings: GateSettings) -> list[Guard]:
 def _better(report: Report, settings: GateSettings) -> Sequence[Guard]:
     one = report.judge
     detail = (
-        f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts; all of that has "
-        f"to be above 0, over at least {LEAST_PROMPTS} prompts"
+        f"the judge's reward differs by {_signed(one)} from the live voice's over {one.count} prompts of "
+        f"{one.independent} threads; all of that has to be above 0, over at least {LEAST_THREADS} threads"
     )
-    figure = f"{_signed(one)}, n = {one.count}"
-    passed = one.low > 0 and one.count >= LEAST_PROMPTS
-    return [Guard("judge", passed, figure, f"> 0, n ≥ {LEAST_PROMPTS}", detail)]
+    figure = f"{_signed(one)}, n = {one.independent}"
+    passed = one.low > 0 and one.independent >= LEAST_THREADS
+    return [Guard("judge", passed, figure, f"> 0, n ≥ {LEAST_THREADS}", detail)]
 
 
 def _not_worse(report: Report, settings: GateSettings) -> Sequence[Guard]:

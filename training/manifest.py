@@ -50,7 +50,7 @@ class Report:
         self.left_out: Counter[str] = Counter()
         self.contradictions: list[dict[str, Any]] = []
         self.caps: dict[str, dict[str, Cap]] = {}
-        self.split = Split(frozenset(), "")
+        self.split = Split(frozenset(), "", {})
 
     def contradict(self, kind: str, opinions: Sequence[Opinion]) -> None:
         if len(self.contradictions) < SHOWN:

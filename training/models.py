@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from peft import LoraConfig, prepare_model_for_kbit_training
+from peft import LoraConfig
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -33,7 +33,7 @@ from transformers.utils import logging
 from bot.prompt import Message, without_system
 from bot.training_settings import LoraSettings, TrainingSettings
 from training.errors import BadBase
-from training.repairs import PAD, add_score, eos_of, pad_of
+from training.repairs import PAD, add_score, eos_of, exact_score, pad_of
 
 _BROKEN = (
     OSError, ValueError, LookupError, RuntimeError, ImportError, TypeError, AttributeError, SafetensorError,
@@ -131,6 +131,8 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
         model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
         if scoring and config.is_encoder_decoder:
             add_score(model)
+        if scoring:
+            exact_score(model)
     except _BROKEN as error:
         why = " ".join(str(error).split())[:300]
         raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
@@ -148,9 +150,7 @@ def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings)
         )
     pad = pad_of(model, tokenizer, eos)
     model.config.pad_token_id = pad
-    if settings.load_4bit:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    else:
+    if not settings.load_4bit:  # bitsandbytes has put it there
         model.to(device_of(settings))
     model.requires_grad_(False)
     model.eval()

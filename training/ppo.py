@@ -36,10 +36,10 @@ from training.folders import made
 from training.logprobs import language_head
 from training.merged import merged
 from training.models import load_base
-from training.processes import Processes
+from training.processes import Processes, anywhere
 from training.reading import PLAIN, Manners
 from training.rewards import composite
-from training.rollout import LocalSampler, NotANumber, Sampler, Samplers
+from training.rollout import LocalSampler, NotANumber, Sampler, Samplers, with_room
 from training.rows import Prompt
 from training.run import Run
 from training.samples import Sample, Scorer
@@ -73,7 +73,12 @@ def improve(
     if not prompts:
         raise BadData("there are no prompts to learn replies to; nothing was trained")
     processes = Processes(settings)
+    if settings.ppo.batch < processes.count:
+        raise BadData(
+            f"training.ppo.batch, {settings.ppo.batch}, is less than the {processes.count} processes that share it"
+        )
     cast = cast_of(source, start, reward, settings)
+    prompts, weights, left_out = with_room(cast.base, prompts, weights, settings.ppo.max_new_tokens)
     scorer = composite(cast, REWARD, settings, manners=manners, extra=extra)
     ppo = Ppo(cast, scorer, settings, processes, seed=run.seed, sampler=sampler and sampler(cast, POLICY))
     made_with = checkpoints.fingerprint(settings, run.seed, prompts, weights, start, reward)
@@ -89,7 +94,7 @@ def improve(
             if processes.first and not now.stopped:
                 checkpoints.save(work, ppo.kept(now))
             raise
-    metrics = ppo.finish(now)
+    metrics = ppo.finish(now) | {"left_out": left_out}
     if processes.first:
         with made(out) as folder:
             cast.save(POLICY, folder)
@@ -224,7 +229,7 @@ class Ppo:
             group["lr"] = own.learning_rate * (1.0 - batch / own.batches)
         for _ in range(own.epochs):
             order = torch.randperm(len(past.samples), generator=generator)
-            for places in order.tensor_split(min(own.minibatches, len(past.samples))):
+            for places in order.tensor_split(self._processes.parts(own.minibatches, own.batch)):
                 done.append(self._step(past, places.tolist()))
         names = ("policy_loss", "value_loss", "clip_fraction", "value_clip_fraction")
         return dict(zip(names, torch.tensor(done).mean(0).tolist(), strict=True))
@@ -287,7 +292,7 @@ class Ppo:
         return pad_sequence([torch.tensor(one) for one in said], batch_first=True).to(self._cast.base.device)
 
     def _no_nan(self, here: bool) -> None:
-        if self._processes.any(here):
+        if anywhere(here):
             raise NotANumber
 
     def _next_coef(self, kl_coef: float, kl: float) -> float:

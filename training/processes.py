@@ -18,6 +18,15 @@ from training.run import Run
 Item = TypeVar("Item")
 
 
+def anywhere(here: bool) -> bool:
+    """Whether it is so in one of the processes at least: one that stops alone would leave the others waiting."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return here
+    flag: Tensor = torch.tensor(float(here), device=PartialState().device)
+    distributed.all_reduce(flag)
+    return bool(flag > 0)
+
+
 class Processes:
     def __init__(self, settings: TrainingSettings) -> None:
         # Picks this process's device, so it comes before the model is loaded.
@@ -34,6 +43,10 @@ class Processes:
     @property
     def first(self) -> bool:
         return self.rank == 0
+
+    def parts(self, wanted: int, items: int) -> int:
+        """Into how many parts each process cuts its share of `items`: all must take the same steps."""
+        return max(1, min(wanted, items // self.count))
 
     def share(self, items: Sequence[Item]) -> list[Item]:
         """This process's part; all parts are of one length, give or take one."""
@@ -57,14 +70,6 @@ class Processes:
         distributed.all_reduce(values)
         return dict(zip(figures, (values / self.count).tolist(), strict=True))
 
-    def any(self, here: bool) -> bool:
-        """Whether it is so in one of the processes at least."""
-        if self.count == 1:
-            return here
-        flag: Tensor = torch.tensor(float(here), device=self._state.device)
-        distributed.all_reduce(flag)
-        return bool(flag > 0)
-
     def tell(self, run: Run, done: int, total: int, figures: Mapping[str, float]) -> None:
         """Raises OutOfBudget in all of them when the first one's run does."""
         over: OutOfBudget | None = None
@@ -73,7 +78,7 @@ class Processes:
                 run.advance(done, total, **figures)
             except OutOfBudget as error:
                 over = error
-        if self.any(over is not None):
+        if anywhere(over is not None):
             raise over or OutOfBudget("the first process ran out of its budget")
 
     def wait(self) -> None:

@@ -62,3 +62,17 @@ def add_score(model: Any) -> None:
     torch.nn.init.normal_(model.score.weight, std=0.02)
     model.config.num_labels = 1
     model.__class__ = Scored
+
+
+class _Exact(torch.nn.Linear):
+    """In float32 whatever comes in: steps of a small learning rate are lost in bfloat16's eight bits."""
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(states.device.type, enabled=False):
+            return super().forward(states.float())
+
+
+def exact_score(model: Any) -> None:
+    """PEFT holds adapters in float32, but a head in what the base is in."""
+    if type(model.score) is torch.nn.Linear:
+        model.score.float().__class__ = _Exact

@@ -28,7 +28,7 @@ from training.errors import BadData
 from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
 from training.models import Base, load_base, lora_config, quiet
-from training.rows import Pair, read_pairs
+from training.rows import Pair, read_pairs, threads_of
 from training.run import Run
 from training.scoring import scoring_inputs
 
@@ -128,7 +128,7 @@ def measure(
 ) -> dict[str, Any]:
     """What `metrics.json` says of held-out pairs and their margins."""
     told = [one.pair.prompt.extra for one in pairs]
-    groups = [extra.get("comment", number) for number, extra in enumerate(told)]
+    groups = threads_of([one.pair.prompt for one in pairs])
     return {
         **judged(found, groups, confidence=settings.gate.confidence, seed=seed),
         "by_kind": by_part(found, [str(extra.get("kind", "")) for extra in told]),

@@ -5,6 +5,7 @@ Each prompt gets several replies, and the mean reward of the others is what a re
 """
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,15 @@ from training.folders import made
 from training.models import Base, load_base, quiet
 from training.reading import PLAIN, Manners
 from training.rewards import composite
-from training.rollout import Samplers, prompt_ids
+from training.rollout import Samplers, prompt_ids, with_room
 from training.rows import Prompt
 from training.run import Run
 from training.samples import Sample, Scorer
 
 POLICY, REWARD = "default", "reward"
 """TRL trains the adapter of that name."""
+SEEN = "rloo.pt"
+"""In a checkpoint: the figures so far, and the last policy under the limit of KL."""
 
 
 @quiet()
@@ -63,12 +66,13 @@ def improve(
     cast.add(POLICY, settings.lora, folder=start, train=True)
     cast.add(REWARD, settings.lora, folder=reward, head=True)
     scored = Scored(cast, composite(cast, REWARD, settings, manners=manners, extra=extra), settings)
+    fitting, counts, left_out = with_room(base, prompts, weights, settings.ppo.max_new_tokens)
     with cast.playing(POLICY):
-        scored.prompts = _asked(prompts, weights, settings, run)
+        scored.prompts = _asked(fitting, counts, settings, run)
         trainer = _trainer(cast, scored, settings, run, work / out.name)
         watch = WatchKl(run, settings, cast.parameters(POLICY), scored)
         learn(trainer, watch, work / out.name)
-    metrics: dict[str, Any] = watch.finish()
+    metrics: dict[str, Any] = watch.finish() | {"left_out": left_out}
     if trainer.is_world_process_zero():
         with made(out) as folder, plain_errors():
             cast.save(POLICY, folder)
@@ -93,6 +97,8 @@ class Scored:
         ]
         with self._cast.playing(POLICY):  # and so it plays again afterwards
             scores = self._scorer.score(samples)
+        if not all(map(math.isfinite, scores)):  # TRL would take it for 0
+            raise Diverged("RLOO: a reward is no number")
         self.figures = curves.measured(samples, scores)
         penalty = self._own.missing_eos_penalty
         return [score - penalty * (not one.ended) for score, one in zip(scores, samples, strict=True)]
@@ -104,7 +110,7 @@ class Scored:
 
 
 class WatchKl(Watch):
-    """Also stops on KL, and then puts the last policy under it back."""
+    """Also stops on KL, and then puts the last policy under it back. What it has seen lies with each checkpoint."""
 
     def __init__(
         self, run: Run, settings: TrainingSettings, policy: Sequence[nn.Parameter], scored: Scored
@@ -120,16 +126,29 @@ class WatchKl(Watch):
     def on_step_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
         self._before = [one.detach().clone() for one in self._policy]
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+        seen = _seen(args, state)
+        if seen.is_file():
+            kept = torch.load(seen, map_location=self._policy[0].device, weights_only=True)
+            self.rows, self._good, self._good_step = kept["rows"], kept["good"], kept["good_step"]
+
+    def on_save(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+        if state.is_world_process_zero:
+            kept = {"rows": self.rows, "good": self._good, "good_step": self._good_step}
+            torch.save(kept, _seen(args, state))
+
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **known: Any) -> None:
         if "kl" in logs:
             row = _figures(logs, len(self.rows)) | self._scored.figures | {"kl_coef": self._own.kl_coef}
             self.rows.append(row)
             if row["kl"] > self._own.kl_stop or not math.isfinite(row["kl"]):
                 self._why = "kl"
-                control.should_training_stop = True
+                control.should_training_stop, control.should_save = True, False
             else:
                 self._good, self._good_step = self._before, state.global_step - 1
-        super().on_log(args, state, control, logs, **known)
+        # In the middle of a batch its replies would be lost.
+        if state.global_step % self._own.epochs == 0 and not self._why:
+            super().on_log(args, state, control, logs, **known)
 
     @torch.no_grad()
     def finish(self) -> dict[str, Any]:
@@ -143,7 +162,8 @@ class WatchKl(Watch):
             for value, one in zip(self._good, self._policy, strict=True):
                 one.copy_(value)
         last = self.rows[-2 if self._why else -1]
-        return {"method": "rloo", "stopped": self._why, "batches": len(self.rows) - bool(self._why), **last}
+        batches = self._good_step // self._own.epochs if self._why else len(self.rows)
+        return {"method": "rloo", "stopped": self._why, "batches": batches, **last}
 
 
 class _Rloo(Unheard, RLOOTrainer):
@@ -153,6 +173,10 @@ class _Rloo(Unheard, RLOOTrainer):
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [self.base.prompt_ids(prompt) for prompt in prompts], None, {}
+
+
+def _seen(args: Any, state: Any) -> Path:
+    return Path(args.output_dir) / f"checkpoint-{state.global_step}" / SEEN
 
 
 def _figures(logs: dict[str, Any], batch: int) -> dict[str, float]:
@@ -185,10 +209,18 @@ def _asked(
     ]
 
 
+def _micro(settings: TrainingSettings) -> int:
+    """Rows at a time, such that they make up a batch exactly: TRL counts replies to a prompt in whole batches."""
+    own = settings.ppo
+    here = max(1, own.batch // int(os.environ.get("WORLD_SIZE", "1")))
+    return max(one for one in range(1, own.micro_batch + 1) if here % one == 0)
+
+
 def _trainer(cast: Cast, scored: Scored, settings: TrainingSettings, run: Run, work: Path) -> Any:
     own = settings.ppo
-    shape = SftSettings(learning_rate=own.learning_rate, batch=own.batch, micro_batch=own.micro_batch)
+    shape = SftSettings(learning_rate=own.learning_rate, batch=own.batch, micro_batch=_micro(settings))
     how = arguments(shape, settings, run, work, own.batches * own.batch)
+    how["save_steps"] *= own.epochs
     unwanted = ("num_train_epochs", "train_sampling_strategy", "warmup_steps")
     config = RLOOConfig(
         **{name: value for name, value in how.items() if name not in unwanted},
@@ -203,14 +235,19 @@ def _trainer(cast: Cast, scored: Scored, settings: TrainingSettings, run: Run, w
         epsilon=own.clip,
         max_grad_norm=own.max_grad_norm,
         shuffle_dataset=False,
+        # What is learned from must be as likely as it was when it was written.
+        disable_dropout=True,
     )
+    tokenizer = cast.base.tokenizer
+    if tokenizer.eos_token_id is None:  # BERT's
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(cast.base.eos_id)
     rows = [{"prompt": list(prompt.messages), "at": at} for at, prompt in enumerate(scored.prompts)]
     trainer = _Rloo(
         cast.peft,
         scored,
         config,
         train_dataset=datasets.Dataset.from_list(rows),
-        processing_class=cast.base.tokenizer,
+        processing_class=tokenizer,
     )
     trainer.base = cast.base
     return trainer

@@ -90,6 +90,27 @@ def prompt_ids(base: Base, prompt: Prompt, max_new_tokens: int) -> tuple[int, ..
     return ids
 
 
+def with_room(
+    base: Base, prompts: Sequence[Prompt], weights: Sequence[float] | None, max_new_tokens: int
+) -> tuple[list[Prompt], list[float], int]:
+    """The prompts that leave room for a reply, their weights, and how many others there are: a comment of any length
+    must not end the night. Raises BadData where none does, or none has a weight.
+    """
+    counts = weights if weights is not None else [1.0] * len(prompts)
+    longest = base.max_tokens - max_new_tokens
+    fitting = [
+        (prompt, count)
+        for prompt, count in zip(prompts, counts, strict=True)
+        if len(base.prompt_ids(prompt.messages)) <= longest
+    ]
+    if not any(count > 0 for _, count in fitting):
+        raise BadData(
+            f"no prompt leaves room for a reply of {max_new_tokens} tokens: {base.source} takes {base.max_tokens} "
+            "together; lower training.ppo.max_new_tokens or generator.max_prompt_tokens"
+        )
+    return [one for one, _ in fitting], [count for _, count in fitting], len(prompts) - len(fitting)
+
+
 @dataclass(slots=True)
 class _State:
     """Of a batch that is being written. Rows that ended are dropped from it."""
@@ -105,7 +126,7 @@ class _State:
 
 def _begun(base: Base, model: Any, prompts: Sequence[tuple[int, ...]]) -> _State:
     if base.kind == "causal":
-        shared = prefix.common(prompts)
+        shared = 0 if _windowed(model) else prefix.common(prompts)
         ids, mask = padded([one[shared:] for one in prompts], base.pad_id, left=True, device=base.device)
         cache: Any = DynamicCache(config=model.config)
         if shared:
@@ -125,6 +146,12 @@ def _begun(base: Base, model: Any, prompts: Sequence[tuple[int, ...]]) -> _State
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     start = torch.full((len(prompts), 1), model.config.decoder_start_token_id, device=base.device)
     return _decoded(model, start, _State(encoded.new_empty(0), cache, mask, encoded))
+
+
+def _windowed(model: Any) -> bool:
+    """Some layers look back over so many places of the cache only, and padding after a common beginning takes some."""
+    config = model.config.get_text_config()
+    return any(getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
 
 
 def _next(model: Any, state: _State, token: Tensor, going: Tensor) -> _State:

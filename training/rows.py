@@ -8,7 +8,7 @@ comes from (`bot.feedback_rows`), what it counts (`weight`), and stand in `extra
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,14 @@ class Pair:
     chosen: str
     rejected: str
     weight: float = 1.0
+
+
+def threads_of(prompts: Sequence[Prompt]) -> list[Hashable]:
+    """By which rows of one talk are no independent evidence: the thread, else the comment, else each by itself."""
+    return [
+        next(((name, one.extra[name]) for name in ("thread", "comment") if name in one.extra), number)
+        for number, one in enumerate(prompts)
+    ]
 
 
 def read_supervised(file: Path) -> list[Supervised]:

@@ -20,7 +20,7 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from bot.training_settings import TrainingSettings
-from training.cast import Cast
+from training.cast import Cast, matching
 from training.errors import BadData
 from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
@@ -148,7 +148,8 @@ class _Seq2SeqTuner(Unheard, Trainer):
 def _adapted(base: Base, start: Path | None, settings: TrainingSettings) -> Any:
     if start is None:
         return matrices_only(get_peft_model(base.model, lora_config(base, settings.lora)))
-    return matrices_only(PeftModel.from_pretrained(base.model, start, is_trainable=True))
+    with matching(start, base):
+        return matrices_only(PeftModel.from_pretrained(base.model, start, is_trainable=True))
 
 
 def _trainer(

@@ -6,7 +6,7 @@ last are held out, of those with pairs and of those without, so that there is en
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -26,6 +26,12 @@ class Split:
     """Names of threads."""
     since: str
     """When the first of them began; empty where nothing is held out."""
+    oldest: Mapping[str, str]
+    """Of each thread: the oldest of those that share prompts with it, directly or through others."""
+
+    def half(self, thread: str) -> int:
+        """0 or 1. The same for all that share prompts: the judge would else learn what the reward has learned."""
+        return half(self.oldest[thread])
 
 
 def split(threads: Iterable[Thread], prompts: Iterable[tuple[str, str]], part: float) -> Split:
@@ -35,16 +41,18 @@ def split(threads: Iterable[Thread], prompts: Iterable[tuple[str, str]], part: f
     trained on.
     """
     strata: dict[tuple[str, bool], list[list[Thread]]] = defaultdict(list)
+    oldest: dict[str, str] = {}
     for group in _groups(threads, prompts):
+        oldest |= dict.fromkeys((one.name for one in group), group[0].name)
         strata[group[0].channel, any(one.pairs for one in group)].append(group)
     held = [one for groups in strata.values() for one in _newest(groups, part)]
     if not any(one.pairs for one in held):
         held += _one([group for (_, pairs), groups in strata.items() if pairs for group in groups])
-    return Split(frozenset(one.name for one in held), min((one.began for one in held), default=""))
+    return Split(frozenset(one.name for one in held), min((one.began for one in held), default=""), oldest)
 
 
 def half(thread: str) -> int:
-    """0 or 1, the same for a thread every night."""
+    """0 or 1 by the name, the same every night."""
     return hashlib.sha256(f"half\0{thread}".encode()).digest()[0] & 1
 
 

@@ -1,6 +1,6 @@
 """Candidate, live voice, the voice that the night began with, and the judge, on one base in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from training.measures import divergences, likelihoods
 from training.models import load_base
 from training.rewards import Preference
 from training.rollout import ROWS, LocalSampler, NotANumber
-from training.rows import Pair, Prompt
+from training.rows import Pair, Prompt, threads_of
 from training.run import Run
 from training.samples import Sample
 
@@ -25,6 +25,10 @@ class Answers:
 
     candidate: Sequence[Sample]
     live: Sequence[Sample]
+
+    @property
+    def threads(self) -> list[Hashable]:
+        return threads_of([one.prompt for one in self.candidate])
 
     def __getitem__(self, part: slice) -> "Answers":
         return Answers(self.candidate[part], self.live[part])

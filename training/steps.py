@@ -202,7 +202,12 @@ def gate(work: Work, out: Path) -> list[Refused]:
     from training.figures import Report  # noqa: PLC0415
     from training.gate import decide  # noqa: PLC0415
 
-    report = Report.model_validate_json((out / "report.json").read_bytes())
+    try:
+        report = Report.model_validate_json((out / "report.json").read_bytes())
+    except ValueError as error:
+        raise BadData(
+            f"{out}/report.json lacks figures or is damaged; remove its folder, and the step is done again"
+        ) from error
     return [{"guard": one.guard, "detail": one.detail} for one in decide(report, work.training.gate)]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.training_settings import TrainingSettings
 from tests.conftest import require_module
-from tests.training.conftest import build_base
+from tests.training.conftest import build_base, small_settings
 from training.errors import BadData
 
 torch = require_module("torch")
@@ -195,3 +195,13 @@ def test_padded_rows_stand_where_they_should() -> None:
     ids, mask = padded([[5, 6, 7], [8]], 0, left=True, device=torch.device("cpu"))
     assert ids.tolist() == [[5, 6, 7], [0, 0, 8]]
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
+
+
+def test_a_new_role_plays_without_its_dropout(tiny_base: str) -> None:
+    settings = small_settings(tiny_base, lora={"rank": 4, "alpha": 8, "dropout": 0.5})
+    cast = Cast(load_base(tiny_base, settings))
+    cast.add("one", settings.lora, train=True)
+    for one in cast.parameters("one"):
+        one.data.normal_(0.0, 0.1)
+    ids = torch.tensor([[5, 6, 7]])
+    assert torch.equal(cast.logits("one", input_ids=ids), cast.logits("one", input_ids=ids))

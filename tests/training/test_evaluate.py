@@ -33,7 +33,7 @@ from training.gate import decide
 from training.measures import agreement, distinct, distinct_runs, divergences, likelihoods
 from training.models import load_base
 from training.rewards import Preference
-from training.rows import Prompt, Supervised
+from training.rows import Prompt, Supervised, threads_of
 from training.run import Quiet
 from training.samples import Sample
 
@@ -246,6 +246,29 @@ def test_intervals_hold_the_difference_and_shrink_with_agreement() -> None:
     assert noisy.low < 0.5 < noisy.high
     assert (steady.low, steady.high) == (0.5, 0.5)
     assert noisy == scale.of([1, 0] * 20, [0, 0] * 20)
+
+
+def test_what_one_thread_says_many_times_is_said_once() -> None:
+    scale = Scale(0.95, seed=1)
+    ours, threads = [1.0] * 40 + [-1.0] * 5, [*[0] * 40, *range(1, 6)]
+    alone, together = scale.of(ours, [0.0] * 45), scale.of(ours, [0.0] * 45, threads)
+    assert alone.low > 0 > together.low
+    assert (together.count, together.threads, together.independent) == (45, 6, 6)
+    assert together.difference == alone.difference
+    assert scale.of(ours, [0.0] * 45, list(range(45))) == alone
+
+
+def test_rows_are_of_a_thread_or_else_of_a_comment_or_each_by_itself() -> None:
+    told: list[dict[str, Any]] = [
+        {"thread": "t", "comment": 1},
+        {"thread": "t", "comment": 2},
+        {"comment": 1},
+        {"comment": 1},
+        {},
+        {},
+    ]
+    found = threads_of([Prompt((), one) for one in told])
+    assert [found.index(one) for one in found] == [0, 0, 2, 2, 4, 5]
 
 
 def test_divergence_and_likelihood_are_those_of_plain_loops(night: Night) -> None:

@@ -82,6 +82,12 @@ def test_each_guard_refuses_its_case_alone_and_says_the_figures(guard: str, chan
     assert "\n" not in found[0].detail
 
 
+def test_many_prompts_of_few_threads_prove_nothing() -> None:
+    few = measure(0.4, 0.9).model_copy(update={"count": 200, "threads": 3})
+    assert refused(judge=few) == ["judge"]
+    assert refused(judge=few.model_copy(update={"threads": 10})) == []
+
+
 def test_a_drop_within_what_may_be_or_within_chance_is_let_pass() -> None:
     assert refused(support=measure(0.90, 0.885)) == []
     assert refused(support=measure(0.90, 0.87, spread=0.05)) == []

@@ -16,12 +16,12 @@ from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.nights import NewNight, NightError, NightRuns
 from tests.training.stand_ins import NAMES, NOW, house, stand_ins
-from training.errors import Diverged, NoRoom, OutOfBudget, TooLittle
+from training.errors import BadData, Diverged, NoRoom, OutOfBudget, TooLittle
 from training.folders import made
 from training.lease import LEASE
 from training.nightly import House, finite, run
 from training.run import Run
-from training.steps import Step, Work, too_inaccurate
+from training.steps import Step, Work, gate, too_inaccurate
 
 
 @pytest.fixture
@@ -136,6 +136,16 @@ class TestReward:
         assert all(
             one["guard"] == "reward_accuracy" and "min_accuracy is 0.6" in one["detail"] for one in refused
         )
+
+
+class TestGate:
+    @pytest.mark.parametrize("told", ["{", '{"version": 1}'])
+    def test_a_report_that_lacks_figures_lets_nobody_pass_and_says_so(
+        self, settings: Settings, ledger: Ledger, tmp_path: Path, told: str
+    ) -> None:
+        (tmp_path / "report.json").write_text(told)
+        with pytest.raises(BadData, match="lacks figures or is damaged"):
+            gate(Work(settings, ledger, tmp_path, "", None, NOW), tmp_path)
 
 
 class TestOneAtATime:

@@ -20,6 +20,7 @@ from training import checkpoints  # noqa: E402
 from training.checkpoints import Progress  # noqa: E402
 from training.errors import BadData, Diverged, NoRoom, OutOfBudget  # noqa: E402
 from training.ppo import improve  # noqa: E402
+from training.rows import Prompt  # noqa: E402
 from training.run import Quiet  # noqa: E402
 
 Improved = Callable[..., dict[str, Any]]
@@ -190,6 +191,18 @@ def test_the_coefficient_adapts_where_that_is_wanted(improved: Improved, tmp_pat
     improved(batches=3, kl_adaptive=True, kl_coef=1.0)
 
     assert [row["kl_coef"] for row in curves_of(tmp_path / "out")] == pytest.approx([1.0, 0.98, 0.98**2])
+
+
+def test_a_prompt_without_room_for_a_reply_is_left_out_and_counted(
+    improved: Improved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = Prompt(({"role": "user", "content": "long " * 3000},))
+    monkeypatch.setattr("tests.training.test_ppo.PROMPTS", [endless, *PROMPTS])
+    metrics = improved(batches=2)
+    assert (metrics["batches"], metrics["left_out"]) == (2, 1)
+    monkeypatch.setattr("tests.training.test_ppo.PROMPTS", [endless])
+    with pytest.raises(BadData, match="no prompt leaves room"):
+        improved("none")
 
 
 def test_nothing_to_learn_from_is_said(tiny_settings: TrainingSettings, tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_no_prompt_and_no_thread_is_on_both_sides(
     found = split(all_, prompts, part)
     for prompt in "abcdef":
         assert len({thread in found.held for one, thread in prompts if one == prompt}) <= 1
+        assert len({found.half(thread) for one, thread in prompts if one == prompt}) <= 1
     assert found.held <= known
     assert found == split(reversed(all_), reversed(prompts), part)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from bot.training_settings import TrainingSettings
 from training.errors import OutOfBudget
-from training.processes import Processes
+from training.processes import Processes, anywhere
 from training.run import Quiet
 
 class Over(Quiet):
@@ -31,7 +31,9 @@ for one in ones:
 processes.average_grads(ones)
 assert all(bool((one.grad == 0.5).all()) for one in ones)
 assert processes.means({"kl": float(rank), "reward": 3.0}) == {"kl": 0.5, "reward": 3.0}
-assert processes.any(rank == 1) and not processes.any(False)
+assert anywhere(rank == 1) and not anywhere(False)
+shares = processes.share(range(5))
+assert len(torch.arange(len(shares)).tensor_split(processes.parts(3, 5))) == processes.parts(3, 5) == 2
 assert processes.share([0, 1, 2, 3, 4]) == [[0, 2, 4], [1, 3]][rank]
 try:
     processes.tell(Over() if rank == 0 else Quiet(), 1, 2, {})

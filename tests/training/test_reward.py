@@ -261,6 +261,13 @@ def test_with_gradient_checkpoints_the_role_is_the_same(files: Path, tiny_settin
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
 
 
+def test_in_bfloat16_the_head_is_learned_in_float32(files: Path, tiny_settings: TrainingSettings) -> None:
+    settings = tiny_settings.model_copy(update={"precision": "bfloat16"})
+    train(files, settings)
+    head = load_file(files / "reward" / HEAD)["weight"]
+    assert not torch.equal(head, head.bfloat16().float())
+
+
 def test_reward_and_judge_keep_their_checkpoints_apart(files: Path, tiny_settings: TrainingSettings) -> None:
     with pytest.raises(OutOfBudget):
         train(files, tiny_settings, Stops(5, OutOfBudget("no time")))

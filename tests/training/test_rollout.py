@@ -1,9 +1,13 @@
 """Replies as the policy draws them, and their log-probabilities."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
@@ -173,6 +177,35 @@ def test_merging_leaves_the_base_bit_for_bit_and_the_adapters_learning(cast: Cas
     assert all(torch.equal(one, before[name]) for name, one in cast.base.model.named_parameters())
     assert all(one.requires_grad for one in cast.parameters("policy"))
     assert torch.equal(cast.logits("policy", input_ids=ids), apart)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["policy", "other", None]), st.sampled_from(["whole", "fails"])),
+        max_size=12,
+    )
+)
+@hypothesis_settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_was_merged_and_failed_the_base_is_the_same_to_the_bit(
+    cast: Cast, tiny_settings: TrainingSettings, steps: list[tuple[str | None, str]]
+) -> None:
+    if "other" not in cast.peft.peft_config:
+        cast.add("other", tiny_settings.lora)
+    ids = torch.tensor([[5, 6, 7]])
+    roles = (None, "policy", "other")
+    before = {name: one.clone() for name, one in cast.base.model.state_dict().items()}
+    said = [cast.logits(role, input_ids=ids) for role in roles]
+    for role, end in steps:
+        with suppress(ZeroDivisionError), merged(cast, role) as model:
+            model(input_ids=ids)
+            if end == "fails":
+                raise ZeroDivisionError
+    after = cast.base.model.state_dict()
+    assert all(torch.equal(one, after[name]) for name, one in before.items())
+    for role, one in zip(roles, said, strict=True):
+        assert torch.equal(cast.logits(role, input_ids=ids), one)
 
 
 def test_a_common_beginning_leaves_every_prompt_a_token() -> None:

@@ -176,6 +176,14 @@ def test_it_begins_with_the_parents_adapter(files: Path, tiny_settings: Training
     assert second["loss_after"] < first["loss_after"]
 
 
+def test_a_parent_of_another_base_is_refused(
+    files: Path, tiny_settings: TrainingSettings, tmp_path: Path
+) -> None:
+    tune(files, small_settings(str(build_base(tmp_path / "wide", hidden=64))), out="parent")
+    with pytest.raises(BadData, match="does not fit"):
+        tune(files, tiny_settings, start=files / "parent")
+
+
 def test_the_voice_answers_as_it_was_trained(files: Path, tiny_settings: TrainingSettings) -> None:
     tune(files, tiny_settings)
     cast = Cast(load_base(tiny_settings.base, tiny_settings))

@@ -405,5 +405,6 @@ def test_nothing_leaks_over_the_split_and_the_halves_share_no_thread(
     for name in ("thread", "comment", "prompt"):
         assert not {json.dumps(row[name]) for row in learned} & {json.dumps(row[name]) for row in held}
     one, other = (lines(folder, file) for file in ("pairs.jsonl", "pairs-judge.jsonl"))
-    assert not {row["thread"] for row in one} & {row["thread"] for row in other}
+    for name in ("thread", "prompt"):
+        assert not {json.dumps(row[name]) for row in one} & {json.dumps(row[name]) for row in other}
     assert all(row["weight"] > 0 for row in [*learned, *held])
