@@ -36,7 +36,7 @@ from bot.voices.files import BadVoice
 from training.errors import BadBase, NoRoom, OutOfBudget, TooLittle, TrainingError
 from training.lease import LEASE, Lease, is_gone, own_name, utc_now
 from training.marks import changed, code_version, marks
-from training.parents import beginning, weights_of
+from training.parents import beginning, tokenizer_of, weights_of
 from training.progress import Budget, Screen, Watch, trackers
 from training.promote import Promoted, promote
 from training.server_sleep import HOME, asleep, wake_for
@@ -48,6 +48,13 @@ log = structlog.get_logger()
 Promote = Callable[[Work, Night, str, datetime], Promoted]
 
 
+def fit(source: str, tokenizer: str | None) -> None:
+    """See `training.fitness.require_fit`. Raises BadBase."""
+    from training.fitness import require_fit  # noqa: PLC0415  (takes seconds)
+
+    require_fit(source, tokenizer)
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What one start of the nightly training has at hand."""
@@ -56,6 +63,8 @@ class House:
     ledger: Ledger
     steps: Sequence[Step] = STEPS
     promote: Promote = promote
+    fit: Callable[[str, str | None], None] = fit
+    """Of a base model and what is known of its tokenizer."""
     dry: bool = False
     clock: Callable[[], datetime] = utc_now
     owner: str = field(default_factory=own_name)
@@ -162,6 +171,7 @@ def _learn_and_promote(house: House, night: Night) -> None:
     with ExitStack() as stack:
         lease = stack.enter_context(Lease(house.ledger, night.id or 0, house.owner, clock=house.clock))
         work = work_of(house, night)
+        house.fit(work.source, tokenizer_of(house.ledger, night.parent))
         work.folder.mkdir(parents=True, exist_ok=True)
         watch = stack.enter_context(_watching(house, work, night, lease))
         refused = _learn(house, work, night, watch)
