@@ -272,9 +272,13 @@ def list_nights(
 def wake(context: typer.Context) -> None:
     """Wake the model servers that a night put to sleep and, being killed, could not wake."""
     settings = context.obj.settings()
+    from training.lease import someone_is_at_it  # noqa: PLC0415
+    from training.opening import open_ledger  # noqa: PLC0415
     from training.server_sleep import wake_for  # noqa: PLC0415
 
-    if woken := wake_for(settings):
+    with open_ledger(settings) as ledger:
+        sleep_on = someone_is_at_it(ledger)
+    if not sleep_on and (woken := wake_for(settings)):
         typer.echo(say("woken", settings.language, servers=", ".join(woken)))
 
 

@@ -136,6 +136,12 @@ def read_tokenizer(source: str) -> tuple[Any, Any]:
     """The configuration of the model, and its tokenizer. Raises BadBase."""
     if not source:
         raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
+    if source.startswith((".", "/")) and not is_local(
+        source
+    ):  # what a hub says of such a name leads nobody anywhere
+        raise BadBase(
+            f"{source} is no folder; give training.base the folder of the model, or its name on a hub"
+        )
     try:
         # False, not None: that would ask at the terminal whether to run the model's code.
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)

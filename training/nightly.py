@@ -79,12 +79,12 @@ def run(house: House, channel: str | None = None) -> list[Night]:
     one that waits. Raises NightError while another process is at it, LedgerError, OSError.
     """
     house.home.mkdir(parents=True, exist_ok=True)
-    wake_for(house.settings)
     wanted: list[str | None] = (
         [channel] if channel is not None else [*house.settings.training.channels] or [None]
     )
     done = []
     waiting = _waiting(house)
+    wake_for(house.settings)  # not before: the night of another process would lose its GPU
     if waiting is not None:
         done.append(_spend(house, waiting))
     for name in wanted:
@@ -171,6 +171,7 @@ def _learn_and_promote(house: House, night: Night) -> None:
     with ExitStack() as stack:
         lease = stack.enter_context(Lease(house.ledger, night.id or 0, house.owner, clock=house.clock))
         work = work_of(house, night)
+        _note(house, night, night.step or house.steps[0].name)
         house.fit(work.source, tokenizer_of(house.ledger, night.parent))
         work.folder.mkdir(parents=True, exist_ok=True)
         watch = stack.enter_context(_watching(house, work, night, lease))

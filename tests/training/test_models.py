@@ -169,6 +169,11 @@ def test_a_base_without_chat_template_reads_plain_text_and_is_not_servable(
         require_fit(str(folder), None)
 
 
+def test_a_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BadBase, match="gone is no folder; give training.base"):
+        require_fit(str(tmp_path / "gone"), None)
+
+
 def test_a_chat_base_is_servable(tiny_base: str) -> None:
     require_fit(tiny_base, None)
 

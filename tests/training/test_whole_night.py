@@ -178,7 +178,7 @@ def test_a_base_without_a_chat_template_fails_the_night_before_anything_is_done(
     (bare / "chat_template.jinja").unlink()
     settings, ledger = home(tmp_path / "data", str(bare))
     [night] = run(House(settings, ledger, clock=lambda: AT))
-    assert (night.status, night.step) == (NightStatus.FAILED, "")
+    assert (night.status, night.step) == (NightStatus.FAILED, "snapshot")
     assert "has no chat template" in night.error
     ledger.close()
 
