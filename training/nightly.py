@@ -14,7 +14,7 @@ One night at a time. It may be stopped at any moment, and the next start goes on
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +29,8 @@ from bot.models import Night, NightStatus
 from bot.persona import Persona
 from bot.settings import Settings, resolve
 from bot.store import channels, nights
-from bot.store.ledger import Ledger
-from bot.store.nights import NewNight, NightError
+from bot.store.ledger import Ledger, LedgerUnavailable
+from bot.store.nights import NewNight, NightError, NightLost
 from bot.store.voices import ChangeRefused
 from bot.voices.files import BadVoice
 from training.errors import BadBase, NoRoom, OutOfBudget, TooLittle, TrainingError
@@ -151,8 +151,8 @@ def _spend(house: House, night: Night) -> Night:
         raise
     except (TrainingError, BadVoice, ChangeRefused, GeneratorError, OSError) as error:
         _end(house, night, NightStatus.FAILED, error=" ".join(str(error).split()))
-    except NightError:
-        raise  # it is another's now
+    except (NightError, LedgerUnavailable):
+        raise  # it is another's now; or nothing can be noted, and it waits
     except Exception as error:
         # A defect, of ours or of a library: the page says so, the log has it whole.
         _end(
@@ -162,6 +162,8 @@ def _spend(house: House, night: Night) -> Night:
             error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
         )
         raise
+    else:
+        _clear(house, night)  # the night is over, whatever comes of this
     ended = house.ledger.read(nights.get, night.id or 0).night
     log.info("night over", night=ended.id, status=ended.status, why=ended.error)
     return ended
@@ -185,8 +187,14 @@ def _learn_and_promote(house: House, night: Night) -> None:
             night = house.ledger.read(nights.get, night.id or 0).night  # with the figures of all steps
             done = house.promote(work, night, house.owner, house.clock())
             log.info("promotion", voice=done.voice, told=done.told)
-    shutil.rmtree(work.folder / "work", ignore_errors=True)
-    tidy(house.ledger, house.settings, home=house.home)
+
+
+def _clear(house: House, night: Night) -> None:
+    shutil.rmtree(house.settings.data_dir / night.folder / "work", ignore_errors=True)
+    try:
+        tidy(house.ledger, house.settings)
+    except (OSError, LedgerUnavailable) as error:
+        log.warning("old nights keep their files; the next night tries again", why=str(error))
 
 
 def _learn(house: House, work: Work, night: Night, watch: Watch) -> list[Refused]:
@@ -283,7 +291,8 @@ def _note(
 
 
 def _stop(house: House, night: Night, why: str) -> None:
-    house.ledger.write(nights.give_back, night.id or 0, owner=house.owner, why=why)
+    with suppress(NightLost):  # it has ended this instant
+        house.ledger.write(nights.give_back, night.id or 0, owner=house.owner, why=why)
 
 
 def _end(

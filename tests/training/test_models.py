@@ -170,7 +170,7 @@ def test_a_base_without_chat_template_reads_plain_text_and_is_not_servable(
 
 
 def test_a_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(BadBase, match="gone is no folder; give training.base"):
+    with pytest.raises(BadBase, match="gone is no folder; give training"):
         require_fit(str(tmp_path / "gone"), None)
 
 
