@@ -78,6 +78,8 @@ class DataSettings(Section):
     """The same for a channel, where there are several."""
     max_reply_chars: int = Field(default=4000, ge=1)
     """Rows with a longer reply are left out."""
+    max_rows: int = Field(default=20_000, ge=1)
+    """Of each file: the steps hold them in memory. Of more, those that weigh least are left out."""
 
 
 class LoraSettings(Section):
