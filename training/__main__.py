@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -70,7 +70,9 @@ def root(
         typer.Option("--settings", "-c", help="Settings file; default: rejoinder.toml, if there is one."),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the state is kept; default: data.")] = None,
-    lang: Annotated[str | None, typer.Option(metavar="en|zh", help="Language of messages.")] = None,
+    lang: Annotated[
+        Literal["en", "zh"] | None, typer.Option(metavar="en|zh", help="Language of messages.")
+    ] = None,
 ) -> None:
     """The night: learn from the verdicts, prove it, promote it or refuse it."""
     context.obj = Call(settings, data_dir, lang)

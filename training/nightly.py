@@ -27,6 +27,7 @@ from bot.building.persona import persona_of
 from bot.generator import GeneratorError
 from bot.models import Night, NightStatus
 from bot.persona import Persona
+from bot.plain import plain
 from bot.settings import Settings, resolve
 from bot.store import channels, nights
 from bot.store.ledger import Ledger, LedgerUnavailable
@@ -82,15 +83,16 @@ def run(house: House, channel: str | None = None) -> list[Night]:
     wanted: list[str | None] = (
         [channel] if channel is not None else [*house.settings.training.channels] or [None]
     )
+    # All of them before any of them: a name that is wrong is no news for after hours of training.
+    ids = [house.ledger.read(channels.named, name).id if name is not None else None for name in wanted]
     done = []
     waiting = _waiting(house)
     wake_for(house.settings)  # not before: the night of another process would lose its GPU
     if waiting is not None:
         done.append(_spend(house, waiting))
-    for name in wanted:
+    for channel_id in ids:
         if done and done[-1].status == NightStatus.RUNNING:
             break  # it was stopped, and waits for the next start
-        channel_id = house.ledger.read(channels.named, name).id if name is not None else None
         if waiting is None or waiting.channel_id != channel_id:
             done.append(_spend(house, _begin(house, channel_id)))
     return done
@@ -150,7 +152,7 @@ def _spend(house: House, night: Night) -> Night:
         _stop(house, night, "it was asked to stop; the next start goes on with it")
         raise
     except (TrainingError, BadVoice, ChangeRefused, GeneratorError, OSError) as error:
-        _end(house, night, NightStatus.FAILED, error=" ".join(str(error).split()))
+        _end(house, night, NightStatus.FAILED, error=str(error))
     except (NightError, LedgerUnavailable):
         raise  # it is another's now; or nothing can be noted, and it waits
     except Exception as error:
@@ -159,7 +161,7 @@ def _spend(house: House, night: Night) -> Night:
             house,
             night,
             NightStatus.FAILED,
-            error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            error=f"{type(error).__name__}: {str(error)[:300]}",
         )
         raise
     else:
@@ -292,7 +294,7 @@ def _note(
 
 def _stop(house: House, night: Night, why: str) -> None:
     with suppress(NightLost):  # it has ended this instant
-        house.ledger.write(nights.give_back, night.id or 0, owner=house.owner, why=why)
+        house.ledger.write(nights.give_back, night.id or 0, owner=house.owner, why=plain(why, one_line=True))
 
 
 def _end(
@@ -304,6 +306,6 @@ def _end(
         status,
         owner=house.owner,
         now=house.clock(),
-        error=error,
+        error=plain(error, one_line=True),  # it may quote anything, and PostgreSQL holds no NUL
         refusals=refusals,
     )

@@ -84,6 +84,7 @@ class TestErrors:
             (["sft"], "name a night by its number, or give --data DIR with --out DIR"),
             (["sft", "--data", "x"], "name a night by its number"),
             (["-c", "nowhere.toml", "status"], "cannot be read"),
+            (["--lang", "fr", "status"], "'fr'"),
         ],
     )
     def test_bad_usage_is_one_line_and_code_2(
@@ -100,6 +101,7 @@ class TestErrors:
             (["nightly"], "training.base is not set"),
             (["nightly", "--channel", "nowhere"], "nowhere"),
             (["ppo", "7"], "there is no night 7"),
+            (["--data-dir", "/dev/null", "status"], "name a folder that can be written to"),
             (["sft", "--data", "empty", "--out", "o"], "holds no sft.jsonl"),
         ],
     )

@@ -12,9 +12,11 @@ import pytest
 from bot.models import Night, NightStatus
 from bot.settings import Settings
 from bot.store import nights, voices
+from bot.store.channels import NoSuchChannel
 from bot.store.ledger import Ledger, LedgerUnavailable, connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.nights import NewNight, NightError, NightRuns
+from tests.builders import Desk
 from tests.training.stand_ins import NAMES, NOW, house, stand_ins
 from training.errors import Diverged, NoRoom, OutOfBudget, TooLittle
 from training.folders import made
@@ -100,6 +102,14 @@ class TestOutcome:
             run(house(settings, ledger, steps=with_step("sft", KeyError("what"))))
         [found] = ledger.read(nights.page)
         assert (found.night.status, found.night.error) == (NightStatus.FAILED, "KeyError: 'what'")
+
+    def test_a_channel_that_is_not_there_is_told_before_any_night_begins(
+        self, ledger: Ledger, tmp_path: Path
+    ) -> None:
+        Desk(ledger)
+        with pytest.raises(NoSuchChannel, match="'gone'"):
+            run(house(settings_in(tmp_path, channels=["demo", "gone"]), ledger))
+        assert ledger.read(nights.page) == []
 
     def test_a_dry_run_does_all_but_the_promotion(self, settings: Settings, ledger: Ledger) -> None:
         night = one(run(house(settings, ledger, dry=True)))

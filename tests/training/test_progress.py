@@ -1,5 +1,6 @@
 """What a night shows of itself, and what stops it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tests.builders import START
 from tests.fakes import FakeOpenAI
 from tests.integration.conftest import model_server  # noqa: F401
 from tests.training.stand_ins import house, stand_ins
+from training import server_sleep
 from training.__main__ import main
 from training.errors import OutOfBudget
 from training.lease import LEASE, Lease, is_gone, own_name, utc_now
@@ -269,6 +271,21 @@ class TestProcess:
         assert not is_gone("nonsense")
 
 
+def test_the_error_of_a_night_may_quote_anything_whatever_the_database(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    def break_off(point: str) -> None:
+        raise RuntimeError("a \x00 \u202e b")
+
+    training = TrainingSettings(base="/models/base", trackers=[])
+    with pytest.raises(RuntimeError):
+        run(
+            house(Settings(data_dir=tmp_path / "data", training=training), ledger, steps=stand_ins(break_off))
+        )
+    [found] = ledger.read(nights.page)
+    assert found.night.error == "RuntimeError: a \\x00 \\u202e b"
+
+
 class TestSleep:
     @pytest.fixture
     def server(self, request: pytest.FixtureRequest) -> FakeOpenAI:
@@ -322,6 +339,25 @@ class TestSleep:
         (tmp_path / MARK).write_text('["http://127.0.0.1:9"]')
         assert wake(tmp_path) == ["http://127.0.0.1:9"]
         assert not (tmp_path / MARK).exists()
+
+    def test_one_that_cannot_be_woken_leaves_no_other_asleep(
+        self, server: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = server_sleep._ask
+
+        def ask(client: Any, at: str, what: str, **options: str) -> None:
+            if what == "wake_up" and at.startswith("http://localhost"):
+                raise SleepRefused("it does not wake")
+            real(client, at, what, **options)
+
+        root = server.url.removesuffix("/v1")
+        (tmp_path / MARK).write_text(json.dumps([root.replace("127.0.0.1", "localhost"), root]))
+        server.sleeping = True
+        monkeypatch.setattr(server_sleep, "_ask", ask)
+        with pytest.raises(SleepRefused):
+            wake(tmp_path)
+        assert not server.sleeping
+        assert (tmp_path / MARK).exists()
 
     def test_a_night_puts_it_to_sleep_for_the_heavy_steps_and_wakes_it_for_the_promotion(
         self, server: FakeOpenAI, ledger: Ledger, tmp_path: Path
