@@ -32,7 +32,7 @@ from training.manifest import MANIFEST, Manifest, Report, manifest_of, read_mani
 from training.preferences import NOTHING, Opinion, harm
 from training.run import Run
 from training.shelf import Place, Shelf, Standing, opened
-from training.split import Split, half, split
+from training.split import Split, split
 
 LEARNED: Final = ("sft.jsonl", "sft-held.jsonl", "pairs.jsonl", "pairs-judge.jsonl", "pairs-held.jsonl")
 REPLAY: Final = "replay.jsonl"
@@ -176,7 +176,7 @@ def _divide(shelf: Shelf, held_out: float) -> Split:
 def _sides(thread: str, parted: Split) -> tuple[str, str]:
     if thread in parted.held:
         return "sft-held.jsonl", "pairs-held.jsonl"
-    return "sft.jsonl", ("pairs.jsonl", "pairs-judge.jsonl")[half(thread)]
+    return "sft.jsonl", ("pairs.jsonl", "pairs-judge.jsonl")[parted.half(thread)]
 
 
 def _shorten(shelf: Shelf, report: Report, file: str, settings: DataSettings, now: datetime) -> None:

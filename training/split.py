@@ -6,8 +6,8 @@ last are held out, of those with pairs and of those without, so that there is en
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,12 @@ class Split:
     """Names of threads."""
     since: str
     """When the first of them began; empty where nothing is held out."""
+    first: Mapping[str, str] = field(default_factory=dict)
+    """Of each thread, the oldest of those that share prompts with it."""
+
+    def half(self, thread: str) -> int:
+        """0 or 1; threads that share prompts are in one half."""
+        return half(self.first.get(thread, thread))
 
 
 def split(threads: Iterable[Thread], prompts: Iterable[tuple[str, str]], part: float) -> Split:
@@ -35,12 +41,14 @@ def split(threads: Iterable[Thread], prompts: Iterable[tuple[str, str]], part: f
     trained on.
     """
     strata: dict[tuple[str, bool], list[list[Thread]]] = defaultdict(list)
+    first: dict[str, str] = {}
     for group in _groups(threads, prompts):
+        first |= {one.name: group[0].name for one in group}
         strata[group[0].channel, any(one.pairs for one in group)].append(group)
     held = [one for groups in strata.values() for one in _newest(groups, part)]
     if not any(one.pairs for one in held):
         held += _one([group for (_, pairs), groups in strata.items() if pairs for group in groups])
-    return Split(frozenset(one.name for one in held), min((one.began for one in held), default=""))
+    return Split(frozenset(one.name for one in held), min((one.began for one in held), default=""), first)
 
 
 def half(thread: str) -> int:

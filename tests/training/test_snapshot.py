@@ -411,6 +411,20 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     opened.close()
 
 
+def test_one_question_under_one_post_teaches_the_reward_or_the_judge_but_not_both(
+    creator: Creator, tmp_path: Path
+) -> None:
+    for number in range(40):
+        question = f"When is part {number % 8}?"
+        draft = creator.asked(question, thread=f"t{number}", candidates=["Soon.", "Later on."])
+        creator.judged(draft, "edit", f"Answer {number}!")
+    frozen(creator, tmp_path / "out")
+    one, other = (lines(tmp_path / "out", file) for file in ("pairs.jsonl", "pairs-judge.jsonl"))
+    assert one
+    assert other
+    assert not {json.dumps(row["prompt"]) for row in one} & {json.dumps(row["prompt"]) for row in other}
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(thoughts)
 def test_nothing_leaks_over_the_split_and_the_halves_share_no_thread(
