@@ -79,8 +79,9 @@ class Base:
         return list(ids if isinstance(ids, list) else ids["input_ids"])
 
     def reply_ids(self, text: str) -> list[int]:
-        """A whole reply, with its end."""
-        return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos_id]
+        """A whole reply, with its end. What in it looks like a control token is text: it ends no turn."""
+        told = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return [*told["input_ids"], self.eos_id]
 
     def text_of(self, reply_ids: Sequence[int]) -> str:
         text = str(self.tokenizer.decode(list(reply_ids), skip_special_tokens=True)).strip()
