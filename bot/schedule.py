@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC
-from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.loop import Loop
+from bot.training_settings import trigger_of
 
 
 def make_beat(loops: Iterable[Loop], beat_s: float) -> AsyncIOScheduler:
@@ -36,7 +35,7 @@ def at_night(
     """Call `start` whenever `cron`, a crontab line, says so on the clocks of `time_zone`; once for hours missed."""
     scheduler.add_job(
         start,
-        CronTrigger.from_crontab(cron, timezone=ZoneInfo(time_zone)),
+        trigger_of(cron, time_zone),
         id="night",
         coalesce=True,
         misfire_grace_time=LATE_S,

@@ -1,6 +1,9 @@
 """Settings of the night: `[training]` in rejoinder.toml. The defaults suit a model of 7B; a tiny one wants others."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, Field, model_validator
@@ -8,15 +11,51 @@ from pydantic import AfterValidator, Field, model_validator
 from bot.section import Section
 from bot.tools.settings import checked_zone
 
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+"""As crontab counts them, from 0; APScheduler counts from Monday, and takes names for what they are."""
+
+
+def trigger_of(line: str, time_zone: str) -> CronTrigger:
+    """When `line`, in crontab's form, is due on the clocks of `time_zone`. Raises ValueError."""
+    fields = line.split()
+    if len(fields) == 5:
+        fields[4] = _weekdays(fields[4])
+    return CronTrigger.from_crontab(" ".join(fields), timezone=ZoneInfo(time_zone))
+
+
+def _weekdays(field: str) -> str:
+    if field == "*":
+        return field
+    found = {day for part in field.split(",") for day in _span(part)}
+    return ",".join(_DAYS[day] for day in sorted(found))
+
+
+def _span(part: str) -> Iterator[int]:
+    span, _, step = part.partition("/")
+    first, dash, last = ("0", "-", "6") if span == "*" else span.partition("-")
+    begin, end = _day(first), _day(last if dash else first)
+    return (day % 7 for day in range(begin, end + 1 if end >= begin else end + 8, int(step or 1)))
+
+
+def _day(word: str) -> int:
+    """0 to 7; 0 and 7 are Sunday."""
+    if word.lower() in _DAYS:
+        return _DAYS.index(word.lower())
+    if word not in tuple("01234567"):
+        raise ValueError(f"{word!r} is no day of the week")
+    return int(word)
+
 
 def _cron(text: str) -> str:
     if text:
         try:
-            CronTrigger.from_crontab(text)
+            due = trigger_of(text, "UTC").get_next_fire_time(None, datetime.now(UTC))
         except ValueError as error:
             raise ValueError(
                 f"{text!r} is no crontab line ({error}); write '0 3 * * *' for every day at 3"
             ) from error
+        if due is None:
+            raise ValueError(f"{text!r} is never due; write '0 3 * * *' for every day at 3")
     return text
 
 
@@ -39,6 +78,8 @@ class DataSettings(Section):
     """The same for a channel, where there are several."""
     max_reply_chars: int = Field(default=4000, ge=1)
     """Rows with a longer reply are left out."""
+    max_rows: int = Field(default=20_000, ge=1)
+    """Of each file: the steps hold them in memory. Of more, those that weigh least are left out."""
 
 
 class LoraSettings(Section):

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -70,7 +70,9 @@ def root(
         typer.Option("--settings", "-c", help="Settings file; default: rejoinder.toml, if there is one."),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the state is kept; default: data.")] = None,
-    lang: Annotated[str | None, typer.Option(metavar="en|zh", help="Language of messages.")] = None,
+    lang: Annotated[
+        Literal["en", "zh"] | None, typer.Option(metavar="en|zh", help="Language of messages.")
+    ] = None,
 ) -> None:
     """The night: learn from the verdicts, prove it, promote it or refuse it."""
     context.obj = Call(settings, data_dir, lang)
@@ -272,9 +274,13 @@ def list_nights(
 def wake(context: typer.Context) -> None:
     """Wake the model servers that a night put to sleep and, being killed, could not wake."""
     settings = context.obj.settings()
+    from training.lease import someone_is_at_it  # noqa: PLC0415
+    from training.opening import open_ledger  # noqa: PLC0415
     from training.server_sleep import wake_for  # noqa: PLC0415
 
-    if woken := wake_for(settings):
+    with open_ledger(settings) as ledger:
+        sleep_on = someone_is_at_it(ledger)
+    if not sleep_on and (woken := wake_for(settings)):
         typer.echo(say("woken", settings.language, servers=", ".join(woken)))
 
 

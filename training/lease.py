@@ -82,21 +82,33 @@ def is_gone(owner: str) -> bool:
         return _started(int(number)) != started
     except ProcessLookupError:
         return True
+    except PermissionError:
+        return False  # it is there, and hidden from us
+
+
+def someone_is_at_it(ledger: Ledger, clock: Clock = utc_now) -> bool:
+    """Whether some process is at a night, as far as can be told from here."""
+    night = ledger.read(nights.current)
+    return night is not None and nights.is_held(night, clock()) and not is_gone(night.lease_owner or "")
 
 
 def _machine() -> str:
-    """With the container on it: a process's number means something only there."""
+    """With the container on it, and the start of the machine: a process's number means something only there, and
+    machines made of one image may have one name.
+    """
     try:
         space = "".join(filter(str.isdigit, os.readlink("/proc/self/ns/pid")))
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
-        space = ""
-    return f"{socket.gethostname()}/{space}"
+        space = boot = ""
+    return f"{socket.gethostname()}/{space}/{boot}"
 
 
 def _started(number: int) -> str:
     """When the process started, in ticks since the machine did; empty where there is no /proc to tell.
 
-    A number is given again to another process, so it alone proves nothing. Raises ProcessLookupError.
+    A number is given again to another process, so it alone proves nothing. Raises ProcessLookupError, and
+    PermissionError where it is there but not to be looked at.
     """
     if not Path("/proc/self/stat").exists():
         os.kill(number, 0)
@@ -104,7 +116,8 @@ def _started(number: int) -> str:
     try:
         told = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise ProcessLookupError(number) from error
+        os.kill(number, 0)  # /proc may hide the processes of other users (hidepid)
+        raise PermissionError(number) from error
     # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name in brackets may hold anything.
     fields = told.rpartition(")")[2].split()
     if fields[0] in "ZX":

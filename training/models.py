@@ -79,8 +79,9 @@ class Base:
         return list(ids if isinstance(ids, list) else ids["input_ids"])
 
     def reply_ids(self, text: str) -> list[int]:
-        """A whole reply, with its end."""
-        return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos_id]
+        """A whole reply, with its end. What in it looks like a control token is text: it ends no turn."""
+        told = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return [*told["input_ids"], self.eos_id]
 
     def text_of(self, reply_ids: Sequence[int]) -> str:
         text = str(self.tokenizer.decode(list(reply_ids), skip_special_tokens=True)).strip()
@@ -120,13 +121,9 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
 
     `scoring`: with a head that gives one number a text in place of the language model's. Raises BadBase.
     """
-    if not source:
-        raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
     _require_device(settings)
+    config, tokenizer = read_tokenizer(source)
     try:
-        # False, not None: that would ask at the terminal whether to run the model's code.
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         auto, more = _auto(config, scoring)
         model = auto.from_pretrained(source, trust_remote_code=False, **more, **_how(settings))
         if scoring and config.is_encoder_decoder:
@@ -134,9 +131,31 @@ def load_base(source: str, settings: TrainingSettings, *, scoring: bool = False)
         if scoring:
             exact_score(model)
     except _BROKEN as error:
-        why = " ".join(str(error).split())[:300]
-        raise BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base") from error
+        raise _unreadable(source, error) from error
     return as_base(model, tokenizer, source, settings)
+
+
+def read_tokenizer(source: str) -> tuple[Any, Any]:
+    """The configuration of the model, and its tokenizer. Raises BadBase."""
+    if not source:
+        raise BadBase("training.base is not set; give the folder of the model that generator.model serves")
+    if source.startswith((".", "/")) and not is_local(
+        source
+    ):  # what a hub says of such a name leads nobody anywhere
+        raise BadBase(
+            f"{source} is no folder; give training.base the folder of the model, or its name on a hub"
+        )
+    try:
+        # False, not None: that would ask at the terminal whether to run the model's code.
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        return config, AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except _BROKEN as error:
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: str, error: Exception) -> BadBase:
+    why = " ".join(str(error).split())[:300]
+    return BadBase(f"{source} cannot be loaded as a language model ({why}); see training.base")
 
 
 def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings) -> Base:
@@ -160,29 +179,6 @@ def as_base(model: Any, tokenizer: Any, source: str, settings: TrainingSettings)
         getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 1 << 20
     )
     return Base(model, tokenizer, kind, source, pad, eos, int(longest), int(config.hidden_size))
-
-
-def require_servable(base: Base) -> None:
-    """A night makes a voice for a chat server. Raises BadBase."""
-    if base.kind == "seq2seq":
-        raise BadBase(
-            f"{base.source} is an encoder-decoder, which no chat server serves; set training.base to a model that "
-            "generator.model serves"
-        )
-    if not base.tokenizer.chat_template:
-        raise BadBase(
-            f"{base.source} has no chat template, so that prompts here and at the server would differ; put the "
-            "chat_template.jinja of its chat version into that folder"
-        )
-
-
-def require_same_tokenizer(base: Base, expected: str) -> None:
-    """`expected`: the `tokenizer_hash` that an earlier run was made with. Raises BadBase."""
-    if tokenizer_hash(base.tokenizer) != expected:
-        raise BadBase(
-            f"the tokenizer of {base.source} is another one than that of the voice to begin with, so that its weights "
-            "would read other tokens; restore the old files, or train from the base model"
-        )
 
 
 def lora_config(base: Base, lora: LoraSettings, task: str | None = None) -> LoraConfig:

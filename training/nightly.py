@@ -14,7 +14,7 @@ One night at a time. It may be stopped at any moment, and the next start goes on
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,17 +27,18 @@ from bot.building.persona import persona_of
 from bot.generator import GeneratorError
 from bot.models import Night, NightStatus
 from bot.persona import Persona
+from bot.plain import plain
 from bot.settings import Settings, resolve
 from bot.store import channels, nights
-from bot.store.ledger import Ledger
-from bot.store.nights import NewNight, NightError
+from bot.store.ledger import Ledger, LedgerUnavailable
+from bot.store.nights import NewNight, NightError, NightLost
 from bot.store.voices import ChangeRefused
 from bot.voices.files import BadVoice
 from training.errors import BadBase, NoRoom, OutOfBudget, TooLittle, TrainingError
 from training.graduate import graduate
 from training.lease import LEASE, Lease, is_gone, own_name, utc_now
 from training.marks import changed, code_version, marks
-from training.parents import beginning, weights_of
+from training.parents import beginning, tokenizer_of, weights_of
 from training.progress import Budget, Screen, Watch, trackers
 from training.promote import Promoted, promote
 from training.server_sleep import HOME, asleep, wake_for
@@ -49,6 +50,13 @@ log = structlog.get_logger()
 Promote = Callable[[Work, Night, str, datetime], Promoted]
 
 
+def fit(source: str, tokenizer: str | None) -> None:
+    """See `training.fitness.require_fit`. Raises BadBase."""
+    from training.fitness import require_fit  # noqa: PLC0415  (takes seconds)
+
+    require_fit(source, tokenizer)
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What one start of the nightly training has at hand."""
@@ -57,6 +65,8 @@ class House:
     ledger: Ledger
     steps: Sequence[Step] = STEPS
     promote: Promote = promote
+    fit: Callable[[str, str | None], None] = fit
+    """Of a base model and what is known of its tokenizer."""
     dry: bool = False
     clock: Callable[[], datetime] = utc_now
     owner: str = field(default_factory=own_name)
@@ -71,18 +81,19 @@ def run(house: House, channel: str | None = None) -> list[Night]:
     one that waits. Raises NightError while another process is at it, LedgerError, OSError.
     """
     house.home.mkdir(parents=True, exist_ok=True)
-    wake_for(house.settings)
     wanted: list[str | None] = (
         [channel] if channel is not None else [*house.settings.training.channels] or [None]
     )
+    # All of them before any of them: a name that is wrong is no news for after hours of training.
+    ids = [house.ledger.read(channels.named, name).id if name is not None else None for name in wanted]
     done = []
     waiting = _waiting(house)
+    wake_for(house.settings)  # not before: the night of another process would lose its GPU
     if waiting is not None:
         done.append(_spend(house, waiting))
-    for name in wanted:
+    for channel_id in ids:
         if done and done[-1].status == NightStatus.RUNNING:
             break  # it was stopped, and waits for the next start
-        channel_id = house.ledger.read(channels.named, name).id if name is not None else None
         if waiting is None or waiting.channel_id != channel_id:
             done.append(_spend(house, _begin(house, channel_id)))
     return done
@@ -144,18 +155,20 @@ def _spend(house: House, night: Night) -> Night:
         _stop(house, night, "it was asked to stop; the next start goes on with it")
         raise
     except (TrainingError, BadVoice, ChangeRefused, GeneratorError, OSError) as error:
-        _end(house, night, NightStatus.FAILED, error=" ".join(str(error).split()))
-    except NightError:
-        raise  # it is another's now
+        _end(house, night, NightStatus.FAILED, error=str(error))
+    except (NightError, LedgerUnavailable):
+        raise  # it is another's now; or nothing can be noted, and it waits
     except Exception as error:
         # A defect, of ours or of a library: the page says so, the log has it whole.
         _end(
             house,
             night,
             NightStatus.FAILED,
-            error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            error=f"{type(error).__name__}: {str(error)[:300]}",
         )
         raise
+    else:
+        _clear(house, night)  # the night is over, whatever comes of this
     ended = house.ledger.read(nights.get, night.id or 0).night
     log.info("night over", night=ended.id, status=ended.status, why=ended.error)
     return ended
@@ -165,6 +178,8 @@ def _learn_and_promote(house: House, night: Night) -> None:
     with ExitStack() as stack:
         lease = stack.enter_context(Lease(house.ledger, night.id or 0, house.owner, clock=house.clock))
         work = work_of(house, night)
+        _note(house, night, night.step or house.steps[0].name)
+        house.fit(work.source, tokenizer_of(house.ledger, night.parent))
         work.folder.mkdir(parents=True, exist_ok=True)
         watch = stack.enter_context(_watching(house, work, night, lease))
         refused = _learn(house, work, night, watch)
@@ -177,8 +192,14 @@ def _learn_and_promote(house: House, night: Night) -> None:
             night = house.ledger.read(nights.get, night.id or 0).night  # with the figures of all steps
             done = house.promote(work, night, house.owner, house.clock())
             log.info("promotion", voice=done.voice, told=done.told)
-    shutil.rmtree(work.folder / "work", ignore_errors=True)
-    tidy(house.ledger, house.settings, home=house.home)
+
+
+def _clear(house: House, night: Night) -> None:
+    shutil.rmtree(house.settings.data_dir / night.folder / "work", ignore_errors=True)
+    try:
+        tidy(house.ledger, house.settings)
+    except (OSError, LedgerUnavailable) as error:
+        log.warning("old nights keep their files; the next night tries again", why=str(error))
 
 
 def _learn(house: House, work: Work, night: Night, watch: Watch) -> list[Refused]:
@@ -275,7 +296,8 @@ def _note(
 
 
 def _stop(house: House, night: Night, why: str) -> None:
-    house.ledger.write(nights.give_back, night.id or 0, owner=house.owner, why=why)
+    with suppress(NightLost):  # it has ended this instant
+        house.ledger.write(nights.give_back, night.id or 0, owner=house.owner, why=plain(why, one_line=True))
 
 
 def _end(
@@ -287,6 +309,6 @@ def _end(
         status,
         owner=house.owner,
         now=house.clock(),
-        error=error,
+        error=plain(error, one_line=True),  # it may quote anything, and PostgreSQL holds no NUL
         refusals=refusals,
     )

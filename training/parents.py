@@ -52,5 +52,11 @@ def weights_of(settings: Settings, ledger: Ledger, name: str | None) -> Path | N
     return folder
 
 
+def tokenizer_of(ledger: Ledger, name: str | None) -> str | None:
+    """What the voice's night noted of the tokenizer (`training.models.tokenizer_hash`); None: nothing is known."""
+    found = ledger.read(voices.named, name).metrics.get("tokenizer") if name is not None else None
+    return found if isinstance(found, str) else None
+
+
 def _last(path: str) -> str:
     return PurePosixPath(path).name.lower()

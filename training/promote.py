@@ -47,11 +47,9 @@ class Promoted:
 
 
 def tokenizer_mark(source: str) -> str:
-    from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds)
+    from training.models import read_tokenizer, tokenizer_hash  # noqa: PLC0415  (takes seconds)
 
-    from training.models import tokenizer_hash  # noqa: PLC0415
-
-    return tokenizer_hash(AutoTokenizer.from_pretrained(source))
+    return tokenizer_hash(read_tokenizer(source)[1])
 
 
 def promote(

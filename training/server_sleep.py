@@ -72,9 +72,15 @@ def wake(home: Path, *, key: str = "") -> list[str]:
         marked = [str(one) for one in json.loads(mark.read_text(encoding="utf-8"))]
     except (OSError, ValueError):
         return []
+    refused: list[SleepRefused] = []
     with _client(key) as client:
         for server in marked:
-            _wake(client, server)
+            try:
+                _wake(client, server)
+            except SleepRefused as error:
+                refused.append(error)  # the others are woken all the same
+    if refused:
+        raise refused[0]
     mark.unlink(missing_ok=True)
     return [untold(server) for server in marked]
 

@@ -148,6 +148,13 @@ class Shelf:
         """Weight and number of rows that are kept."""
         self._db.executemany("UPDATE kept SET weight = ? WHERE id = ?", weights)
 
+    def drop_lightest(self, file: str, number: int) -> None:
+        """Of rows that weigh the same, the oldest."""
+        self._db.execute(
+            "DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE file = ? ORDER BY weight, at, id LIMIT ?)",
+            (file, number),
+        )
+
     def counts(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT file, count(*) FROM kept GROUP BY file").fetchall())
 

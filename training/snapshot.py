@@ -80,6 +80,7 @@ def decide(shelf: Shelf, report: Report, settings: DataSettings, *, now: datetim
     report.split = _divide(shelf, settings.held_out)
     preferences.enough(Counter(shelf.counts()), new, settings)
     for file in LEARNED:
+        _shorten(shelf, report, file, settings, now)
         report.caps[file] = _weigh(shelf, file, settings, now)
 
 
@@ -176,6 +177,14 @@ def _sides(thread: str, parted: Split) -> tuple[str, str]:
     if thread in parted.held:
         return "sft-held.jsonl", "pairs-held.jsonl"
     return "sft.jsonl", ("pairs.jsonl", "pairs-judge.jsonl")[parted.half(thread)]
+
+
+def _shorten(shelf: Shelf, report: Report, file: str, settings: DataSettings, now: datetime) -> None:
+    """Weighed first, so that one reviewer's flood of new verdicts does not drive out what the others said."""
+    if (over := shelf.counts().get(file, 0) - settings.max_rows) > 0:
+        _weigh(shelf, file, settings, now)
+        shelf.drop_lightest(file, over)
+        report.left_out["too_many"] += over
 
 
 def _weigh(shelf: Shelf, file: str, settings: DataSettings, now: datetime) -> dict[str, Cap]:

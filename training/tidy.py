@@ -16,6 +16,7 @@ from bot.settings import Settings
 from bot.store.ledger import Ledger
 from bot.store.voices import ChangeRefused
 from bot.voices.registering import put_away
+from training.server_sleep import HOME
 
 log = structlog.get_logger()
 
@@ -23,11 +24,11 @@ STAYS = ("evaluation",)
 """Of a night whose files are put away."""
 
 
-def tidy(ledger: Ledger, settings: Settings, *, home: Path) -> None:
+def tidy(ledger: Ledger, settings: Settings) -> None:
     """Of all but the last `training.keep` nights only the report stays; of as many retired voices of nights, the files.
     A voice that answers, or that a rollback would go to, is kept whatever its age. Raises LedgerError, OSError.
     """
-    for folder in old_folders(ledger.read(finished), home.parent, settings.training.keep):
+    for folder in old_folders(ledger.read(finished), settings.data_dir, settings.training.keep):
         strip(folder)
     old = ledger.read(retired)[settings.training.keep :]
     if old:
@@ -49,14 +50,16 @@ def retired(session: Session) -> list[Voice]:
 
 
 def old_folders(nights: Iterable[Night], data_dir: Path, keep: int) -> list[Path]:
-    """Of those that have files at all: nights that were skipped count for nothing."""
-    there = [data_dir / night.folder for night in nights if (data_dir / night.folder).is_dir()]
-    return there[keep:]
+    """Of those that have files at all: nights that were skipped count for nothing. What a row says of its folder is
+    not enough to delete by: only the folder that a night of this number has is its own.
+    """
+    own = [data_dir / HOME / str(night.id) for night in nights if night.folder == f"{HOME}/{night.id}"]
+    return [folder for folder in own if folder.is_dir()][keep:]
 
 
 def strip(folder: Path) -> None:
     for inner in folder.iterdir():
-        if inner.is_dir() and inner.name not in STAYS:
+        if inner.is_dir() and not inner.is_symlink() and inner.name not in STAYS:
             shutil.rmtree(inner)
 
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
-from apscheduler.triggers.cron import CronTrigger
 
 from adapters.base import Clock
 from bot.models import Role
@@ -20,7 +19,7 @@ from bot.store import night_case, nights
 from bot.store.ledger import Ledger
 from bot.store.night_case import NightCase
 from bot.store.nights import NoSuchNight
-from bot.training_settings import TrainingSettings
+from bot.training_settings import TrainingSettings, trigger_of
 from bot.web import night_files
 from bot.web.forms import number_of, row_number
 from bot.web.nights_view import case_context, line_row
@@ -98,8 +97,7 @@ def _next_line(settings: TrainingSettings, now: datetime, words: Any) -> str:
     """When the next night begins by the settings; empty where none does by itself."""
     if not settings.cron:
         return ""
-    trigger = CronTrigger.from_crontab(settings.cron, timezone=settings.time_zone)
-    begins = trigger.get_next_fire_time(None, now)
+    begins = trigger_of(settings.cron, settings.time_zone).get_next_fire_time(None, now)
     if begins is None:
         return ""
     return str(words["nights_next"].format(at=f"{begins:%Y-%m-%d %H:%M}", zone=settings.time_zone))

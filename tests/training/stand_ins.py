@@ -26,6 +26,7 @@ def house(settings: Settings, ledger: Ledger, **changes: Any) -> House:
     given: dict[str, Any] = {
         "steps": stand_ins(),
         "promote": partial(promote, tokenizer_of=lambda source: "tokens"),
+        "fit": lambda source, tokenizer: None,
         "clock": lambda: NOW,
     }
     return House(settings, ledger, **{**given, **changes})

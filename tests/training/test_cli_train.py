@@ -84,6 +84,7 @@ class TestErrors:
             (["sft"], "name a night by its number, or give --data DIR with --out DIR"),
             (["sft", "--data", "x"], "name a night by its number"),
             (["-c", "nowhere.toml", "status"], "cannot be read"),
+            (["--lang", "fr", "status"], "'fr'"),
         ],
     )
     def test_bad_usage_is_one_line_and_code_2(
@@ -100,6 +101,7 @@ class TestErrors:
             (["nightly"], "training.base is not set"),
             (["nightly", "--channel", "nowhere"], "nowhere"),
             (["ppo", "7"], "there is no night 7"),
+            (["--data-dir", "/dev/null", "status"], "name a folder that can be written to"),
             (["sft", "--data", "empty", "--out", "o"], "holds no sft.jsonl"),
         ],
     )
@@ -206,7 +208,8 @@ class TestPassedOn:
             "def at(point):\n    if point == 'ppo half':\n        print('here', flush=True)\n        signal.pause()\n"
             "nightly.STEPS = stand_ins.stand_ins(at)\n"
             "real = nightly.House\n"
-            "nightly.House = lambda *a, **k: real(*a, **{**k, 'steps': nightly.STEPS})\n"
+            "def fits(source, tokenizer): return None\n"
+            "nightly.House = lambda *a, **k: real(*a, **{**k, 'steps': nightly.STEPS, 'fit': fits})\n"
             "sys.exit(__main__.main(['nightly']))\n"
         )
         env = {

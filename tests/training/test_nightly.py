@@ -12,9 +12,11 @@ import pytest
 from bot.models import Night, NightStatus
 from bot.settings import Settings
 from bot.store import nights, voices
-from bot.store.ledger import Ledger, connect, sqlite_url
+from bot.store.channels import NoSuchChannel
+from bot.store.ledger import Ledger, LedgerUnavailable, connect, sqlite_url
 from bot.store.migrate import upgrade
 from bot.store.nights import NewNight, NightError, NightRuns
+from tests.builders import Desk
 from tests.training.stand_ins import NAMES, NOW, house, stand_ins
 from training.errors import BadData, Diverged, NoRoom, OutOfBudget, TooLittle
 from training.folders import made
@@ -22,6 +24,7 @@ from training.lease import LEASE
 from training.nightly import House, finite, run
 from training.run import Run
 from training.steps import Step, Work, gate, too_inaccurate
+from training.tidy import old_folders, strip
 
 
 @pytest.fixture
@@ -99,6 +102,14 @@ class TestOutcome:
             run(house(settings, ledger, steps=with_step("sft", KeyError("what"))))
         [found] = ledger.read(nights.page)
         assert (found.night.status, found.night.error) == (NightStatus.FAILED, "KeyError: 'what'")
+
+    def test_a_channel_that_is_not_there_is_told_before_any_night_begins(
+        self, ledger: Ledger, tmp_path: Path
+    ) -> None:
+        Desk(ledger)
+        with pytest.raises(NoSuchChannel, match="'gone'"):
+            run(house(settings_in(tmp_path, channels=["demo", "gone"]), ledger))
+        assert ledger.read(nights.page) == []
 
     def test_a_dry_run_does_all_but_the_promotion(self, settings: Settings, ledger: Ledger) -> None:
         night = one(run(house(settings, ledger, dry=True)))
@@ -246,6 +257,25 @@ class TestGoingOn:
         assert (waiting.step, waiting.lease_owner) == ("reward", None)
         assert one(run(house(settings, ledger))).status == NightStatus.PASSED
 
+    def test_a_database_out_of_reach_costs_no_night(self, settings: Settings, ledger: Ledger) -> None:
+        away = with_step("ppo", LedgerUnavailable("the database does not answer"))
+        with pytest.raises(LedgerUnavailable):
+            run(house(settings, ledger, steps=away, owner="elsewhere:1:1"))
+        waiting = ledger.read(nights.current)
+        assert waiting is not None
+        assert waiting.status == NightStatus.RUNNING
+        later = NOW + LEASE
+        assert one(run(house(settings, ledger, clock=lambda: later))).id == waiting.id
+
+    def test_ctrl_c_at_the_very_end_is_told_as_such(self, settings: Settings, ledger: Ledger) -> None:
+        def ended_and_stopped(*given: Any) -> Any:
+            house(settings, ledger).promote(*given)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(house(settings, ledger, promote=ended_and_stopped))
+        assert [line.night.status for line in ledger.read(nights.page)] == [NightStatus.PASSED]
+
     def test_other_settings_begin_a_night_anew_instead_of_mixing(
         self, settings: Settings, ledger: Ledger, tmp_path: Path
     ) -> None:
@@ -290,6 +320,31 @@ class TestTidy:
         there = [sorted(path.name for path in (settings.data_dir / night.folder).iterdir()) for night in done]
         whole = sorted([*NAMES, "voice"])
         assert there == [["evaluation"], ["evaluation"], whole, whole]
+
+    def test_old_files_that_cannot_be_deleted_do_not_end_a_night_that_is_over(
+        self, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*given: Any) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("training.nightly.tidy", refuse)
+        assert one(run(house(settings_in(tmp_path), ledger))).status == NightStatus.PASSED
+
+    @pytest.mark.parametrize("folder", ["", ".", "..", "nights", "voices", "nights/../..", "/"])
+    def test_no_folder_but_a_night_s_own_is_put_away(self, tmp_path: Path, folder: str) -> None:
+        (tmp_path / "nights" / "7").mkdir(parents=True)
+        (tmp_path / "voices").mkdir()
+        own = Night(id=7, status=NightStatus.FAILED, began_at=NOW, folder="nights/7")
+        other = Night(id=8, status=NightStatus.FAILED, began_at=NOW, folder=folder)
+        assert old_folders([other, own], tmp_path, 0) == [tmp_path / "nights" / "7"]
+
+    def test_a_folder_that_was_moved_and_linked_is_left_where_it_is(self, tmp_path: Path) -> None:
+        large, night = tmp_path / "large", tmp_path / "7"
+        large.mkdir()
+        night.mkdir()
+        (night / "logs").symlink_to(large)
+        strip(night)
+        assert large.is_dir()
 
     def test_a_night_that_was_skipped_takes_no_other_ones_place(self, ledger: Ledger, tmp_path: Path) -> None:
         settings = settings_in(tmp_path, keep=1)

@@ -1,5 +1,6 @@
 """What a night shows of itself, and what stops it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,14 +19,16 @@ from bot.models import Night
 from bot.settings import GeneratorSettings, Settings
 from bot.store import nights
 from bot.store.ledger import Ledger, LedgerUnavailable
-from bot.store.nights import NewNight, NightLost
+from bot.store.nights import NewNight, NightLost, NightRuns
 from bot.training_settings import TrainingSettings
 from tests.builders import START
 from tests.fakes import FakeOpenAI
 from tests.integration.conftest import model_server  # noqa: F401
 from tests.training.stand_ins import house, stand_ins
+from training import server_sleep
+from training.__main__ import main
 from training.errors import OutOfBudget
-from training.lease import LEASE, Lease, is_gone, own_name
+from training.lease import LEASE, Lease, is_gone, own_name, utc_now
 from training.nightly import frees_device, run
 from training.progress import GIB, Budget, Screen, Watch, trackers, used_bytes
 from training.server_sleep import MARK, SleepRefused, asleep, wake
@@ -241,9 +244,46 @@ class TestProcess:
         machine, number, _ = own_name().split(":")
         assert is_gone(f"{machine}:{number}:1")
 
+    def test_a_process_that_is_hidden_is_not_taken_for_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        own, read = own_name(), Path.read_text
+
+        def hidden(path: Path, *args: Any, **kwargs: Any) -> str:
+            if path.name == "stat":
+                raise FileNotFoundError(path)
+            return read(path, *args, **kwargs)
+
+        monkeypatch.setattr(Path, "read_text", hidden)
+        assert not is_gone(own)
+
+    def test_a_machine_of_the_same_name_is_another_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = Path.read_text
+
+        def elsewhere(path: Path, *args: Any, **kwargs: Any) -> str:
+            return "another start\n" if path.name == "boot_id" else read(path, *args, **kwargs)
+
+        with monkeypatch.context() as there:
+            there.setattr(Path, "read_text", elsewhere)
+            machine = own_name().split(":")[0]
+        assert not is_gone(f"{machine}:4194305:1")
+
     def test_of_another_machine_nothing_is_known(self) -> None:
         assert not is_gone("elsewhere/1:1:1")
         assert not is_gone("nonsense")
+
+
+def test_the_error_of_a_night_may_quote_anything_whatever_the_database(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    def break_off(point: str) -> None:
+        raise RuntimeError("a \x00 \u202e b")
+
+    training = TrainingSettings(base="/models/base", trackers=[])
+    with pytest.raises(RuntimeError):
+        run(
+            house(Settings(data_dir=tmp_path / "data", training=training), ledger, steps=stand_ins(break_off))
+        )
+    [found] = ledger.read(nights.page)
+    assert found.night.error == "RuntimeError: a \\x00 \\u202e b"
 
 
 class TestSleep:
@@ -300,6 +340,25 @@ class TestSleep:
         assert wake(tmp_path) == ["http://127.0.0.1:9"]
         assert not (tmp_path / MARK).exists()
 
+    def test_one_that_cannot_be_woken_leaves_no_other_asleep(
+        self, server: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = server_sleep._ask
+
+        def ask(client: Any, at: str, what: str, **options: str) -> None:
+            if what == "wake_up" and at.startswith("http://localhost"):
+                raise SleepRefused("it does not wake")
+            real(client, at, what, **options)
+
+        root = server.url.removesuffix("/v1")
+        (tmp_path / MARK).write_text(json.dumps([root.replace("127.0.0.1", "localhost"), root]))
+        server.sleeping = True
+        monkeypatch.setattr(server_sleep, "_ask", ask)
+        with pytest.raises(SleepRefused):
+            wake(tmp_path)
+        assert not server.sleeping
+        assert (tmp_path / MARK).exists()
+
     def test_a_night_puts_it_to_sleep_for_the_heavy_steps_and_wakes_it_for_the_promotion(
         self, server: FakeOpenAI, ledger: Ledger, tmp_path: Path
     ) -> None:
@@ -315,6 +374,24 @@ class TestSleep:
         assert not seen["snapshot there"]
         assert all(seen[f"{step} there"] for step in ("sft", "reward", "judge", "ppo", "evaluation"))
         assert not server.sleeping
+
+    def test_another_start_does_not_wake_what_a_running_night_has_put_to_sleep(
+        self, server: FakeOpenAI, ledger: Ledger, tmp_path: Path
+    ) -> None:
+        def others(point: str) -> None:
+            if point == "sft there":
+                with pytest.raises(NightRuns):
+                    run(house(settings, ledger, owner="elsewhere:1:1"))
+                assert main(["-c", str(file), "wake"]) == 0
+                assert server.sleeping
+
+        file = tmp_path / "rejoinder.toml"
+        url = ledger.engine.url.render_as_string(hide_password=False)
+        file.write_text(f'data_dir = "{tmp_path / "data"}"\n[database]\nurl = "{url}"\n')
+        training = TrainingSettings(base="/models/base", trackers=[], sleep_server=True)
+        settings = Settings(data_dir=tmp_path / "data", training=training)
+        [night] = run(house(settings, ledger, steps=stand_ins(others), clock=utc_now))
+        assert night.status == "promoted"
 
     def test_servers_that_write_the_replies_stay_awake(self) -> None:
         vllm = GeneratorSettings(kind="vllm", base_url="http://127.0.0.1:9/v1", model="base")

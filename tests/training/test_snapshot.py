@@ -117,6 +117,36 @@ def test_what_commenters_give_to_replies_changes_nothing(creator: Creator, tmp_p
     assert frozen(creator, tmp_path / "b").content_sha256 == first.content_sha256
 
 
+def test_of_more_rows_than_memory_is_for_the_newest_are_kept_and_the_rest_is_counted(
+    creator: Creator, tmp_path: Path
+) -> None:
+    creator.day(24)
+    whole = frozen(creator, tmp_path / "whole")
+    few = frozen(creator, tmp_path / "few", FEW.model_copy(update={"max_rows": 5}))
+    for file, rows in whole.rows.items():
+        if file != "replay.jsonl":
+            assert few.rows[file] == min(rows, 5)
+            kept = [row["at"] for row in lines(tmp_path / "few", file)]
+            assert kept == [row["at"] for row in lines(tmp_path / "whole", file)][-5:]
+    over = sum(max(rows - 5, 0) for file, rows in whole.rows.items() if file != "replay.jsonl")
+    assert few.told["left_out"]["too_many"] == over > 0
+    assert sum(row["weight"] for row in lines(tmp_path / "few", "sft.jsonl")) == pytest.approx(5, abs=1e-4)
+
+
+def test_one_reviewer_s_flood_does_not_drive_out_what_the_others_said(
+    creator: Creator, tmp_path: Path
+) -> None:
+    for name, number in (("ann", 10), ("bob", 10), ("eve", 60)):
+        for one in range(number):
+            draft = creator.asked(f"{name} {one}?", thread=f"{name}-{one}")
+            creator.judged(draft, "edit", f"Answer {one} to {name}!", by=name)
+    data = FEW.model_copy(update={"max_rows": 20, "most_of_reviewer": 0.4})
+    frozen(creator, tmp_path / "out", data)
+    reviewers = [row["reviewer"] for row in lines(tmp_path / "out", "sft.jsonl")]
+    assert len(reviewers) == 20
+    assert reviewers.count("eve") < 12
+
+
 def test_without_feedback_it_says_what_is_missing_and_leaves_nothing(
     creator: Creator, tmp_path: Path
 ) -> None:
@@ -379,6 +409,20 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     upgrade(opened)
     yield opened
     opened.close()
+
+
+def test_one_question_under_one_post_teaches_the_reward_or_the_judge_but_not_both(
+    creator: Creator, tmp_path: Path
+) -> None:
+    for number in range(40):
+        question = f"When is part {number % 8}?"
+        draft = creator.asked(question, thread=f"t{number}", candidates=["Soon.", "Later on."])
+        creator.judged(draft, "edit", f"Answer {number}!")
+    frozen(creator, tmp_path / "out")
+    one, other = (lines(tmp_path / "out", file) for file in ("pairs.jsonl", "pairs-judge.jsonl"))
+    assert one
+    assert other
+    assert not {json.dumps(row["prompt"]) for row in one} & {json.dumps(row["prompt"]) for row in other}
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import rmtree
+from shutil import copytree, rmtree
 
 import pytest
 
@@ -12,12 +12,15 @@ from bot.settings import Settings
 from bot.store import voices
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
-from bot.voices.files import digest_of, read_weights
+from bot.store.voices import NewVoice
+from bot.voices.files import digest_of, read_weights, take_in
+from tests.fake_weights import write_weights
 from tests.training.conftest import build_base, small_settings
 from tests.training.creator import NOW, Creator
 from training.alone import on_data, on_night
 from training.errors import BadData, OutOfBudget
 from training.nightly import House, run
+from training.promote import tokenizer_mark
 from training.run import Run
 from training.steps import STEPS, Step, Work
 
@@ -166,3 +169,33 @@ def test_the_evaluation_of_a_night_is_done_anew_where_its_folder_was_removed(
     rmtree(folder)
     assert on_night(settings, ledger, "evaluation", night.id or 0) == [folder]
     assert (folder / "report.json").read_text() == before
+
+
+def test_a_base_without_a_chat_template_fails_the_night_before_anything_is_done(
+    base: str, tmp_path: Path
+) -> None:
+    bare = Path(copytree(base, tmp_path / "bare"))
+    (bare / "chat_template.jinja").unlink()
+    settings, ledger = home(tmp_path / "data", str(bare))
+    [night] = run(House(settings, ledger, clock=lambda: AT))
+    assert (night.status, night.step) == (NightStatus.FAILED, "snapshot")
+    assert "has no chat template" in night.error
+    ledger.close()
+
+
+def test_another_tokenizer_than_the_live_voice_s_fails_the_night_with_the_cure(
+    base: str, tmp_path: Path
+) -> None:
+    changed = Path(copytree(base, tmp_path / "changed"))
+    settings, ledger = home(tmp_path / "data", str(changed))
+    folder, weights = take_in(write_weights(tmp_path / "voice", base="changed"), settings.data_dir, "old")
+    old = NewVoice("old", folder, weights.digest, "changed", 8, metrics={"tokenizer": tokenizer_mark(base)})
+    ledger.write(voices.add, old, by="night", now=AT)
+    ledger.write(voices.promote, "old", share=None, by="night", now=AT)
+    template = changed / "chat_template.jinja"
+    template.write_text(template.read_text() + " ")
+    [night] = run(House(settings, ledger, clock=lambda: AT))
+    assert (night.status, night.parent) == (NightStatus.FAILED, "old")
+    assert "restore the old files" in night.error
+    assert "\n" not in night.error
+    ledger.close()
