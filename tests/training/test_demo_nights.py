@@ -19,14 +19,14 @@ from training.demo.run import run_demo  # noqa: E402
 from training.demo.settings import TRAINING, Plan  # noqa: E402
 
 SMALL = Plan(
-    base=Size(hidden=64, layers=2, steps=240),
+    base=Size(hidden=96, layers=3, steps=420),
     comments=(160, 24),
     measured=32,
     training=TRAINING.model_copy(
         update={
             "ppo": TRAINING.ppo.model_copy(update={"batches": 20}),
             # A base this small garbles a number now and then, whoever speaks.
-            "gate": TRAINING.gate.model_copy(update={"prompts": 32, "max_drop": 0.25}),
+            "gate": TRAINING.gate.model_copy(update={"prompts": 32, "max_drop": 0.15}),
         }
     ),
     broken={2: {"learning_rate": 1e-2, "kl_stop": 1e6}},

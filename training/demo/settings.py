@@ -28,9 +28,15 @@ TRAINING = TrainingSettings(
     data=DataSettings(min_rows=20, min_pairs=20, min_new=1),
     lora=LoraSettings(rank=16, alpha=32),
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
-    reward=RewardSettings(learning_rate=3e-3, epochs=1.5, batch=16, micro_batch=16),
+    reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
-        learning_rate=1e-3, batches=30, batch=32, micro_batch=32, epochs=2, max_new_tokens=MAX_NEW_TOKENS
+        learning_rate=1e-3,
+        batches=30,
+        batch=32,
+        micro_batch=32,
+        epochs=2,
+        kl_coef=0.15,  # a reward model of this size spreads its rewards over ten units
+        max_new_tokens=MAX_NEW_TOKENS,
     ),
     gate=GateSettings(prompts=100, max_kl=6.0),
 )
