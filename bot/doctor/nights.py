@@ -43,7 +43,7 @@ def _last(last: Listed, now: datetime) -> Finding:
             "warning",
             "night",
             f"{english} was refused ({guards}); nothing has changed, /nights has its report",
-            f"{chinese}未通过检验（{guards}）；一切照旧，报告见 /nights",
+            f"{chinese}未通过评审（{guards}）；一切照旧，报告见 /nights",
         )
     if night.status == NightStatus.RUNNING and not is_held(night, now):
         why = night.error or "it broke off"

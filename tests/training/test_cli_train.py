@@ -151,7 +151,7 @@ class TestTelling:
             capsys.readouterr().out == "Night 1 was refused, and nothing changes:\n- kl: KL is 30, over 12\n"
         )
         assert training.main(["--lang", "zh", "status"]) == 0
-        assert capsys.readouterr().out.startswith("第 1 夜未通过检验")
+        assert capsys.readouterr().out.startswith("第 1 夜未通过评审")
 
     def test_a_night_that_waits_says_how_it_goes_on(
         self, ledger: Ledger, capsys: pytest.CaptureFixture[str]

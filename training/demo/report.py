@@ -165,7 +165,7 @@ def _reward(night: NightTold) -> str:
 
 
 def _gates(report: DemoReport) -> Table:
-    table = Table(title="What the gate said · 检验结果")
+    table = Table(title="What the gate said · 评审结果")
     for name in ("night", "guard", "why"):
         table.add_column(name)
     for night in report.nights:
