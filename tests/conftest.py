@@ -1,6 +1,7 @@
 """What several kinds of tests share."""
 
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
@@ -34,6 +36,17 @@ def require_module(name: str) -> Any:
     if os.environ.get("REJOINDER_NO_SKIP") == "1":
         pytest.fail(f"{name} is not installed (REJOINDER_NO_SKIP=1 forbids skipping)")
     pytest.skip(f"{name} is not installed", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command that runs in this process sends the logs to a stream that is closed when its test ends."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -178,8 +178,6 @@ def _learn_and_promote(house: House, night: Night) -> None:
     with ExitStack() as stack:
         lease = stack.enter_context(Lease(house.ledger, night.id or 0, house.owner, clock=house.clock))
         work = work_of(house, night)
-        _note(house, night, night.step or house.steps[0].name)
-        house.fit(work.source, tokenizer_of(house.ledger, night.parent))
         work.folder.mkdir(parents=True, exist_ok=True)
         watch = stack.enter_context(_watching(house, work, night, lease))
         refused = _learn(house, work, night, watch)
@@ -205,11 +203,15 @@ def _clear(house: House, night: Night) -> None:
 def _learn(house: House, work: Work, night: Night, watch: Watch) -> list[Refused]:
     """Does what is not done yet; returns why the night ends without a new voice."""
     with ExitStack() as sleeping:
-        awake = frees_device(house.settings)
+        awake, looked_at = frees_device(house.settings), False
         for step in house.steps:
             out = work.folder / step.name
             _note(house, night, step.name)
             if not out.exists():
+                if step.heavy and not looked_at:
+                    # Only now: a night with too little to learn from needs no model, and is skipped without one.
+                    house.fit(work.source, tokenizer_of(house.ledger, night.parent))
+                    looked_at = True
                 if step.heavy and awake:
                     sleeping.enter_context(_servers_asleep(house))
                     awake = False
