@@ -6,8 +6,8 @@ adapter; it fetches, sends, and translates errors (see `adapters.errors`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from datetime import datetime, time
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import aiohttp
 from pydantic import BaseModel
@@ -37,6 +37,29 @@ class Capabilities:
     """Seconds to keep between two replies."""
     min_poll_s: float
     """Seconds to keep between two polls."""
+    writes: Literal["auto", "assist"] = "auto"
+    """`assist`: no call of the platform takes a reply; a person or another program brings it out."""
+    quota: "Quota | None" = None
+    """What calls cost, where the platform gives a budget for the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A platform's budget for a day, in its own units. An adapter that has one is `Metered`."""
+
+    units: int
+    """A day."""
+    reply_units: int
+    """What one reply costs."""
+    poll_units: int
+    """What one request of a poll, or a look into a thread, costs."""
+    zone: str
+    """Whose midnight begins a new day, such as America/Los_Angeles."""
+    resets_at: time = time(0, 0)
+    """When it does there."""
+    shared_by: str = ""
+    """The same text for all channels that spend the same budget, such as a hash of the app's id; empty: the channel
+    has it for itself. It holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +68,8 @@ class Account:
 
     id: str
     name: str
+    can: Mapping[str, bool] = field(default_factory=dict)
+    """What the platform lets the account do, such as `read`, `reply`, `hide`; without what it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +153,41 @@ class ReplyRef:
     hearted: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a platform's call to us says."""
+
+    answer: Mapping[str, Any] | None = None
+    """What the platform wants to hear back, as JSON; None: nothing but that it arrived."""
+    poll: bool = False
+    """Something is new: poll at once. Polling alone brings comments, so that a forged or lost call does no harm."""
+
+
+class Vault(Protocol):
+    """Where one account's tokens outlive the process: encrypted in the service, see `MemoryVault` for tests."""
+
+    async def load(self) -> Mapping[str, str]:
+        """The tokens by name as they were saved last, by whichever process; empty before that."""
+        ...
+
+    async def save(self, tokens: Mapping[str, str]) -> None:
+        """Keep these, and forget the others. Call it before a new token is used: some are handed out once."""
+        ...
+
+
+class MemoryVault:
+    """Forgets with the process."""
+
+    def __init__(self, tokens: Mapping[str, str] | None = None) -> None:
+        self._tokens = dict(tokens or {})
+
+    async def load(self) -> Mapping[str, str]:
+        return dict(self._tokens)
+
+    async def save(self, tokens: Mapping[str, str]) -> None:
+        self._tokens = dict(tokens)
+
+
 class PlatformAdapter(Protocol):
     """One account on one platform.
 
@@ -166,12 +226,41 @@ class PlatformAdapter(Protocol):
         ...
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """An adapter of a platform with a `Quota`."""
+
+    def take_units(self) -> int:
+        """Units used since this was called last, those of failed calls included."""
+        ...
+
+
+@runtime_checkable
+class Moderates(Protocol):
+    """An adapter that can hide a visitor's comment from the public."""
+
+    async def hide(self, target: CommentRef) -> None:
+        """Raises what `reply` does; hiding twice is no error."""
+        ...
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """An adapter of a platform that calls us when something happens."""
+
+    def read_hook(self, headers: Mapping[str, str], body: bytes) -> Hook:
+        """What a call says, once its signature over the raw `body` and its age are proven. Raises Permanent."""
+        ...
+
+
 class AdapterFactory(Protocol):
     """What a registered adapter class offers, so that a channel can be checked before it is built."""
 
     Options: ClassVar[type[BaseModel]]
     """The channel's options, secrets left out of its `repr` (pydantic.SecretStr). Unknown keys are refused."""
 
-    def __call__(self, options: Any, *, http: aiohttp.ClientSession, clock: Clock) -> PlatformAdapter:
+    def __call__(
+        self, options: Any, *, http: aiohttp.ClientSession, clock: Clock, vault: Vault
+    ) -> PlatformAdapter:
         """Build the adapter; no I/O happens before `open`. `options` is an instance of `Options`."""
         ...

@@ -85,6 +85,7 @@ class _Call:
     params: Mapping[str, str] | None
     headers: Mapping[str, str] | None
     body: object = None
+    form: Mapping[str, str] | None = None
     writes: bool = False
 
 
@@ -124,9 +125,10 @@ class Http:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: object = None,
+        form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A call with an effect; `body` is sent as JSON."""
-        return await self._perform(_Call(method, path, params, headers, body, writes=True))
+        """A call with an effect; `body` is sent as JSON, or `form` as a web form."""
+        return await self._perform(_Call(method, path, params, headers, body, form, writes=True))
 
     async def _perform(self, call: _Call) -> Answer:
         what = f"{call.method} {self._base_url}{call.path}"
@@ -158,6 +160,7 @@ class Http:
             params=call.params,
             headers=call.headers,
             json=call.body,
+            data=call.form,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
         ) as response:

@@ -38,6 +38,7 @@ from adapters.base import (
     Cursor,
     Post,
     ReplyRef,
+    Vault,
 )
 from adapters.errors import AdapterError, Permanent, RejectedContent, TargetGone, Transient, Unsupported
 from adapters.http import Answer, Http, rows_of, unexpected
@@ -68,7 +69,9 @@ class IssoAdapter:
 
     Options: ClassVar[type[BaseModel]] = IssoOptions
 
-    def __init__(self, options: IssoOptions, *, http: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(
+        self, options: IssoOptions, *, http: aiohttp.ClientSession, clock: Clock, vault: Vault | None = None
+    ) -> None:
         self.capabilities = Capabilities(
             max_reply_chars=65_535,
             reply_depth="thread",

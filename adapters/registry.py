@@ -8,7 +8,7 @@ import aiohttp
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from adapters.base import AdapterFactory, Clock, PlatformAdapter
+from adapters.base import AdapterFactory, Clock, PlatformAdapter, Vault
 
 GROUP: Final = "rejoinder.adapters"
 
@@ -35,14 +35,14 @@ def available() -> dict[str, AdapterFactory]:
 
 
 def build(
-    platform: str, options: Mapping[str, Any], http: aiohttp.ClientSession, clock: Clock
+    platform: str, options: Mapping[str, Any], http: aiohttp.ClientSession, clock: Clock, vault: Vault
 ) -> PlatformAdapter:
     """The adapter for `platform`; no I/O happens. Raises UnknownPlatform or BadOptions.
 
     `http` should hold no cookies (`aiohttp.DummyCookieJar`): adapters of one session share its jar.
     """
     factory = _factory(platform)
-    return factory(check_options(platform, factory, options), http=http, clock=clock)
+    return factory(check_options(platform, factory, options), http=http, clock=clock, vault=vault)
 
 
 def check_options(platform: str, factory: AdapterFactory, options: Mapping[str, Any]) -> BaseModel:

@@ -19,6 +19,7 @@ from adapters.base import (
     CommentRef,
     Cursor,
     ReplyRef,
+    Vault,
 )
 from adapters.errors import AuthExpired, ReauthRequired, RejectedContent, TargetGone, Transient
 from adapters.http import Answer, BaseUrl, Http, TooLarge, rows_of, unexpected
@@ -59,7 +60,14 @@ class SandboxAdapter:
 
     Options: ClassVar[type[BaseModel]] = SandboxOptions
 
-    def __init__(self, options: SandboxOptions, *, http: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(
+        self,
+        options: SandboxOptions,
+        *,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        vault: Vault | None = None,
+    ) -> None:
         self.capabilities = Capabilities(
             max_reply_chars=10_000,
             reply_depth="any",

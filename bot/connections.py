@@ -22,6 +22,7 @@ from adapters.base import (
     CommentPage,
     CommentRef,
     Cursor,
+    MemoryVault,
     PlatformAdapter,
     ReplyRef,
 )
@@ -142,7 +143,7 @@ class Connections:
 
     async def _connect(self, platform: str, options: Mapping[str, Any]) -> Connection:
         try:
-            adapter = build(platform, options, http=self._http, clock=self._clock)
+            adapter = build(platform, options, http=self._http, clock=self._clock, vault=MemoryVault())
         except (BadOptions, UnknownPlatform) as error:
             raise Permanent(str(error)) from error
         fresh = FreshAuth(adapter)

@@ -135,14 +135,17 @@ class Poller:
     async def _remember_account(self, channel: Channel, connection: Connection) -> None:
         account, longest = connection.account, connection.capabilities.max_reply_chars
         flat = connection.capabilities.reply_depth == "thread"
-        known = (channel.account_id, channel.account_name, channel.max_reply_chars, channel.flat_threads)
-        if known == (account.id, account.name, longest, flat):
+        known = (
+            channel.account_id, channel.account_name, channel.can, channel.max_reply_chars, channel.flat_threads
+        )  # fmt: skip
+        if known == (account.id, account.name, dict(account.can), longest, flat):
             return
         await self._context.ledger.awrite(
             channels.known_as,
             channel.id or 0,
             account_id=account.id,
             account_name=account.name,
+            can=account.can,
             max_reply_chars=longest,
             flat_threads=flat,
         )

@@ -151,6 +151,8 @@ class PpoSettings(Section):
     kl_adaptive: bool = False
     kl_target: float = Field(default=6.0, gt=0)
     """KL per sequence that an adaptive coefficient aims at."""
+    kl_gain: float = Field(default=0.1, gt=0, le=1)
+    """How fast it does: a batch changes the coefficient by at most a fifth of this. A run of few batches needs more."""
     kl_stop: float = Field(default=20.0, gt=0)
     """KL per sequence over which training stops and the last step under it is kept."""
     gamma: float = Field(default=1.0, gt=0, le=1)

@@ -107,7 +107,8 @@ def entropy(logprobs: Tensor, mask: Tensor) -> Tensor:
     return masked_mean(-logprobs, mask)
 
 
-def adapted(kl_coef: float, kl: float, target: float) -> float:
-    """The coefficient for the next batch: the proportional controller of Ziegler et al., section 2.2, K = 0.1."""
+def adapted(kl_coef: float, kl: float, target: float, gain: float = 0.1) -> float:
+    """The coefficient for the next batch: the proportional controller of Ziegler et al., section 2.2; their K_β is
+    `gain`."""
     error = min(max(kl / target - 1.0, -0.2), 0.2)
-    return kl_coef * (1.0 + 0.1 * error)
+    return kl_coef * (1.0 + gain * error)

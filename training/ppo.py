@@ -297,7 +297,8 @@ class Ppo:
 
     def _next_coef(self, kl_coef: float, kl: float) -> float:
         """6"""
-        return losses.adapted(kl_coef, kl, self._own.kl_target) if self._own.kl_adaptive else kl_coef
+        own = self._own
+        return losses.adapted(kl_coef, kl, own.kl_target, own.kl_gain) if own.kl_adaptive else kl_coef
 
     def go_on(self, progress: Progress) -> Progress:
         """From where `progress` was saved, if it was."""

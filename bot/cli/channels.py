@@ -164,6 +164,7 @@ def add(
                 made.id or 0,
                 account_id=account.id,
                 account_name=account.name,
+                can=account.can,
                 max_reply_chars=able.max_reply_chars,
                 flat_threads=able.reply_depth == "thread",
             )

@@ -5,6 +5,7 @@ from bot.models.comments import Channel, Comment, Draft, Event, Post, Reply, Sig
 from bot.models.desk import Hold, KeptText, Webhook
 from bot.models.nights import Night, NightStatus
 from bot.models.people import ApiToken, AuditEntry, OneTimeLink, Person, Role, Sitting
+from bot.models.platforms import Credential, QuotaUse
 from bot.models.voices import Voice, VoiceEvent, VoiceStatus
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "AuditEntry",
     "Channel",
     "Comment",
+    "Credential",
     "Draft",
     "Event",
     "Hold",
@@ -21,6 +23,7 @@ __all__ = [
     "OneTimeLink",
     "Person",
     "Post",
+    "QuotaUse",
     "Reply",
     "Role",
     "Signal",

@@ -37,6 +37,8 @@ class Channel(SQLModel, table=True):
     """What this channel may do by itself; see `bot.settings.ChannelRulesSettings`."""
     account_id: str | None = None
     account_name: str | None = None
+    can: dict[str, bool] = json_of(dict)
+    """What the platform lets the account do; see `adapters.base.Account`."""
     max_reply_chars: int | None = None
     """Longest reply the platform takes; None until it was asked."""
     flat_threads: bool = False
@@ -109,6 +111,8 @@ class Comment(SQLModel, table=True):
     hint: str = long_text(default="")
     """What a reviewer said when asking for another draft; empty where nobody did."""
     is_own: bool = False
+    likes: int | None = None
+    """How many people liked it when it was read last; None where the platform does not say."""
     created_at: datetime = moment()
     ingested_at: datetime = moment()
     updated_at: datetime = moment()

@@ -145,6 +145,7 @@ def known_as(
     *,
     account_id: str,
     account_name: str,
+    can: Mapping[str, bool],
     max_reply_chars: int,
     flat_threads: bool,
 ) -> None:
@@ -155,6 +156,7 @@ def known_as(
         .values(
             account_id=account_id,
             account_name=account_name,
+            can=dict(can),
             max_reply_chars=max_reply_chars,
             flat_threads=flat_threads,
         )

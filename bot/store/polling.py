@@ -199,6 +199,7 @@ def _row(channel: Channel, comment: PlatformComment, posts: dict[str, int], now:
         "translations": {},
         "language": detect(comment.text[:LANGUAGE_SAMPLE]),
         "is_own": comment.is_own,
+        "likes": comment.likes,
         "created_at": comment.ref.created_at,
         "ingested_at": now,
         "updated_at": now,

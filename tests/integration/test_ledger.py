@@ -324,6 +324,7 @@ def test_a_reply_longer_than_the_platform_takes_is_refused_and_nothing_changes(
         desk.channel_id,
         account_id="us",
         account_name="Us",
+        can={"reply": True},
         max_reply_chars=300,
         flat_threads=False,
     )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlmodel import SQLModel, select
 
 from bot.models import Comment, Draft, State, Verdict
-from bot.store import stats
+from bot.store import channels, stats
 from bot.store.ledger import LedgerUnusable, connect
 from bot.store.migrate import SCRIPTS, current, upgrade
 
@@ -65,6 +65,7 @@ OLD_DATA["0003"] = [
     else statement
     for statement in OLD_DATA["0002"]
 ]
+OLD_DATA["0004"] = OLD_DATA["0003"]
 """For every revision ever released: rows as that version wrote them."""
 
 
@@ -78,7 +79,8 @@ def test_old_data_survives_the_way_to_the_present_shape(database_url: str, revis
     upgrade(ledger)
     row = ledger.read(lambda session: session.exec(select(Comment)).one())
     assert (row.text, row.state, row.version) == ("怎么烘?", State.REVIEW, 3)
-    assert (row.pictures, row.translations) == ([], {})
+    assert (row.pictures, row.translations, row.likes) == ([], {}, None)
+    assert ledger.read(channels.every)[0].can == {}
     draft = ledger.read(lambda session: session.exec(select(Draft)).one())
     assert (draft.candidates, draft.ranking, draft.steps, draft.pictures) == (["200度"], [], [], [])
     assert ledger.read(stats.counts)[State.REVIEW] == 1

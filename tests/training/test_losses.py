@@ -173,6 +173,7 @@ def test_entropy_is_the_mean_surprise_of_what_was_drawn() -> None:
 @pytest.mark.parametrize(("kl", "expected"), [(6.0, 1.0), (6.6, 1.01), (60.0, 1.02), (0.0, 0.98)])
 def test_the_coefficient_follows_kl_by_at_most_a_fiftieth_a_batch(kl: float, expected: float) -> None:
     assert losses.adapted(1.0, kl, 6.0) == pytest.approx(expected)
+    assert losses.adapted(1.0, kl, 6.0, gain=0.5) - 1.0 == pytest.approx(5 * (expected - 1.0))
 
 
 CONFIG = {

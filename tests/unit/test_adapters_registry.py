@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters import registry
+from adapters.base import MemoryVault
 from adapters.isso import IssoAdapter
 from adapters.registry import GROUP, BadOptions, UnknownPlatform, available, build
 from adapters.sandbox import SandboxAdapter
@@ -30,7 +31,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal(options: dict[str, Any], platform: str = "sandbox") -> str:
     with pytest.raises(BadOptions) as refused:
-        build(platform, options, None, utc_now)  # type: ignore[arg-type]
+        build(platform, options, None, utc_now, MemoryVault())  # type: ignore[arg-type]
     assert SECRET not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -45,13 +46,13 @@ def test_the_declared_adapters_load_and_broken_ones_are_logged_and_left_out() ->
 
 
 def test_an_adapter_is_built_without_any_call() -> None:
-    adapter = build("sandbox", GOOD, None, utc_now)  # type: ignore[arg-type]
+    adapter = build("sandbox", GOOD, None, utc_now, MemoryVault())  # type: ignore[arg-type]
     assert adapter.capabilities.min_reply_gap_s == 0
 
 
 def test_an_unknown_platform_names_the_known_ones() -> None:
     with pytest.raises(UnknownPlatform, match="unknown platform 'myspace'; known platforms: isso, sandbox"):
-        build("myspace", {}, None, utc_now)  # type: ignore[arg-type]
+        build("myspace", {}, None, utc_now, MemoryVault())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_an_explicit_zero_stays_zero() -> None:
         "posts": ["/x"],
         "reply_gap_s": 0,
     }
-    adapter = build("isso", options, None, utc_now)  # type: ignore[arg-type]
+    adapter = build("isso", options, None, utc_now, MemoryVault())  # type: ignore[arg-type]
     assert adapter.capabilities.min_reply_gap_s == 0
 
 

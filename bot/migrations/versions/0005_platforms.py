@@ -1,0 +1,34 @@
+"""Platforms: credentials, budgets, what an account may do, how many like a comment"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.add_column("channel", sa.Column("can", sa.JSON(), nullable=False, server_default="{}"))
+    op.add_column("comment", sa.Column("likes", sa.Integer(), nullable=True))
+    op.create_table(
+        "credential",
+        sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("channel_id", BIG_ID, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["channel_id"], ["channel.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("channel_id", "name"),
+    )
+    op.create_table(
+        "quota_use",
+        sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("budget", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("units", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("budget", "day"),
+    )
