@@ -99,7 +99,7 @@ def _states(cast: Cast, role: str | None, batch: Episodes) -> Tensor:
     inputs = batch.inputs
     with cast.playing(role) as model:
         if batch.prefix is not None:
-            cache = prefix.read(model, batch.prefix, len(batch.mask))
+            cache = prefix.read(model, batch.prefix, batch.rows.new_zeros(len(batch.mask)))
             inputs = {**inputs, "past_key_values": cache, "use_cache": True}
         return cast.hidden(role, **inputs)[batch.rows, batch.columns]
 

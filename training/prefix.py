@@ -1,4 +1,4 @@
-"""What all prompts of a batch begin with, the rules and the persona, is read once and not once a row.
+"""What several rows begin with, such as the rules and the persona, is read once and not once a row.
 
 A causal model sees nothing but what came before, so that the states of a common beginning are the same in every row:
 this is exact, gradients included, which flow back through all rows into the one pass over the beginning.
@@ -24,9 +24,19 @@ def common(prompts: Sequence[tuple[int, ...]]) -> int:
     return found if len(prompts) > 1 and found >= WORTH else 0
 
 
-def read(model: Any, prefix: Tensor, rows: int) -> DynamicCache:
-    """The keys and values of the beginning [1, L], for each of the rows."""
+def read(model: Any, ids: Tensor, rows: Tensor, *, mask: Tensor | None = None) -> DynamicCache:
+    """The keys and values of beginnings [B, L], for each row that of the beginning that `rows` [R] names; `mask`
+    [B, L]: 0 for padding on the right.
+    """
     cache = DynamicCache(config=model.config)
-    getattr(model, model.base_model_prefix)(input_ids=prefix, past_key_values=cache, use_cache=True)
-    cache.batch_repeat_interleave(rows)
+    more = {} if mask is None else {"attention_mask": mask}
+    inner = getattr(model, model.base_model_prefix)
+    inner(input_ids=ids, past_key_values=cache, use_cache=True, **more)
+    cache.batch_select_indices(rows)
     return cache
+
+
+def windowed(model: Any) -> bool:
+    """Some layers look back over so many places of the cache only, and padding after a beginning takes some."""
+    config = model.config.get_text_config()
+    return any(getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))

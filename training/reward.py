@@ -1,6 +1,6 @@
 """The preference model: which of two replies would this person prefer? TRL's RewardTrainer, LoRA and a linear head.
 
-    1. each pair becomes two rows of prompt ids + reply ids, both with the end-of-text token
+    1. each pair becomes a prompt and two replies as ids, both with the end-of-text token (`training.paired`)
     2. pairs are drawn by their weights (`training.fitting.drawn`)
     3. loss: -log sigmoid(score of the chosen - score of the rejected), the score being the head's at the last token
     4. held-out pairs say how often it is right, and how far it may be believed (`training.calibration`)
@@ -28,22 +28,12 @@ from training.errors import BadData
 from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
 from training.folders import made
 from training.models import Base, load_base, lora_config, quiet
-from training.rows import Pair, read_pairs, threads_of
+from training.paired import Encoded, after_prompts, encoded, pair_inputs, shares
+from training.rows import read_pairs, threads_of
 from training.run import Run
-from training.scoring import scoring_inputs
 
 METRICS = "metrics.json"
 _SCORE = ".score."
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A pair as token ids; each reply has its end."""
-
-    pair: Pair
-    prompt: list[int]
-    chosen: list[int]
-    rejected: list[int]
 
 
 @quiet()
@@ -59,8 +49,8 @@ def train_reward(
 ) -> dict[str, Any]:
     """Write the role and metrics.json into `out`, and return the metrics; checkpoints go to `work`.
 
-    All figures but `train_accuracy` are of the held-out pairs, each counted once whatever its weight. Raises BadBase,
-    BadData, Diverged, NoRoom, OutOfBudget, OSError.
+    All figures but `train_accuracy` are of the held-out pairs, each counted once whatever its weight; that one is of
+    about as many of the pairs learned from. Raises BadBase, BadData, Diverged, NoRoom, OutOfBudget, OSError.
     """
     work = work / out.name
     set_seed(run.seed)
@@ -78,6 +68,8 @@ def train_reward(
         base, model, [taught[number] for number in order], settings=settings, run=run, work=work
     )
     learn(trainer, Watch(run, "the preference model"), work)
+    # To score all of them would take a third of what learning from them took.
+    seen = taught[:: max(1, len(taught) // len(measured))]
     metrics = {
         "pairs": len(taught),
         "pairs_learned": len(order),
@@ -85,7 +77,7 @@ def train_reward(
         "held_pairs": len(measured),
         "held_left_out": held_left_out,
         "steps": trainer.state.global_step,
-        "train_accuracy": _accuracy(margins(base, model, taught, settings)),
+        "train_accuracy": _accuracy(margins(base, model, seen, settings)),
         **measure(measured, margins(base, model, measured, settings), settings, run.seed),
     }
     if trainer.is_world_process_zero():
@@ -94,33 +86,28 @@ def train_reward(
     return metrics
 
 
-def encoded(base: Base, pairs: Sequence[Pair]) -> tuple[list[Encoded], int]:
-    """Those that the model can read whole, and how many others there are."""
-    found = []
-    for pair in pairs:
-        prompt = base.prompt_ids(pair.prompt.messages)
-        chosen, rejected = (base.reply_ids(text) for text in (pair.chosen, pair.rejected))
-        if len(prompt) + max(len(chosen), len(rejected)) <= base.max_tokens:
-            found.append(Encoded(pair, prompt, chosen, rejected))
-    return found, len(pairs) - len(found)
-
-
-def scores(base: Base, model: Any, rows: Sequence[tuple[list[int], list[int]]], batch: int) -> list[float]:
-    """What the trained model gives each prompt and reply, `batch` of them at a time."""
+def scores(
+    base: Base, model: Any, pairs: Sequence[Encoded], settings: TrainingSettings
+) -> list[tuple[float, float]]:
+    """What the trained model gives the chosen and the rejected reply of each pair."""
     model.eval()
-    found: list[float] = []
+    order = sorted(range(len(pairs)), key=lambda place: len(pairs[place].prompt))
+    found = [(0.0, 0.0)] * len(pairs)
+    batch, shared = settings.reward.micro_batch, shares(base, settings)
     with torch.no_grad():
-        for first in range(0, len(rows), batch):
-            prompts, replies = zip(*rows[first : first + batch], strict=True)
-            found += model(**scoring_inputs(base, prompts, replies)).logits.squeeze(-1).float().tolist()
+        # Prompts of a length together: little of a batch is padding.
+        for places in (order[first : first + batch] for first in range(0, len(order), batch)):
+            some = [pairs[place] for place in places]
+            replies = [one.chosen for one in some] + [one.rejected for one in some]
+            inputs = pair_inputs(base, [one.prompt for one in some], replies, shared=shared)
+            given = model(**after_prompts(model, inputs)).logits.squeeze(-1).float()
+            for place, one in zip(places, given.view(2, -1).T.tolist(), strict=True):
+                found[place] = tuple(one)
     return found
 
 
 def margins(base: Base, model: Any, pairs: Sequence[Encoded], settings: TrainingSettings) -> list[float]:
-    batch = settings.reward.micro_batch
-    chosen = scores(base, model, [(one.prompt, one.chosen) for one in pairs], batch)
-    rejected = scores(base, model, [(one.prompt, one.rejected) for one in pairs], batch)
-    return [one - other for one, other in zip(chosen, rejected, strict=True)]
+    return [chosen - rejected for chosen, rejected in scores(base, model, pairs, settings)]
 
 
 def measure(
@@ -137,7 +124,13 @@ def measure(
 
 
 class _Judge(Unheard, RewardTrainer):
-    """TRL's."""
+    """TRL's, which goes on from prompts that were read once for both replies."""
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **more: Any) -> Any:
+        # As in the forward pass itself, which accelerate has wrapped.
+        with self.accelerator.autocast():
+            inputs = after_prompts(self.accelerator.unwrap_model(model), inputs)
+        return super().compute_loss(model, inputs, *args, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +138,12 @@ class _Collator:
     """The chosen replies first, then the rejected ones, as the trainer expects them."""
 
     base: Base
+    shared: bool
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         replies = [row[name] for name in ("chosen_ids", "rejected_ids") for row in rows]
-        inputs = scoring_inputs(self.base, [row["prompt_ids"] for row in rows] * 2, replies)
+        prompts = [row["prompt_ids"] for row in rows]
+        inputs = pair_inputs(self.base, prompts, replies, shared=self.shared)
         return {name: one.cpu() for name, one in inputs.items()}
 
 
@@ -165,7 +160,7 @@ def _trainer(
         RewardConfig(
             **how, max_length=None, remove_unused_columns=False, disable_dropout=not settings.lora.dropout
         ),
-        data_collator=_Collator(base),
+        data_collator=_Collator(base, shares(base, settings)),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=base.tokenizer,
     )

@@ -126,11 +126,12 @@ class _State:
 
 def _begun(base: Base, model: Any, prompts: Sequence[tuple[int, ...]]) -> _State:
     if base.kind == "causal":
-        shared = 0 if _windowed(model) else prefix.common(prompts)
+        shared = 0 if prefix.windowed(model) else prefix.common(prompts)
         ids, mask = padded([one[shared:] for one in prompts], base.pad_id, left=True, device=base.device)
         cache: Any = DynamicCache(config=model.config)
         if shared:
-            cache = prefix.read(model, torch.tensor([prompts[0][:shared]], device=base.device), len(prompts))
+            begin = torch.tensor([prompts[0][:shared]], device=base.device)
+            cache = prefix.read(model, begin, begin.new_zeros(len(prompts)))
             mask = torch.nn.functional.pad(mask, (shared, 0), value=1)
         said = model(
             input_ids=ids,
@@ -146,12 +147,6 @@ def _begun(base: Base, model: Any, prompts: Sequence[tuple[int, ...]]) -> _State
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     start = torch.full((len(prompts), 1), model.config.decoder_start_token_id, device=base.device)
     return _decoded(model, start, _State(encoded.new_empty(0), cache, mask, encoded))
-
-
-def _windowed(model: Any) -> bool:
-    """Some layers look back over so many places of the cache only, and padding after a common beginning takes some."""
-    config = model.config.get_text_config()
-    return any(getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
 
 
 def _next(model: Any, state: _State, token: Tensor, going: Tensor) -> _State:

@@ -18,12 +18,14 @@ from training.run import Quiet, Run
 torch = require_module("torch")
 require_module("trl")
 
+from peft import get_peft_model  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from training import reward  # noqa: E402
 from training.cast import HEAD, Cast, padded  # noqa: E402
-from training.models import load_base  # noqa: E402
-from training.reward import encoded, train_reward  # noqa: E402
+from training.models import Base, load_base, lora_config, quiet  # noqa: E402
+from training.paired import after_prompts, encoded, pair_inputs, shares  # noqa: E402
+from training.reward import train_reward  # noqa: E402
 
 FILES = ("adapter_config.json", "adapter_model.safetensors", HEAD, "metrics.json")
 
@@ -120,9 +122,11 @@ def tell_by_trainer(
     told: list[tuple[list[int], list[int], float]] = []
     plain = reward.scores
 
-    def listening(base: Any, model: Any, rows: Any, batch: int) -> list[float]:
-        found = plain(base, model, rows, batch)
-        told.extend((prompt, reply, one) for (prompt, reply), one in zip(rows, found, strict=True))
+    def listening(base: Any, model: Any, pairs: Any, settings: Any) -> list[tuple[float, float]]:
+        found = plain(base, model, pairs, settings)
+        for pair, (chosen, rejected) in zip(pairs, found, strict=True):
+            told.append((pair.prompt, pair.chosen, chosen))
+            told.append((pair.prompt, pair.rejected, rejected))
         return found
 
     monkeypatch.setattr(reward, "scores", listening)
@@ -201,6 +205,53 @@ def test_the_trainer_gets_the_ids_as_they_are(
     train(files, tiny_settings)
     pairs, _ = encoded(load_base(tiny_settings.base, tiny_settings), pair_rows(32))
     assert sorted(seen) == sorted((one.chosen, one.rejected) for one in pairs)
+
+
+def judged(base: Base, model: Any, pairs: list[Any], *, shared: bool) -> tuple[Any, dict[str, Any]]:
+    """Scores, and the gradients of the loss."""
+    replies = [one.chosen for one in pairs] + [one.rejected for one in pairs]
+    inputs = pair_inputs(base, [one.prompt for one in pairs], replies, shared=shared)
+    scores = model(**after_prompts(model, inputs)).logits.squeeze(-1)
+    model.zero_grad()
+    chosen, rejected = scores.chunk(2)
+    torch.nn.functional.softplus(rejected - chosen).mean().backward()
+    return scores, {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gpt2"])
+def test_a_prompt_read_once_for_both_replies_changes_neither_scores_nor_gradients(
+    tiny_base: str, tmp_path: Path, kind: str
+) -> None:
+    settings = small_settings(tiny_base if kind == "qwen3" else str(chinese_gpt2(tmp_path / "base")))
+    base = load_base(settings.base, settings, scoring=True)
+    torch.manual_seed(0)
+    with quiet():
+        model = get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS")).eval()
+    for name, one in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(one, std=0.1)
+    longer = Pair(make_prompt(90), "咖啡 " * 9, "不知道")
+    pairs, _ = encoded(base, [*pair_rows(4), longer])
+    assert len({len(one.prompt) for one in pairs}) > 1
+    assert shares(base, settings)
+    (apart, ours), (whole, plain) = (judged(base, model, pairs, shared=shared) for shared in (True, False))
+    torch.testing.assert_close(apart, whole, atol=1e-5, rtol=1e-4)
+    assert ours.keys() == plain.keys()
+    assert any(one.abs().max() > 1e-3 for one in plain.values())
+    for name, one in ours.items():
+        torch.testing.assert_close(one, plain[name], atol=1e-5, rtol=1e-3, msg=name)
+
+
+def test_prompts_stay_with_their_replies_where_they_cannot_be_read_apart(
+    tiny_base: str, tmp_path: Path
+) -> None:
+    plain, turned = (small_settings(tiny_base), small_settings(str(encoder_decoder(tmp_path / "t5"))))
+    frugal = plain.model_copy(update={"gradient_checkpointing": True})
+    windowed = load_base(tiny_base, plain)
+    windowed.model.config.sliding_window = 16
+    assert not shares(load_base(tiny_base, frugal), frugal)
+    assert not shares(load_base(turned.base, turned), turned)
+    assert not shares(windowed, plain)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(

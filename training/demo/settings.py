@@ -46,7 +46,7 @@ TRAINING = TrainingSettings(
     gate=GateSettings(prompts=100, max_kl=6.0),
 )
 BROKEN: dict[int, dict[str, Any]] = {
-    3: {"learning_rate": 1e-2, "kl_adaptive": False, "kl_stop": 1e6},
+    3: {"learning_rate": 1e-2, "batches": 15, "kl_adaptive": False, "kl_stop": 1e6},
     4: {"kl_coef": 0.0, "kl_stop": 1e6, "batches": 90},
 }
 """Neither is stopped on the way: it is the gate that has to see what came of it. Without the penalty it takes a while
