@@ -43,7 +43,8 @@ from adapters.errors import (
 )
 from adapters.http import Answer
 from adapters.text import EARLIEST, clean, same_text
-from adapters.wordpress_lookup import MOST_AT_ONCE, Lookup
+from adapters.wordpress_answers import own_answers, shown
+from adapters.wordpress_lookup import Lookup
 from adapters.wordpress_options import WordPressOptions
 from adapters.wordpress_reading import Reading
 from adapters.wordpress_rows import (
@@ -53,9 +54,7 @@ from adapters.wordpress_rows import (
     code_of,
     number,
     parse_comment,
-    refusal,
     reply_ref,
-    total_of,
 )
 from adapters.wordpress_site import CONNECT_AGAIN, Site
 
@@ -108,7 +107,7 @@ class WordPressAdapter:
         """The cursor that starts at `since`, told by the server's clock."""
         answer = await self._site.read("users/me", {"_fields": "id"})
         if answer.status != 200:
-            raise refusal("users/me", answer, flood_s=self._options.flood_s)
+            raise self._site.refused("users/me", answer)
         start = answer.server_time(max(since, EARLIEST + MARGIN)) - MARGIN
         now = self._clock().timestamp()
         return {
@@ -154,7 +153,7 @@ class WordPressAdapter:
                 "wordpress: this reply is there already", reply_id=await self._there_already(target, text)
             )
         if answer.status != 201:
-            raise refusal("reply", answer, flood_s=self._options.flood_s)
+            raise self._site.refused("reply", answer)
         stored = self._stored(me, answer)
         await self._take_back_if_gone(target, stored)
         self._note_status(me, answer.data)
@@ -163,14 +162,14 @@ class WordPressAdapter:
     async def find_own_replies(self, target: CommentRef, since: datetime) -> list[ReplyRef]:
         """Our replies to `target` written at `since` or later, those that wait for the moderator among them."""
         me = await self._site.me()
-        shown = await self._shown(target)
-        rows = await self._answers(me, target)
+        seen = await shown(self._site, target)
+        rows = await own_answers(self._site, me, target)
         comments, malformed = await self._parse(me, rows)
         if malformed:
             # One of the unreadable rows may be our reply: saying "none" could answer twice.
             raise Transient("wordpress: an answer to the comment cannot be read", ambiguous=False)
         # `since` may have been told by either clock.
-        earliest = min(since, shown.server_time(since)) - MARGIN
+        earliest = min(since, seen.server_time(since)) - MARGIN
         return [
             reply_ref(comment)
             for comment in comments
@@ -182,11 +181,11 @@ class WordPressAdapter:
     async def hide(self, target: CommentRef) -> None:
         """Hold the comment for the moderator. Raises Permanent where our role may not."""
         # What lies in the trash would come out of it.
-        await self._shown(target, hidden_is_gone=False)
+        await shown(self._site, target, held_too=True)
         route = f"comments/{number(target.comment_id)}"
         answer = await self._site.write("POST", route, params={"_fields": "id"}, body={"status": "hold"})
         if answer.status != 200:
-            raise refusal("hide", answer, flood_s=self._options.flood_s)
+            raise self._site.refused("hide", answer)
 
     async def aclose(self) -> None:
         """Nothing to let go of: the session belongs to the caller."""
@@ -206,38 +205,6 @@ class WordPressAdapter:
             key=lambda comment: (comment.ref.created_at, len(comment.ref.comment_id), comment.ref.comment_id)
         )
         return comments, len(rows) - len(comments)
-
-    async def _shown(self, target: CommentRef, *, hidden_is_gone: bool = True) -> Answer:
-        """Raises TargetGone unless the public sees the comment."""
-        answer = await self._site.read(f"comments/{number(target.comment_id)}", {"_fields": "id,status"})
-        gone = TargetGone(f"wordpress: comment {target.comment_id} is gone")
-        if answer.status == 404 or code_of(answer) in {"rest_cannot_read", "rest_cannot_read_post"}:
-            raise gone
-        if answer.status != 200:
-            raise refusal("comment", answer, flood_s=self._options.flood_s)
-        status = answer.data.get("status") if isinstance(answer.data, Mapping) else None
-        if not isinstance(status, str):
-            raise Transient("wordpress: the comment has no status", ambiguous=False)
-        if status != "approved" and (hidden_is_gone or status != "hold"):
-            raise gone
-        return answer
-
-    async def _answers(self, me: Me, target: CommentRef) -> list[Any]:
-        """Rows of the answers to `target`, only ours where we may ask so."""
-        ours = {"author": me.id, "status": "all"} if me.edits else {}
-        wanted = {"parent": str(number(target.comment_id)), "per_page": str(MOST_AT_ONCE), **ours}
-        if me.moderates:
-            wanted["context"] = "edit"
-        found: list[Any] = []
-        offset = 0
-        while True:
-            place = {"orderby": "id", "order": "asc", "offset": str(offset), "_fields": COMMENT_FIELDS}
-            answer, rows = await self._site.rows("comments", {**wanted, **place})
-            found += rows
-            offset += MOST_AT_ONCE
-            total = total_of(answer)
-            if (len(rows) < MOST_AT_ONCE) if total is None else offset >= total:
-                return found
 
     # --- writing ---
 
@@ -267,7 +234,7 @@ class WordPressAdapter:
     async def _take_back_if_gone(self, target: CommentRef, stored: Comment) -> None:
         """Delete what answers a comment that is gone, and raise TargetGone."""
         try:
-            await self._shown(target)
+            await shown(self._site, target)
         except TargetGone:
             await self._take_back(stored.ref.comment_id)
             raise

@@ -6,7 +6,7 @@ from typing import Any, Final
 import structlog
 
 from adapters.base import Comment, Post
-from adapters.errors import Permanent, TargetGone
+from adapters.errors import Permanent
 from adapters.wordpress_rows import (
     POST_FIELDS,
     TOP,
@@ -86,7 +86,7 @@ class Lookup:
         params = {"include": ",".join(keys), "per_page": str(MOST_AT_ONCE), "_fields": POST_FIELDS}
         try:
             _, rows = await self._site.rows(collection, params)
-        except (Permanent, TargetGone) as exc:
+        except Permanent as exc:
             log.warning("wordpress does not show the posts; their numbers stand for titles", reason=str(exc))
             return {}
         found = {}

@@ -15,7 +15,7 @@ from adapters.errors import Permanent
 from adapters.http import Answer, TooLarge
 from adapters.text import parse_id, parse_time
 from adapters.wordpress_options import WordPressOptions
-from adapters.wordpress_rows import COMMENT_FIELDS, Me, from_local, from_moment, links_of, times_of, total_of
+from adapters.wordpress_rows import COMMENT_FIELDS, Me, from_local, from_moment, is_last, links_of, times_of
 from adapters.wordpress_site import Site
 
 MOST_ROWS: Final = 100
@@ -122,7 +122,7 @@ class Reading:
         self._keep(rows)
         newest = max([walk.newest, *(moment.timestamp() for moment in times_of(rows, "date_gmt"))])
         self._walk = replace(_further(walk, rows, limit), newest=newest, limit=min(MOST_ROWS, walk.limit * 2))
-        if _is_last(answer, walk, rows, limit):
+        if is_last(answer, rows, offset=walk.offset, limit=limit):
             self._finish(self._walk)
 
     def _finish(self, walk: Walk) -> None:
@@ -165,9 +165,3 @@ def _further(walk: Walk, rows: Sequence[Any], limit: int) -> Walk:
     if after == walk.after:
         return replace(walk, offset=walk.offset + limit)
     return replace(walk, after=after, offset=0)
-
-
-def _is_last(answer: Answer, walk: Walk, rows: Sequence[Any], limit: int) -> bool:
-    """Rows that we may not see are left out of a page, so that a short one is the end only where no total is told."""
-    total = total_of(answer)
-    return len(rows) < limit if total is None else walk.offset + limit >= total

@@ -184,10 +184,15 @@ def number(key: str) -> int:
     return int(key)
 
 
-def total_of(answer: Answer) -> int | None:
-    """How many rows the whole listing has; None where a proxy has taken the header away."""
+def is_last(answer: Answer, rows: Sequence[object], *, offset: int, limit: int) -> bool:
+    """Whether no page comes after this one.
+
+    Rows that we may not see are left out, so that a short page is the end only where a proxy took the total away.
+    """
     told = answer.headers.get("X-WP-Total", "")
-    return int(told) if told.isascii() and told.isdigit() and len(told) < MAX_DIGITS else None
+    if told.isascii() and told.isdigit() and len(told) < MAX_DIGITS:
+        return offset + limit >= int(told)
+    return len(rows) < limit
 
 
 def reply_ref(comment: Comment) -> ReplyRef:

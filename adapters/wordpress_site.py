@@ -6,7 +6,7 @@ from typing import Any, Final
 import aiohttp
 
 from adapters.base import Clock
-from adapters.errors import AuthExpired, Permanent, ReauthRequired, Transient
+from adapters.errors import AdapterError, AuthExpired, Permanent, ReauthRequired, Transient
 from adapters.http import Answer, Http
 from adapters.wordpress_options import WordPressOptions
 from adapters.wordpress_rows import Me, parse_me, refusal
@@ -46,7 +46,8 @@ class Site:
         """A listing. Raises Permanent where it is refused, Transient where it is none."""
         answer = await self.read(route, params)
         if answer.status != 200:
-            raise refusal(route, answer, flood_s=self._options.flood_s)
+            # To a listing, a post that we may not read is no news of a comment.
+            raise Permanent(str(self.refused(route, answer)))
         if not isinstance(answer.data, list):
             raise Transient(f"wordpress: {route}: the answer is no list", ambiguous=False)
         return answer, answer.data
@@ -59,6 +60,10 @@ class Site:
             method, path, params={**place, **(params or {})}, headers=self._headers, body=body
         )
         return await _known(call)
+
+    def refused(self, what: str, answer: Answer) -> AdapterError:
+        """The error for an answer that is none of those wanted."""
+        return refusal(what, answer, flood_s=self._options.flood_s)
 
     def _place(self, route: str) -> tuple[str, dict[str, str]]:
         if self._options.api == QUERY:
@@ -73,7 +78,7 @@ class Site:
                 f"base_url, or set api to {QUERY} for a site without permalinks"
             )
         if answer.status != 200:
-            raise refusal("users/me", answer, flood_s=self._options.flood_s)
+            raise self.refused("users/me", answer)
         try:
             return parse_me(answer.data)
         except ValueError as exc:

@@ -4,7 +4,7 @@ from typing import Any
 
 import aiohttp
 
-from adapters.base import CommentRef
+from adapters.base import Clock, CommentRef
 from adapters.sandbox_site import utc_now
 from adapters.wordpress import WordPressAdapter
 from adapters.wordpress_options import WordPressOptions
@@ -20,7 +20,7 @@ class WordPressHarness:
         self.post_id = post_id
         self.adapter = self.make()
 
-    def make(self, login: str = "creator", **options: object) -> WordPressAdapter:
+    def make(self, login: str = "creator", clock: Clock = utc_now, **options: object) -> WordPressAdapter:
         chosen = {
             "base_url": self.site.url,
             "username": login,
@@ -28,7 +28,7 @@ class WordPressHarness:
             "posts": [self.post_id],
             **options,
         }
-        return WordPressAdapter(WordPressOptions.model_validate(chosen), http=self.http, clock=utc_now)
+        return WordPressAdapter(WordPressOptions.model_validate(chosen), http=self.http, clock=clock)
 
     async def write(self, text: str, parent: CommentRef | None = None, name: str = "Visitor") -> None:
         await self.comment(text, parent=int(parent.comment_id) if parent else 0, author_name=name)

@@ -39,6 +39,9 @@ class WordPressServer:
     """Of the site, which is under a path: http://127.0.0.1:PORT/blog."""
     passwords: Mapping[str, str]
     """Application passwords of `creator` (administrator), `writer` (author), `reader` and `hasty` (subscribers)."""
+    home: Path
+    pids: tuple[int, ...]
+    """Of the database and of the web server."""
 
 
 def missing() -> str:
@@ -63,11 +66,11 @@ def running() -> Iterator[WordPressServer]:
     }
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        stack.enter_context(_database(home))
+        database = stack.enter_context(_database(home))
         _lay_out(home / "site")
         passwords = _install(environment)
-        stack.enter_context(_web_server(home, url, environment))
-        yield WordPressServer(url, passwords)
+        web = stack.enter_context(_web_server(home, url, environment))
+        yield WordPressServer(url, passwords, home, (database, web))
 
 
 def _lay_out(site: Path) -> None:
@@ -98,7 +101,7 @@ def _install(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _database(home: Path) -> Iterator[None]:
+def _database(home: Path) -> Iterator[int]:
     data, at = home / "db", home / "db.sock"
     data.mkdir()
     # MariaDB refuses to run as root unless told to.
@@ -112,11 +115,11 @@ def _database(home: Path) -> Iterator[None]:
             process,
             home / "db.log",
         )
-        yield
+        yield process.pid
 
 
 @contextlib.contextmanager
-def _web_server(home: Path, url: str, environment: Mapping[str, str]) -> Iterator[None]:
+def _web_server(home: Path, url: str, environment: Mapping[str, str]) -> Iterator[int]:
     host, port = url.removeprefix("http://").removesuffix("/blog").split(":")
     command = [_found("php"), *PHP, "-S", f"{host}:{port}", str(SCRIPTS / "router.php")]
 
@@ -127,7 +130,7 @@ def _web_server(home: Path, url: str, environment: Mapping[str, str]) -> Iterato
 
     with _process(command, home / "php.log", environment) as process:
         _wait_until(answers, process, home / "php.log")
-        yield
+        yield process.pid
 
 
 @contextlib.contextmanager
