@@ -21,6 +21,7 @@ TOP: Final = "0"
 MAX_DIGITS: Final = 20
 
 _UP = re.compile(r"/wp/v2/([\w-]{1,64})/\d+/?$", re.ASCII)
+_CODE = re.compile(r"[\w-]{1,80}", re.ASCII)
 _TEXT_REFUSED = {"comment_content_column_length", "rest_comment_content_invalid"}
 _POST_GONE = {
     "rest_cannot_read_post",
@@ -205,8 +206,9 @@ def reply_ref(comment: Comment) -> ReplyRef:
 
 
 def code_of(answer: Answer) -> str:
+    """WordPress's name for the reason of a refusal; empty where there is none."""
     code = answer.data.get("code") if isinstance(answer.data, Mapping) else None
-    return code if isinstance(code, str) else ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 def refusal(what: str, answer: Answer, *, flood_s: float) -> AdapterError:
@@ -226,4 +228,5 @@ def refusal(what: str, answer: Answer, *, flood_s: float) -> AdapterError:
 
 def _said(answer: Answer) -> str:
     said: Any = answer.data.get("message") if isinstance(answer.data, Mapping) else None
-    return html_to_text(said)[:200] if isinstance(said, str) else answer.excerpt[:200]
+    text = html_to_text(said) if isinstance(said, str) else answer.excerpt
+    return " ".join(text.split())[:200]
