@@ -9,6 +9,7 @@ from aiohttp import web
 from adapters.base import Budget, CommentPage
 from adapters.conformance import CHECKS, Check
 from adapters.errors import Permanent, Transient
+from tests.contract.fuzzing import fuzz
 from tests.contract.harnesses import new_session
 from tests.contract.harnesses_wordpress import on_a_post_of_its_own
 from tests.contract.test_adapter_misbehaviour import CURSORS, NOW, TARGETS, Answerer, make, platform
@@ -90,3 +91,28 @@ async def test_a_post_that_is_not_shown_has_its_number_for_a_title_and_a_title_t
     assert [(post.id, post.title, post.url) for post in page.posts] == [("1", "1", "https://example.org/a/")]
     with pytest.raises(Transient):
         await polled(site([ROW], "1", web.Response(status=503)))
+
+
+async def test_damaged_answers_raise_adapter_errors_only() -> None:
+    post = {
+        "id": 1,
+        "title": {"rendered": "题目"},
+        "excerpt": {"rendered": "<p>…</p>"},
+        "link": "https://e.org/a/",
+    }
+    nested = {**ROW, "id": 8, "parent": 6, "author": 1, "status": "approved"}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return web.json_response(nested, status=201)
+        if request.path.endswith("/7"):
+            return web.json_response({"id": 7, "status": "approved"})
+        rows = [post] if request.path.endswith("/posts") else [ROW, nested]
+        return web.json_response(rows, headers={"X-WP-Total": str(len(rows))})
+
+    async with platform(answer) as url, new_session() as http:
+        adapter = make("wordpress", url, http)
+        await adapter.open()
+        cursor = {**CURSORS["wordpress"], "held": ["5", "7"]}
+        found = await fuzz(adapter, cursor, TARGETS["wordpress"], cases=400, seed=1)
+    assert (found.cases, found.escapes) == (400, [])
