@@ -18,16 +18,31 @@ from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
 from adapters.sandbox import SandboxAdapter, SandboxOptions
 from adapters.sandbox_site import utc_now
+from adapters.wordpress import WordPressAdapter
+from adapters.wordpress_options import WordPressOptions
 from tests.contract.harnesses import new_session
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TARGETS = {
     "sandbox": CommentRef("1", "7", "7", NOW),
     "isso": CommentRef("/a", "7-1795176000000000", "7-1795176000000000", NOW),
+    "wordpress": CommentRef("1", "7", "7", NOW),
 }
 CURSORS: dict[str, dict[str, Any]] = {
     "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
     "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
+    "wordpress": {
+        "since": NOW.timestamp(),
+        "newest": None,
+        "read": NOW.timestamp(),
+        "held": [],
+        "walk": None,
+    },
+}
+NAMES = list(TARGETS)
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
 }
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
@@ -38,9 +53,9 @@ async def platform(answer: Answerer) -> AsyncIterator[str]:
     """A server that hands out tokens and answers everything else as told."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.path == "/api/token":
+        if request.path in GRANTS:
             # A kept connection would make "cannot connect" look like "broke on the way".
-            granted = web.json_response({"access_token": "access-token", "expires_in": 60})
+            granted = web.json_response(GRANTS[request.path])
             granted.force_close()
             return granted
         return await answer(request)
@@ -59,6 +74,14 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
     if name == "sandbox":
         options = {"base_url": url, "refresh_token": "r" * 20, "timeout_s": timeout_s}
         return SandboxAdapter(SandboxOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "wordpress":
+        who = {
+            "base_url": url,
+            "username": "me",
+            "application_password": "access-token",
+            "timeout_s": timeout_s,
+        }
+        return WordPressAdapter(WordPressOptions.model_validate(who), http=http, clock=utc_now)
     chosen = {
         "base_url": url,
         "author": "Creator",
@@ -147,7 +170,7 @@ BAD_ANSWERS: dict[str, Answerer] = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answer: Answerer) -> None:
     async with platform(answer) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
@@ -174,7 +197,7 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answe
 @pytest.mark.parametrize(
     "answer", ["truncated", "drops", "never", "html", "broken json", "server error", "fifty megabytes"]
 )
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name: str, answer: str) -> None:
     async with platform(BAD_ANSWERS[answer]) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
@@ -187,7 +210,7 @@ async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name:
     assert (sent.value.ambiguous, read.value.ambiguous) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     async with new_session() as http:
         async with platform(says("{}")) as url:
@@ -199,7 +222,7 @@ async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     assert refused.value.ambiguous is False
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     async with platform(says("slow down", 429, **{"Retry-After": "17"})) as url, new_session() as http:
         adapter = make(name, url, http)
@@ -210,7 +233,7 @@ async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     assert limited.value.retry_after == 17
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_redirect_is_not_followed(name: str) -> None:
     visited = []
 
@@ -227,7 +250,7 @@ async def test_a_redirect_is_not_followed(name: str) -> None:
     assert len(visited) == 1
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_cancelling_a_call_cancels_it(name: str) -> None:
     arrived = asyncio.Event()
 
