@@ -100,8 +100,10 @@ class YouTubeAdapter:
         reading = Reading(self._api, self._titles, self._options, self._clock, cursor, me=me)
         await reading.run(budget)
         comments = self._parse(reading.rows)
+        # A long thread's first replies come with the thread, and once more with all of them.
+        once = {comment.ref.comment_id: comment for comment in comments}
         return CommentPage(
-            comments=in_order(comments),
+            comments=in_order(list(once.values())),
             posts=await self._titles.posts(comment.ref.post_id for comment in comments),
             cursor=reading.cursor(),
             complete=reading.complete,

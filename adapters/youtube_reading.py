@@ -135,7 +135,8 @@ class Reading:
         try:
             answer = await self._list("commentThreads", place, walk.page)
         except PageGone as exc:
-            self._walk = replace(walk, page=self._restart(walk.page, exc), threads=0)
+            self._begin_again(walk.page, exc)
+            self._walk = replace(walk, page=None, threads=0)
             return
         except TargetGone as exc:
             log.warning("youtube tells no comments of the channel", reason=str(exc))
@@ -198,7 +199,8 @@ class Reading:
         try:
             answer = await self._list("comments", {"part": "snippet", "parentId": item.thread}, item.page)
         except PageGone as exc:
-            self._queue[0] = replace(item, page=self._restart(item.page, exc))
+            self._begin_again(item.page, exc)
+            self._queue[0] = replace(item, page=None)
             return
         except TargetGone:
             self._queue.pop(0)
@@ -225,8 +227,8 @@ class Reading:
         while len(self._counts) > self._options.remembered_threads:
             self._counts.pop(next(iter(self._counts)))
 
-    def _restart(self, page: str | None, cause: PageGone) -> None:
-        """The first page. Raises Transient when beginning again does not help."""
+    def _begin_again(self, page: str | None, cause: PageGone) -> None:
+        """Count it. Raises Transient when going back to the first page does not help."""
         self._restarts += 1
         if page is None or self._restarts > 1:
             raise Transient(f"{cause}, again and again; repeat later", ambiguous=False) from cause

@@ -44,6 +44,6 @@ class YouTubeHarness:
 
 @asynccontextmanager
 async def youtube(clock: Clock = utc_now, **fake: float) -> AsyncIterator[YouTubeHarness]:
-    served = YouTube(clock, **fake)  # type: ignore[arg-type]
+    served = YouTube(clock, **fake)
     async with serving(served) as url, new_session() as http:
         yield YouTubeHarness(served, url, http, clock)
