@@ -81,7 +81,7 @@ class YouTubeAdapter:
             # The vault's token was taken back before its time.
             await self.refresh_auth()
             answer = await self._mine()
-        account = _account(answer, self._tokens.scopes)
+        account = parse_account(answer, self._tokens.scopes)
         self._me = account.id
         return account
 
@@ -157,7 +157,7 @@ class YouTubeAdapter:
 
     async def _whoami(self) -> str:
         if not self._me:
-            self._me = _account(await self._mine(), None).id
+            self._me = parse_account(await self._mine(), None).id
         return self._me
 
     async def _mine(self) -> Answer:
@@ -214,7 +214,8 @@ def _capabilities(options: YouTubeOptions) -> Capabilities:
     )
 
 
-def _account(answer: Answer, scopes: frozenset[str] | None) -> Account:
+def parse_account(answer: Answer, scopes: frozenset[str] | None) -> Account:
+    """Who we are, from `channels.list`, and what `scopes` allow. Raises ReauthRequired or Transient."""
     items = rows_of("youtube: channels", {"items": [], **answer.data}, "items")
     if not items:
         raise ReauthRequired("youtube: this Google account has no channel; connect one that has")

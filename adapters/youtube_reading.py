@@ -22,7 +22,7 @@ import structlog
 from adapters.base import Budget, Clock, Cursor
 from adapters.errors import Permanent, TargetGone, Transient
 from adapters.http import Answer, TooLarge, rows_of
-from adapters.text import parse_time
+from adapters.text import parse_id, parse_text, parse_time
 from adapters.youtube_api import Api
 from adapters.youtube_errors import PageGone
 from adapters.youtube_options import YouTubeOptions
@@ -76,12 +76,12 @@ class Reading:
         try:
             self._first = parse_time(cursor["from"])
             self._newest = parse_time(cursor["newest"])
-            self._walk = Walk(**cursor["walk"]) if cursor["walk"] else None
-            self._queue = [Long(**item) for item in cursor["queue"]]
+            self._walk = _walk(cursor["walk"]) if cursor["walk"] else None
+            self._queue = [_long(item) for item in cursor["queue"]]
             self._counts: dict[str, int] = {str(thread): int(count) for thread, count in cursor["counts"]}
             self._swept_at = parse_time(cursor["swept"]["at"]) if cursor["swept"] else None
             self._swept_units = int(cursor["swept"]["units"]) if cursor["swept"] else 0
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise Permanent(f"youtube: the saved cursor cannot be read ({exc}); take a new baseline") from exc
         self._floor = self._emission_floor()
 
@@ -244,6 +244,22 @@ class Reading:
                 raise
             self._limit //= 2
             return None
+
+
+def _walk(saved: Mapping[str, Any]) -> Walk:
+    began, newest = (parse_time(saved[key]).isoformat() for key in ("began", "newest"))
+    counts = {key: int(saved[key]) for key in ("threads", "units")}
+    return Walk(began, newest, deep=bool(saved["deep"]), page=_page(saved["page"]), **counts)
+
+
+def _long(saved: Mapping[str, Any]) -> Long:
+    return Long(
+        parse_id(saved["thread"]), parse_id(saved["post"]), int(saved["replies"]), _page(saved["page"])
+    )
+
+
+def _page(saved: object) -> str | None:
+    return None if saved is None else parse_text(saved)
 
 
 def _next_page(answer: Answer, page: str | None) -> str | None:

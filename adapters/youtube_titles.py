@@ -58,7 +58,7 @@ class Titles:
         except (Permanent, TargetGone) as exc:
             log.warning("youtube tells no titles", videos=len(ids), reason=str(exc))
             return {post_id: _untitled(post_id) for post_id in ids}
-        read = [_parse(row) for row in rows_of("youtube: videos", answer.data, "items")]
+        read = [parse_post(row) for row in rows_of("youtube: videos", answer.data, "items")]
         told = {post.id: post for post in read if post}
         return {post_id: told.get(post_id) or _untitled(post_id) for post_id in ids}
 
@@ -74,8 +74,8 @@ def _untitled(post_id: str) -> Post:
     return Post(post_id, title="", url=post_url(post_id))
 
 
-def _parse(row: Any) -> Post | None:
-    """None for a row that cannot be read: the comment is what counts."""
+def parse_post(row: Any) -> Post | None:
+    """A video from a row of `videos.list`; None for one that cannot be read: the comment is what counts."""
     try:
         post_id = parse_id(row["id"])
         title, text = parse_text(row["snippet"]["title"]), parse_text(row["snippet"].get("description") or "")

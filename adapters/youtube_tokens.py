@@ -56,7 +56,7 @@ class Tokens:
         for refresh_token in self._refresh_tokens(saved):
             answer = await self._ask(refresh_token)
             if answer.status == 200:
-                tokens = {**saved, **_granted(answer, self._clock())}
+                tokens = {**saved, **parse_grant(answer, self._clock())}
                 await self._vault.save(tokens)
                 self._adopt(tokens)
                 return
@@ -100,7 +100,7 @@ class Tokens:
         return True
 
 
-def _granted(answer: Answer, now: datetime) -> dict[str, str]:
+def parse_grant(answer: Answer, now: datetime) -> dict[str, str]:
     """What an answer to a refresh says, as the vault keeps it. Raises Transient."""
     data: Mapping[str, Any] = answer.data if isinstance(answer.data, Mapping) else {}
     access = data.get("access_token")
