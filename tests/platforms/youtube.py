@@ -8,7 +8,7 @@ import base64
 import json
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -331,9 +331,11 @@ class YouTube:
 
 
 @asynccontextmanager
-async def serving(fake: YouTube) -> AsyncIterator[str]:
-    """Address of the fake while the block runs."""
-    server = TestServer(fake.app())
+async def serving(fake: YouTube, routes: Iterable[web.RouteDef] = ()) -> AsyncIterator[str]:
+    """Address of the fake while the block runs; `routes` are served beside it."""
+    app = fake.app()
+    app.add_routes(routes)
+    server = TestServer(app)
     await server.start_server(shutdown_timeout=0.1)
     try:
         yield str(server.make_url("")).rstrip("/")
