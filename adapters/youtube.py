@@ -92,7 +92,8 @@ class YouTubeAdapter:
     async def baseline(self, since: datetime) -> Cursor:
         """The cursor that starts at `since`, told by YouTube's clock. The first poll looks through old threads."""
         start = ((await self._mine()).server_time(since) - MARGIN).isoformat()
-        return {"from": start, "newest": start, "walk": None, "queue": [], "counts": [], "swept": None}
+        times = dict.fromkeys(("from", "newest", "floor"), start)
+        return {**times, "walk": None, "queue": [], "counts": [], "swept": []}
 
     async def poll(self, cursor: Cursor, budget: Budget) -> CommentPage:
         """What was written since the baseline and is new or within `late_s` of the newest."""

@@ -2,14 +2,13 @@
 
 A list of threads has no `since`, and a new reply leaves its thread where it is. Therefore
   - the newest page is read every time, and further pages until what was read before begins;
-  - now and then the walk goes on through older threads (`full_read_*`). How long it stays away follows from what it
-    cost the last time, so that it keeps to its share of a day's units;
+  - now and then the walk goes on through older threads, see `adapters.youtube_sweeps`;
   - a thread brings a few of its replies along. Where it has more, their number is kept; when that has changed for
     the larger, or the thread is new, `comments.list` brings all of them, for a unit a hundred.
 
-Cursor: `from` (the baseline), `newest` (time of the newest top comment before the last finished walk), `walk` (an
-unfinished one), `queue` (threads whose replies are still to be read), `counts` (thread and number of replies, the
-ones seen last at the end) and `swept` (when the last walk through older threads began, and its units).
+Cursor: `from` (the baseline), `newest` (time of the newest top comment before the last finished walk), `floor` (what
+is older was seen before the present walk), `walk` (an unfinished one), `queue` (threads whose replies are still to be
+read), `counts` (thread and number of replies, the ones seen last at the end) and `swept` (depth, time, units, pages).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from adapters import youtube_sweeps
 from adapters.base import Budget, Clock, Cursor
 from adapters.errors import Permanent, TargetGone, Transient
 from adapters.http import Answer, TooLarge, rows_of
@@ -27,10 +27,10 @@ from adapters.youtube_api import Api
 from adapters.youtube_errors import PageGone
 from adapters.youtube_options import YouTubeOptions
 from adapters.youtube_rows import Row, Thread, created, parse_thread
+from adapters.youtube_sweeps import Sweep
 from adapters.youtube_titles import Titles
 
 PAGE: Final = 100
-DAY_S: Final = 86_400
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,8 +41,8 @@ class Walk:
 
     began: str
     newest: str
-    deep: bool
-    """It goes on through threads that were read before."""
+    sweep: int | None
+    """How deep it goes on through threads that were read before; None: not at all."""
     page: str | None = None
     threads: int = 0
     units: int = 0
@@ -76,35 +76,33 @@ class Reading:
         try:
             self._first = parse_time(cursor["from"])
             self._newest = parse_time(cursor["newest"])
+            self._floor = parse_time(cursor["floor"])
             self._walk = _walk(cursor["walk"]) if cursor["walk"] else None
             self._queue = [_long(item) for item in cursor["queue"]]
             self._counts: dict[str, int] = {str(thread): int(count) for thread, count in cursor["counts"]}
-            self._swept_at = parse_time(cursor["swept"]["at"]) if cursor["swept"] else None
-            self._swept_units = int(cursor["swept"]["units"]) if cursor["swept"] else 0
+            self._swept = youtube_sweeps.load(cursor["swept"])
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise Permanent(f"youtube: the saved cursor cannot be read ({exc}); take a new baseline") from exc
-        self._floor = self._emission_floor()
 
     @property
     def complete(self) -> bool:
         return self._walk is None and not self._queue
 
     def cursor(self) -> dict[str, Any]:
-        swept = self._swept_at and {"at": self._swept_at.isoformat(), "units": self._swept_units}
         return {
             "from": self._first.isoformat(),
             "newest": self._newest.isoformat(),
+            "floor": self._floor.isoformat(),
             "walk": asdict(self._walk) if self._walk else None,
             "queue": [asdict(item) for item in self._queue],
             "counts": [[thread, count] for thread, count in self._counts.items()],
-            "swept": swept or None,
+            "swept": youtube_sweeps.dump(self._swept),
         }
 
     async def run(self, budget: Budget) -> None:
         self._limit = min(PAGE, max(budget.comments, 1))
         if self.complete:
-            now = self._clock()
-            self._walk = Walk(now.isoformat(), self._newest.isoformat(), deep=self._old_are_due(now))
+            self._begin(self._clock())
         while not self.complete and self._has_room(budget):
             if self._queue:
                 await self._read_replies(self._queue[0])
@@ -117,18 +115,13 @@ class Reading:
         spent = self._requests + self._titles.requests(row.post_id for row in self.rows)
         return spent < budget.requests and len(self.rows) + self._limit <= budget.comments
 
-    def _emission_floor(self) -> datetime:
-        """Nothing older is new: what was held back shows after `late_s`, and a reply by the next deep walk."""
-        read = min(self._newest, self._swept_at) if self._swept_at else self._first
-        return max(self._first, read - timedelta(seconds=self._options.late_s))
-
-    def _old_are_due(self, now: datetime) -> bool:
-        if not self._options.full_read_threads:
-            return False
-        if self._swept_at is None:
-            return True
-        share = DAY_S * self._swept_units / self._options.full_read_units
-        return now - self._swept_at >= timedelta(seconds=max(share, self._options.full_read_s))
+    def _begin(self, now: datetime) -> None:
+        """Start a walk. What was held back shows within `late_s`, and a late reply by the next sweep."""
+        whole = self._swept.get(youtube_sweeps.WHOLE)
+        read = min(self._newest, whole.at) if whole else self._first
+        self._floor = max(self._first, read - timedelta(seconds=self._options.late_s))
+        sweep = youtube_sweeps.due(self._swept, now, self._options)
+        self._walk = Walk(now.isoformat(), self._newest.isoformat(), sweep)
 
     async def _read_threads(self, walk: Walk) -> None:
         place = {"part": "snippet,replies", "allThreadsRelatedToChannelId": self._me, "order": "time"}
@@ -166,12 +159,13 @@ class Reading:
         """Whether what follows this page was read before. The list is sorted by time, the newest first."""
         if not times or times[-1] > self._newest - timedelta(seconds=self._options.overlap_s):
             return False
-        return not walk.deep or walk.threads >= self._options.full_read_threads
+        return walk.sweep is None or walk.threads >= (walk.sweep * PAGE or self._options.full_read_threads)
 
     def _finish(self, walk: Walk) -> None:
         self._newest = max(self._newest, parse_time(walk.newest))
-        if walk.deep:
-            self._swept_at, self._swept_units = parse_time(walk.began), walk.units
+        if walk.sweep is not None:
+            sweep = Sweep(parse_time(walk.began), walk.units, -(-walk.threads // PAGE))
+            self._swept = youtube_sweeps.done(self._swept, walk.sweep, sweep)
         self._walk = None
 
     def _take(self, item: object) -> datetime | None:
@@ -249,7 +243,8 @@ class Reading:
 def _walk(saved: Mapping[str, Any]) -> Walk:
     began, newest = (parse_time(saved[key]).isoformat() for key in ("began", "newest"))
     counts = {key: int(saved[key]) for key in ("threads", "units")}
-    return Walk(began, newest, deep=bool(saved["deep"]), page=_page(saved["page"]), **counts)
+    sweep = None if saved["sweep"] is None else int(saved["sweep"])
+    return Walk(began, newest, sweep, page=_page(saved["page"]), **counts)
 
 
 def _long(saved: Mapping[str, Any]) -> Long:

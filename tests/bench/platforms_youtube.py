@@ -214,7 +214,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def measure(rates: tuple[int, ...] = RATES, hours: int = 48, seed: int = 7) -> Figures:
+async def measure(rates: tuple[int, ...] = RATES, hours: int = 72, seed: int = 7) -> Figures:
     """The figures for `make bench-platforms`; `youtube_units_per_comment` is that at `MAIN_RATE`.
 
     `poll_rss_mb` is how far the process's peak grew over all of it, its memory before the first poll taken off.
@@ -259,7 +259,7 @@ def table(figures: Figures) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=int, default=48, help="of steady polling, at each rate")
+    parser.add_argument("--hours", type=int, default=72, help="of steady polling, at each rate")
     parser.add_argument("--rates", type=int, nargs="*", default=list(RATES), help="new comments an hour")
     given = parser.parse_args()
     figures = asyncio.run(measure(tuple(given.rates), given.hours))

@@ -34,10 +34,11 @@ CURSORS: dict[str, dict[str, Any]] = {
     "youtube": {
         "from": NOW.isoformat(),
         "newest": NOW.isoformat(),
+        "floor": NOW.isoformat(),
         "walk": None,
         "queue": [],
         "counts": [],
-        "swept": None,
+        "swept": [],
     },
 }
 NAMES = list(TARGETS)

@@ -145,10 +145,38 @@ async def test_a_thread_that_starts_with_many_replies_is_read_whole_once(slow: Y
     assert slow.adapter.take_units() == 1
 
 
+async def test_replies_left_for_the_next_poll_are_kept_however_old_they_are(slow: YouTubeHarness) -> None:
+    for number in range(30):
+        top = slow.fake.store.add(
+            f"top {number}", video=slow.video, at=START - timedelta(days=30, minutes=number)
+        )
+        for _ in range(9):
+            slow.fake.store.add("answer", parent=top.id, at=START - timedelta(days=29))
+    slow.fake.store.add("recent", video=slow.video)
+    cursor = await slow.adapter.baseline(START - timedelta(days=60))
+    comments, _ = await poll(slow, cursor, requests=5)
+    assert len({one.ref.comment_id for one in comments}) == 301
+
+
+async def test_recent_threads_are_read_again_more_often_than_old_ones(slow: YouTubeHarness) -> None:
+    slow.adapter = slow.make(full_read_units=40, titles=False)
+    await slow.adapter.open()
+    cursor = await begin(slow, threads=1_000)
+    entries = list(slow.fake.store.threads("published"))
+    late = {slow.fake.store.add("late", parent=entries[place].id).id: place for place in (250, 850)}
+    seen: dict[int, int] = {}
+    for hour in range(30):
+        go(slow, 3_600)
+        comments, cursor = await poll(slow, cursor)
+        for one in comments:
+            seen.setdefault(late[one.ref.comment_id], hour)
+    assert seen[250] < seen[850]
+
+
 async def test_reading_old_threads_keeps_to_its_share_of_the_day(slow: YouTubeHarness) -> None:
     slow.adapter = slow.make(full_read_units=20, titles=False)
     await slow.adapter.open()
-    cursor = await begin(slow, threads=1_000)
+    cursor = await begin(slow, threads=800)
     for _ in range(288):
         go(slow, 300)
         _, cursor = await poll(slow, cursor)
@@ -471,7 +499,8 @@ async def test_a_time_ahead_of_youtubes_clock_does_not_hide_what_comes_before_it
         {"queue": [{"thread": "a"}]},
         {"counts": [1]},
         {"counts": [["a", float("inf")]]},
-        {"swept": {"at": "then", "units": 1}},
+        {"swept": [[0, "then", 1, 1]]},
+        {"swept": [1]},
         {"newest": None},
     ],
 )
