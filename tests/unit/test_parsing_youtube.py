@@ -11,10 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import errors, youtube_errors
-from adapters.errors import AdapterError, QuotaExhausted, Transient
+from adapters.errors import AdapterError, Permanent, QuotaExhausted, Transient
 from adapters.http import Answer
+from adapters.youtube import parse_account
 from adapters.youtube_errors import next_day, reason_of, refusal
+from adapters.youtube_options import YouTubeOptions
+from adapters.youtube_reading import Reading
 from adapters.youtube_rows import Row, created, in_order, parse_comment, parse_thread
+from adapters.youtube_titles import parse_post
+from adapters.youtube_tokens import parse_grant
 from tests.unit.test_adapters_text import anything
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
@@ -201,3 +206,73 @@ def test_any_refusal_is_an_adapter_error(body: Any, status: int, writes: bool) -
     assert isinstance(
         refusal("w", Answer(status, {}, body, "", timedelta(0)), NOW, writes=writes), AdapterError
     )
+
+
+@few
+@given(anything | mutated({"items": [{"id": ME, "snippet": {"title": "Creator"}}]}))
+def test_any_answer_to_who_we_are_is_an_account_or_an_adapter_error(body: Any) -> None:
+    data = body if isinstance(body, dict) else {}
+    try:
+        account = parse_account(answer(200, data), frozenset())
+    except AdapterError:
+        return
+    assert account.id
+
+
+@few
+@given(
+    anything
+    | mutated({"access_token": "ya29.token", "expires_in": 3599, "scope": "a b", "refresh_token": "1//r"})
+)
+def test_any_answer_to_a_refresh_is_a_token_or_an_adapter_error(body: Any) -> None:
+    try:
+        kept = parse_grant(answer(200, body), NOW)
+    except AdapterError:
+        return
+    assert NOW < datetime.fromisoformat(kept["expires_at"]) <= NOW + timedelta(days=1)
+    assert all(isinstance(value, str) for value in kept.values())
+
+
+@few
+@given(anything | mutated({"id": "v", "snippet": {"title": "题", "description": "d"}}))
+def test_any_video_is_a_post_or_none(row: Any) -> None:
+    post = parse_post(row)
+    assert post is None or post.id
+
+
+CURSOR = {
+    "from": NOW.isoformat(),
+    "newest": NOW.isoformat(),
+    "floor": NOW.isoformat(),
+    "walk": {
+        "began": NOW.isoformat(),
+        "newest": NOW.isoformat(),
+        "sweep": 3,
+        "page": "p",
+        "threads": 100,
+        "units": 1,
+    },
+    "queue": [{"thread": "Ugx", "post": "v", "replies": 9, "page": None}],
+    "counts": [["Ugx", 9]],
+    "swept": [[0, NOW.isoformat(), 9, 9]],
+}
+
+
+def reading(cursor: Any) -> Reading:
+    nothing: Any = None
+    options = YouTubeOptions.model_validate({"client_id": "c", "client_secret": "s"})
+    return Reading(nothing, nothing, options, lambda: NOW, cursor, me=ME)
+
+
+def test_a_cursor_comes_back_as_it_was_saved() -> None:
+    assert json.loads(json.dumps(reading(CURSOR).cursor())) == CURSOR
+
+
+@few
+@given(mutated(CURSOR))
+def test_any_cursor_is_read_or_refused(cursor: Any) -> None:
+    try:
+        read = reading(cursor)
+    except Permanent:
+        return
+    json.dumps(read.cursor())
