@@ -15,6 +15,7 @@ import aiohttp
 import structlog
 from pydantic import BaseModel
 
+from adapters import youtube_cursor
 from adapters.base import (
     Account,
     Budget,
@@ -91,9 +92,8 @@ class YouTubeAdapter:
 
     async def baseline(self, since: datetime) -> Cursor:
         """The cursor that starts at `since`, told by YouTube's clock. The first poll looks through old threads."""
-        start = ((await self._mine()).server_time(since) - MARGIN).isoformat()
-        times = dict.fromkeys(("from", "newest", "floor"), start)
-        return {**times, "walk": None, "queue": [], "counts": [], "swept": []}
+        answer = await self._mine()
+        return youtube_cursor.dump(youtube_cursor.start(answer.server_time(since) - MARGIN))
 
     async def poll(self, cursor: Cursor, budget: Budget) -> CommentPage:
         """What was written since the baseline and is new or within `late_s` of the newest."""

@@ -30,10 +30,11 @@ class YouTubeOptions(BaseModel):
     """Google documents that a text can be too long, not how long it may be."""
     hide_as: Literal["heldForReview", "rejected"] = "heldForReview"
     """What `hide` makes of a comment: held can be taken back in YouTube Studio, rejected cannot."""
-    remembered_threads: int = Field(default=2_000, ge=0)
+    remembered_threads: int = Field(default=5_000, ge=0)
     """For how many long threads the number of replies is kept, those that were seen last."""
-    full_read_threads: int = Field(default=10_000, ge=0)
-    """How many threads, from the newest back, are read again for late replies; 0: only the newest page."""
+    full_read_threads: int = Field(default=50_000, ge=0)
+    """How many threads, from the newest back, are read again for late replies; 0: only the newest page. The first poll
+    reads them all once, a unit for a hundred."""
     full_read_units: int = Field(default=150, gt=0)
     """Units a day for that, titles aside. 150 read 600 threads every hour; of 10,000, the newest 300 every 90 minutes,
     the newest 1,200 every 6 hours, and all every 2 days."""

@@ -201,6 +201,7 @@ async def steady(poller: Poller, rate: int, hours: int) -> Figures:
         "seen_after_s_p95": round(late[94]),
         "seen_after_h_max": round(max(poller.delays) / 3_600, 1),
         "not_yet_seen": len(poller.waiting),
+        "seen_share": round(new / (polls * rate * POLL_S / 3_600), 3),
         "cursor_kb": round(len(json.dumps(poller.cursor)) / 1024, 1),
     }
 
