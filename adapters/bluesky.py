@@ -10,11 +10,10 @@ That time is not taken from the comment: replies are shown, and the person answe
 times that they claim, and a reply that claims to be as old as a comment of last week is not seen by anybody.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import aiohttp
-import structlog
 from pydantic import BaseModel
 
 from adapters import bluesky_reading as reading
@@ -30,34 +29,20 @@ from adapters.base import (
     ReplyRef,
     Vault,
 )
+from adapters.bluesky_gate import hide
+from adapters.bluesky_listing import Listing
 from adapters.bluesky_options import BlueskyOptions
 from adapters.bluesky_posts import Posts
-from adapters.bluesky_rows import (
-    POSTS,
-    Row,
-    error_name,
-    indexed_at,
-    is_absent,
-    owner,
-    parse_row,
-    refusal,
-    reply_ref,
-    write_refusal,
-)
+from adapters.bluesky_rows import POSTS, Row, error_name, parse_row, refusal, reply_ref, write_refusal
+from adapters.bluesky_server import Server, stamp
 from adapters.bluesky_session import Session, check_standing
 from adapters.bluesky_text import check_length, facets, mentioned, record_key
-from adapters.errors import AuthExpired, Permanent, TargetGone, Transient
-from adapters.http import Answer, Http, Params, rows_of
+from adapters.errors import AlreadyReplied, AuthExpired, Permanent, TargetGone, Transient
+from adapters.http import Http
 from adapters.text import parse_id, parse_text, parse_time
 
-GATES: Final = "app.bsky.feed.threadgate"
-MAX_PAGE: Final = 100
-MAX_HIDDEN: Final = 300
-HIDE_ATTEMPTS: Final = 3
 # Clocks tick apart within the second that `Http` cannot see.
 MARGIN: Final = timedelta(seconds=2)
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class BlueskyAdapter:
@@ -85,16 +70,17 @@ class BlueskyAdapter:
         )
         self._options = options
         self._clock = clock
-        self._http = Http(http, options.base_url, clock=clock, timeout_s=options.timeout_s)
-        self._session = Session(self._http, options, vault or MemoryVault())
-        self._posts = Posts(self._http, self._session, options.site_url)
+        calls = Http(http, options.base_url, clock=clock, timeout_s=options.timeout_s)
+        self._session = Session(calls, options, vault or MemoryVault())
+        self._server = Server(calls, self._session)
+        self._posts = Posts(self._server, options.site_url)
         self._overlap = timedelta(seconds=options.overlap_s)
         self._me = ""
 
     async def open(self) -> Account:
         """Log in, or go on with the session in the vault, and say who we are."""
         await self._session.start()
-        answer = await self._read("com.atproto.server.getSession")
+        answer = await self._server.read("com.atproto.server.getSession")
         try:
             account = Account(
                 id=parse_id(answer.data["did"]),
@@ -116,38 +102,44 @@ class BlueskyAdapter:
 
     async def baseline(self, since: datetime) -> Cursor:
         """The cursor that starts at `since`, told by the server's clock."""
-        answer = await self._read("com.atproto.server.getSession")
+        answer = await self._server.read("com.atproto.server.getSession")
         return reading.make_cursor(reading.first(answer.server_time(since)))
 
     async def poll(self, cursor: Cursor, budget: Budget) -> CommentPage:
         """What came in after the cursor. A page that was read is looked up whole, whatever the budget."""
-        progress = reading.parse_cursor(cursor)
-        rows: dict[str, Row] = {}
-        malformed = requests = 0
-        while not progress.complete and requests < budget.requests and len(rows) < budget.comments:
-            progress, found, bad = await self._step(progress, budget.comments - len(rows))
-            rows |= {row.at.uri: row for row in found}
-            malformed += bad
-            requests += 1
-        comments, posts = await self._posts.place(list(rows.values()), me=self._me)
-        return CommentPage(comments, posts, reading.make_cursor(progress), progress.complete, malformed)
+        listing = Listing(
+            self._server,
+            reading.parse_cursor(cursor),
+            me=self._me,
+            overlap=self._overlap,
+            clock=self._clock,
+        )
+        for _ in range(budget.requests):
+            if listing.progress.complete or len(listing.rows) >= budget.comments:
+                break
+            await listing.step(budget.comments - len(listing.rows))
+        comments, posts = await self._posts.place(list(listing.rows.values()), me=self._me)
+        progress = listing.progress
+        return CommentPage(
+            comments, posts, reading.make_cursor(progress), progress.complete, listing.malformed
+        )
 
     async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
         """Answer `target`; a second call with this `key` writes nothing and returns what the first one wrote."""
         check_length(text, max_graphemes=self._options.max_graphemes, max_bytes=self._options.max_bytes)
         references = _references(target)
         await self._check_open(target)
-        written = self._clock().astimezone(UTC)
+        written = self._clock()
         record: dict[str, Any] = {
             "$type": POSTS,
             "text": text,
             "reply": references,
-            "createdAt": written.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "createdAt": stamp(written),
         }
         if found := facets(text, await self._dids(mentioned(text))):
             record["facets"] = found
         rkey = record_key(key)
-        answer = await self._put(POSTS, rkey, record, swap=None)
+        answer = await self._server.put(self._me, POSTS, rkey, record, swap=None)
         if error_name(answer) == "InvalidSwap":
             return await self._written_before(rkey, target)
         if answer.status != 200:
@@ -160,7 +152,7 @@ class BlueskyAdapter:
     async def find_own_replies(self, target: CommentRef, since: datetime) -> list[ReplyRef]:
         """Our replies to `target` that came in at `since` or later."""
         params = {"uri": target.comment_id, "depth": "1", "parentHeight": "0"}
-        answer = await self._read("app.bsky.feed.getPostThread", params)
+        answer = await self._server.read("app.bsky.feed.getPostThread", params)
         thread = answer.data.get("thread") if isinstance(answer.data, dict) else None
         if isinstance(thread, dict) and (thread.get("notFound") is True or thread.get("blocked") is True):
             raise TargetGone(f"bluesky: comment {target.comment_id} is gone")
@@ -175,82 +167,11 @@ class BlueskyAdapter:
 
     async def hide(self, target: CommentRef) -> None:
         """Move a reply under our post behind "show hidden replies". Raises Permanent elsewhere."""
-        root = target.post_id
-        if owner(root) != self._me or target.comment_id == root:
-            raise Permanent("bluesky: only replies under the account's own posts can be hidden")
-        for _ in range(HIDE_ATTEMPTS):
-            cid, gate = await self._gate(root)
-            hidden = gate.get("hiddenReplies") or []
-            if target.comment_id in hidden:
-                return
-            if len(hidden) >= MAX_HIDDEN:
-                raise Permanent(f"bluesky: the post has {MAX_HIDDEN} hidden replies, and takes no more")
-            gate = {**gate, "hiddenReplies": [*hidden, target.comment_id]}
-            answer = await self._put(GATES, root.rpartition("/")[2], gate, swap=cid)
-            if answer.status == 200:
-                return
-            if error_name(answer) != "InvalidSwap":
-                raise refusal("putRecord", answer)
-        raise Transient("bluesky: the post's hidden replies are being changed elsewhere", ambiguous=False)
+        await hide(self._server, target, me=self._me, clock=self._clock)
 
     async def aclose(self) -> None:
         """Forget the tokens; the session belongs to the caller, and the vault keeps them."""
         self._session.forget()
-
-    async def _step(self, progress: reading.Progress, room: int) -> tuple[reading.Progress, list[Row], int]:
-        """One page further: the progress, its new rows, and how many could not be read."""
-        name = progress.todo[0]
-        answer = await self._page(name, progress.streams[name].at, min(MAX_PAGE, max(room, 1)))
-        if answer.status == 400 and error_name(answer) == "InvalidRequest" and progress.streams[name].at:
-            # The server no longer knows the place: begin again at the top.
-            return reading.restart(progress, name), [], 0
-        if answer.status != 200:
-            raise refusal(name, answer)
-        listed = rows_of(
-            f"bluesky: {name}", answer.data, "notifications" if name == reading.INBOX else "feed"
-        )
-        following = answer.data.get("cursor")
-        moved = reading.advance(
-            progress,
-            name,
-            times=[indexed_at(item) for item in listed],
-            following=following if isinstance(following, str) and following else None,
-            overlap=self._overlap,
-            now=answer.server_time(self._clock()),
-        )
-        rows, malformed = self._news(name, listed, reading.floor(progress, name, self._overlap))
-        return moved, rows, malformed
-
-    async def _page(self, name: str, at: str | None, limit: int) -> Answer:
-        place = [("limit", str(limit)), *([("cursor", at)] if at else [])]
-        if name == reading.INBOX:
-            method = "app.bsky.notification.listNotifications"
-            params = [("reasons", "reply"), ("reasons", "mention"), *place]
-        else:
-            method = "app.bsky.feed.getAuthorFeed"
-            params = [("actor", self._me), ("filter", "posts_with_replies"), *place]
-        return await self._http.read(f"/xrpc/{method}", params=params, headers=self._session.headers())
-
-    def _news(self, name: str, listed: list[Any], since: datetime) -> tuple[list[Row], int]:
-        rows: list[Row] = []
-        malformed = 0
-        for item in listed:
-            view = item if name == reading.INBOX else _own_view(item)
-            if view is None:
-                continue
-            try:
-                row = parse_row(view)
-            except ValueError as exc:
-                log.warning("bluesky row cannot be read", listing=name, reason=str(exc))
-                malformed += 1
-                continue
-            if row.indexed_at >= since and self._wanted(name, row):
-                rows.append(row)
-        return rows, malformed
-
-    def _wanted(self, name: str, row: Row) -> bool:
-        """Our posts are comments only where they answer something; likes and follows are no comments."""
-        return (row.author_id == self._me and row.parent is not None) if name == reading.OWN else True
 
     async def _check_open(self, target: CommentRef) -> None:
         """Raises unless `target` can be answered: a server takes a reply to what is not there."""
@@ -265,10 +186,7 @@ class BlueskyAdapter:
         """Whom the handles belong to; one that nobody has stays plain text."""
         found = {}
         for handle in handles:
-            params = {"handle": handle}
-            answer = await self._http.read(
-                "/xrpc/com.atproto.identity.resolveHandle", params=params, headers=self._session.headers()
-            )
+            answer = await self._server.ask("com.atproto.identity.resolveHandle", {"handle": handle})
             did = answer.data.get("did") if isinstance(answer.data, dict) else None
             if answer.status == 200 and isinstance(did, str) and did.startswith("did:"):
                 found[handle] = did
@@ -277,58 +195,13 @@ class BlueskyAdapter:
         return found
 
     async def _written_before(self, rkey: str, target: CommentRef) -> ReplyRef:
-        answer = await self._record(POSTS, rkey)
+        uri = f"at://{self._me}/{POSTS}/{rkey}"
+        answer = await self._server.record(self._me, POSTS, rkey)
         try:
-            value = answer.data["value"]
-            return ReplyRef(
-                parse_id(answer.data["uri"]),
-                target.comment_id,
-                parse_text(value["text"]),
-                parse_time(value["createdAt"]),
-            )
+            value = answer.data["value"] if answer else None
+            return ReplyRef(uri, target.comment_id, parse_text(value["text"]), parse_time(value["createdAt"]))
         except (TypeError, KeyError, ValueError) as exc:
-            raise Transient(
-                "bluesky: the reply of an earlier attempt cannot be read", ambiguous=True
-            ) from exc
-
-    async def _gate(self, root: str) -> tuple[str | None, dict[str, Any]]:
-        """Who may reply to our post, and which replies are hidden; None and a new one where there is none yet."""
-        answer = await self._record(GATES, root.rpartition("/")[2])
-        if is_absent(answer):
-            now = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            return None, {"$type": GATES, "post": root, "createdAt": now}
-        try:
-            cid, value = parse_id(answer.data["cid"]), dict(answer.data["value"])
-        except (TypeError, KeyError, ValueError) as exc:
-            raise Transient("bluesky: the post's threadgate cannot be read", ambiguous=False) from exc
-        return cid, value
-
-    async def _record(self, collection: str, rkey: str) -> Answer:
-        params = {"repo": self._me, "collection": collection, "rkey": rkey}
-        answer = await self._http.read(
-            "/xrpc/com.atproto.repo.getRecord", params=params, headers=self._session.headers()
-        )
-        if answer.status != 200 and not is_absent(answer):
-            raise refusal("getRecord", answer)
-        return answer
-
-    async def _put(self, collection: str, rkey: str, record: object, *, swap: str | None) -> Answer:
-        body = {
-            "repo": self._me,
-            "collection": collection,
-            "rkey": rkey,
-            "record": record,
-            "swapRecord": swap,
-        }
-        return await self._http.write(
-            "POST", "/xrpc/com.atproto.repo.putRecord", headers=self._session.headers(), body=body
-        )
-
-    async def _read(self, method: str, params: Params | None = None) -> Answer:
-        answer = await self._http.read(f"/xrpc/{method}", params=params, headers=self._session.headers())
-        if answer.status != 200:
-            raise refusal(method, answer)
-        return answer
+            raise AlreadyReplied(f"bluesky: an earlier attempt wrote {uri}", reply_id=uri) from exc
 
 
 def _references(target: CommentRef) -> dict[str, dict[str, str]]:
@@ -339,13 +212,6 @@ def _references(target: CommentRef) -> dict[str, dict[str, str]]:
         }
     except KeyError as exc:
         raise Permanent(f"bluesky: comment {target.comment_id} was stored without its {exc}") from exc
-
-
-def _own_view(item: object) -> object:
-    """The post of an entry of our feed; None for a repost."""
-    if isinstance(item, dict) and item.get("reason") is None:
-        return item.get("post")
-    return None
 
 
 def _reply_row(node: object) -> Row | None:

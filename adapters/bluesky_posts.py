@@ -7,9 +7,9 @@ from typing import Final
 import structlog
 
 from adapters.base import Comment, Post
-from adapters.bluesky_rows import Row, comment_of, owner, parse_row, post_of, refusal, thread_of
-from adapters.bluesky_session import Session
-from adapters.http import Http, rows_of
+from adapters.bluesky_rows import Row, comment_of, owner, parse_row, post_of, thread_of
+from adapters.bluesky_server import Server
+from adapters.http import rows_of
 
 AT_ONCE: Final = 25
 """The most posts that one call of getPosts takes."""
@@ -23,9 +23,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Posts:
     """Remembers what posts answer and what roots say; neither changes on Bluesky."""
 
-    def __init__(self, http: Http, session: Session, site_url: str) -> None:
-        self._http = http
-        self._session = session
+    def __init__(self, server: Server, site_url: str) -> None:
+        self._server = server
         self._site_url = site_url
         self._parents: dict[str, str | None] = {}
         self._roots: dict[str, Post] = {}
@@ -46,13 +45,7 @@ class Posts:
 
     async def views(self, uris: Sequence[str]) -> list[object]:
         """The raw `postView` of at most 25 posts. Raises AdapterError."""
-        answer = await self._http.read(
-            "/xrpc/app.bsky.feed.getPosts",
-            params=[("uris", uri) for uri in uris],
-            headers=self._session.headers(),
-        )
-        if answer.status != 200:
-            raise refusal("getPosts", answer)
+        answer = await self._server.read("app.bsky.feed.getPosts", [("uris", uri) for uri in uris])
         return rows_of("bluesky: getPosts", answer.data, "posts")
 
     async def place(self, rows: Sequence[Row], *, me: str) -> tuple[tuple[Comment, ...], tuple[Post, ...]]:
