@@ -39,7 +39,7 @@ from adapters.bluesky_session import Session, check_standing
 from adapters.bluesky_text import check_length, facets, mentioned, record_key
 from adapters.errors import AlreadyReplied, AuthExpired, Permanent, TargetGone, Transient
 from adapters.http import Http
-from adapters.text import parse_id, parse_text, parse_time
+from adapters.text import clean, parse_id, parse_text, parse_time
 
 # Clocks tick apart within the second that `Http` cannot see.
 MARGIN: Final = timedelta(seconds=2)
@@ -126,6 +126,7 @@ class BlueskyAdapter:
 
     async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
         """Answer `target`; a second call with this `key` writes nothing and returns what the first one wrote."""
+        text = clean(text)
         check_length(text, max_graphemes=self._options.max_graphemes, max_bytes=self._options.max_bytes)
         references = _references(target)
         await self._check_open(target)
@@ -198,7 +199,7 @@ class BlueskyAdapter:
         uri = f"at://{self._me}/{POSTS}/{rkey}"
         answer = await self._server.record(self._me, POSTS, rkey)
         try:
-            value = answer.data["value"] if answer else None
+            value: Any = answer.data["value"] if answer else None
             return ReplyRef(uri, target.comment_id, parse_text(value["text"]), parse_time(value["createdAt"]))
         except (TypeError, KeyError, ValueError) as exc:
             raise AlreadyReplied(f"bluesky: an earlier attempt wrote {uri}", reply_id=uri) from exc

@@ -165,6 +165,8 @@ class Http:
             json=call.body,
             data=call.form,
             allow_redirects=False,
+            # Some platforms refuse a call that names the type of a body it does not have.
+            skip_auto_headers=["Content-Type"] if call.body is None and call.form is None else None,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
         ) as response:
             raw = bytearray()

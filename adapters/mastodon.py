@@ -40,7 +40,7 @@ from adapters.mastodon_rows import Row, allowed, parse_mention, parse_status, re
 from adapters.mastodon_server import Server
 from adapters.mastodon_text import addressed, check_length, reply_visibility
 from adapters.mastodon_threads import Threads
-from adapters.text import parse_count, parse_id, parse_text
+from adapters.text import clean, parse_count, parse_id, parse_text
 
 MAX_MENTIONS: Final = 80
 MAX_STATUSES: Final = 40
@@ -139,6 +139,7 @@ class MastodonAdapter:
 
     async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
         """Answer `target`; within an hour a second call with this `key` posts nothing."""
+        text = clean(text)
         if not text.strip():
             raise RejectedContent("mastodon: the reply is empty")
         visibility = reply_visibility(target.extra.get("visibility"), self._options.visibility)
