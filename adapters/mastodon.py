@@ -113,7 +113,8 @@ class MastodonAdapter:
     async def baseline(self, since: datetime) -> Cursor:
         """The cursor that starts at `since`, told by the server's clock."""
         answer = await self._server.read("/api/v1/accounts/verify_credentials")
-        start = answer.server_time(since)
+        # The server's times have milliseconds: what is written in this very second is not to be missed.
+        start = answer.server_time(since).replace(microsecond=0)
         marks = {name: await self._mark(name, start) for name in STREAMS}
         return reading.make_cursor(reading.first(start, marks))
 

@@ -79,8 +79,7 @@ def newest(ids: Iterable[str]) -> str:
 
 
 def first(since: datetime, marks: Mapping[str, str]) -> Progress:
-    # The server's times have milliseconds: what is written in this very second is not to be missed.
-    return Progress(since.replace(microsecond=0), {name: Stream(marks[name]) for name in STREAMS}, ())
+    return Progress(since, {name: Stream(marks[name]) for name in STREAMS}, ())
 
 
 def make_cursor(progress: Progress) -> Cursor:
