@@ -130,7 +130,8 @@ class BlueskyAdapter:
         check_length(text, max_graphemes=self._options.max_graphemes, max_bytes=self._options.max_bytes)
         references = _references(target)
         await self._check_open(target)
-        written = self._clock()
+        # A clock that is behind must not date the reply before what it answers.
+        written = max(self._clock(), target.created_at + timedelta(milliseconds=1))
         record: dict[str, Any] = {
             "$type": POSTS,
             "text": text,
@@ -160,7 +161,8 @@ class BlueskyAdapter:
         replies = thread.get("replies", []) if isinstance(thread, dict) and "post" in thread else None
         if not isinstance(replies, list):
             raise Transient("bluesky: the thread cannot be read", ambiguous=False)
-        earliest = answer.server_time(since) - MARGIN
+        # `since` may be a time of ours or one of the platform's: too much is found rather than too little.
+        earliest = min(since, answer.server_time(since)) - MARGIN
         mine = [row for row in map(_reply_row, replies) if row and row.author_id == self._me]
         return [
             reply_ref(row) for row in mine if row.parent == target.comment_id and row.indexed_at >= earliest

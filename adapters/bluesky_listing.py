@@ -14,6 +14,7 @@ from adapters.bluesky_server import Server
 from adapters.http import Answer, rows_of
 
 MAX_PAGE: Final = 100
+REASONS: Final = ("reply", "mention")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class Listing:
     async def _page(self, name: str, at: str | None, limit: int) -> Answer:
         place = [("limit", str(limit)), *([("cursor", at)] if at is not None else [])]
         if name == INBOX:
-            params = [("reasons", "reply"), ("reasons", "mention"), *place]
+            params = [*(("reasons", reason) for reason in REASONS), *place]
             return await self._server.ask("app.bsky.notification.listNotifications", params)
         params = [("actor", self._me), ("filter", "posts_with_replies"), *place]
         return await self._server.ask("app.bsky.feed.getAuthorFeed", params)
@@ -66,7 +67,7 @@ class Listing:
     def _take(self, name: str, listed: Sequence[Any]) -> None:
         since = reading.floor(self.progress, name, self._overlap)
         for item in listed:
-            view = item if name == INBOX else _own_view(item)
+            view = _told(item) if name == INBOX else _own_view(item)
             try:
                 row = parse_row(view) if view is not None else None
             except ValueError as exc:
@@ -79,6 +80,11 @@ class Listing:
             )
             if row is not None and wanted and row.indexed_at >= since:
                 self.rows[row.at.uri] = row
+
+
+def _told(item: object) -> object:
+    """A notification; None for a like or a follow, which a server may bring unasked."""
+    return None if isinstance(item, dict) and item.get("reason") not in REASONS else item
 
 
 def _own_view(item: object) -> object:

@@ -162,7 +162,8 @@ class MastodonAdapter:
         """Our replies to `target` written at `since` or later."""
         answer = await self._server.read(f"/api/v1/statuses/{quote(target.comment_id, safe='')}/context")
         below = rows_of("mastodon: context", answer.data, "descendants")
-        earliest = answer.server_time(since) - MARGIN
+        # `since` may be a time of ours or one of the platform's: too much is found rather than too little.
+        earliest = min(since, answer.server_time(since)) - MARGIN
         try:
             rows = [parse_status(item, me=self._me) for item in below]
         except ValueError as exc:

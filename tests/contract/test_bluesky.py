@@ -272,6 +272,16 @@ async def test_rows_that_cannot_be_read_are_counted_and_the_rest_is_kept(harness
     assert ([comment.text for comment in page.comments], page.malformed) == (["a good one"], 1)
 
 
+async def test_likes_that_come_unasked_are_no_comments(harness: BlueskyHarness) -> None:
+    await harness.write("a comment")
+    harness.network.deaf = True
+    like = {"$type": "app.bsky.feed.like", "createdAt": iso(datetime.now(UTC))}
+    fan = harness.people["Visitor"]
+    harness.network.put(fan.did, "app.bsky.feed.like", harness.network.next_key(), like)
+    page = await read(harness)
+    assert ([comment.text for comment in page.comments], page.malformed) == (["a comment"], 0)
+
+
 async def test_many_comments_are_read_over_many_pages(harness: BlueskyHarness) -> None:
     cursor = (await read(harness)).cursor
     for number in range(230):
@@ -395,6 +405,17 @@ async def test_a_limited_account_waits_as_long_as_it_is_told_whatever_the_clocks
         assert limited.value.retry_after == 90
         clock.forward(90)
         await harness.adapter.reply(target.ref, "an answer", "key")
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+async def test_a_reply_is_found_however_wrong_a_clock_is(minutes: int) -> None:
+    async with bluesky(Network(clock=utc_now, skew=timedelta(minutes=minutes))) as harness:
+        target = await one_comment(harness)
+        sent = await harness.adapter.reply(target.ref, "an answer", "key")
+        assert sent.created_at > target.ref.created_at
+        for since in (target.ref.created_at, datetime.now(UTC) - timedelta(seconds=5)):
+            found = await harness.adapter.find_own_replies(target.ref, since)
+            assert [reply.id for reply in found] == [sent.id]
 
 
 # --- hiding ---

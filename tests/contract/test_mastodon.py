@@ -365,6 +365,16 @@ async def test_a_limited_account_waits_as_long_as_it_is_told_whatever_the_clocks
         await harness.adapter.reply(target.ref, "an answer", "key")
 
 
+@pytest.mark.parametrize("minutes", [10, -10])
+async def test_a_reply_is_found_however_wrong_a_clock_is(minutes: int) -> None:
+    async with mastodon(Instance(clock=utc_now, skew=timedelta(minutes=minutes))) as harness:
+        target = await one_comment(harness)
+        sent = await harness.adapter.reply(target.ref, "an answer", "key")
+        for since in (target.ref.created_at, datetime.now(UTC) - timedelta(seconds=5)):
+            found = await harness.adapter.find_own_replies(target.ref, since)
+            assert [reply.id for reply in found] == [sent.id]
+
+
 async def test_a_comment_deleted_while_it_is_read_is_left_out(harness: MastodonHarness) -> None:
     await harness.write("kept")
     await harness.write("soon gone")

@@ -78,6 +78,8 @@ class Network:
     """Roots under which our account may not reply."""
     blockers: set[str] = field(default_factory=set)
     """Accounts that block ours."""
+    deaf: bool = False
+    """An older server, which tells everything whatever `reasons` asks for."""
     skew: timedelta = timedelta(0)
     """How far this server's clock runs ahead."""
     _number: int = 0
