@@ -109,7 +109,7 @@ async def test_tokens_expire_and_refresh_tokens_are_used_once(sky: Sky) -> None:
     assert (await client.call("GET", LISTED))[1]["error"] == "InvalidToken"
     client.token = ""
     assert (await client.call("GET", LISTED))[0] == 401
-    client.token = "refresh-token-1"
+    [client.token] = network.refresh
     path = "/xrpc/com.atproto.server.refreshSession"
     assert (await client.call("POST", path, json={}))[0] == 400
     bare = {"skip_auto_headers": ["Content-Type"]}

@@ -178,7 +178,7 @@ def check_post(value: dict[str, Any], key: str) -> None:
     if "reply" in value:
         for part in ("root", "parent"):
             reference = value["reply"].get(part)
-            if not isinstance(reference, dict) or set(reference) != {"uri", "cid"}:
+            if not isinstance(reference, dict) or set(reference) - {"$type"} != {"uri", "cid"}:
                 raise refuse(f"Invalid app.bsky.feed.post record: Record/reply/{part} must be a strongRef")
     for facet in value.get("facets", []):
         check_facet(facet, text)
@@ -295,9 +295,10 @@ class Calls:
         return data
 
     def session(self) -> web.Response:
-        number = self.net.logins + self.net.refreshes
-        access, refresh = f"access-token-{number}", f"refresh-token-{number}"
-        self.net.access[access] = self.net.clock() + timedelta(seconds=self.net.token_s)
+        number, expires = self.net.logins + self.net.refreshes, timedelta(seconds=self.net.token_s)
+        access = self.token("com.atproto.appPass", number, expires)
+        refresh = self.token("com.atproto.refresh", number, timedelta(days=90))
+        self.net.access[access] = self.net.clock() + expires
         self.net.refresh.add(refresh)
         me = self.net.me
         found = {
@@ -308,6 +309,14 @@ class Calls:
             "active": True,
         }
         return self.answer(found)
+
+    def token(self, scope: str, number: int, lasts: timedelta) -> str:
+        now = self.net.clock()
+        times = {"iat": int(now.timestamp()), "exp": int((now + lasts).timestamp())}
+        claims = {"scope": scope, "sub": self.net.me.did, "jti": str(number), "aud": "did:web:pds", **times}
+        parts = [{"typ": "at+jwt", "alg": "HS256"}, claims]
+        shown = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+        return ".".join([*shown, "c2lnbmF0dXJl"])
 
     async def create_session(self, request: web.Request) -> web.StreamResponse:
         body = await self.body(request, {"identifier", "password"}, {"authFactorToken", "allowTakendown"})
