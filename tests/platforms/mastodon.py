@@ -327,7 +327,7 @@ class Api:
             raise ApiError(422, "Validation failed: Text can't be blank")
         form = {key: str(value) for key, value in (await request.post()).items()}
         self.site.forms.append(form)
-        if unknown := set(form) - {"status", "in_reply_to_id", "visibility", "language"}:
+        if unknown := set(form) - {"status", "in_reply_to_id", "visibility", "language", "sensitive"}:
             raise ApiError(422, f"found unpermitted parameters: {sorted(unknown)}")
         key = request.headers.get("Idempotency-Key", "")
         known = self.site.keys.get(key)
