@@ -17,7 +17,7 @@ last one), `posts`, `threads`, `roots` (see `telegram_reading`) and `lost` (grou
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 import aiohttp
@@ -62,8 +62,8 @@ from adapters.text import parse_id, parse_text
 MAX_UPDATES: Final = 100
 ALLOWED: Final = '["message","my_chat_member"]'
 # After a week without news Telegram numbers updates anew; an old offset would confirm what was never read.
-IDLE: Final = timedelta(days=6)
-KEPT_SENT: Final = 500
+IDLE_S: Final = 6 * 86_400.0
+KEPT_SENT: Final = 100
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -215,7 +215,7 @@ class TelegramAdapter:
         return _object("getChatMember", member)
 
     async def _look_for_lost(self, reading: Reading) -> None:
-        """Telegram says nothing more about a group that has thrown the bot out; its silence must not look like quiet."""
+        """A group that has thrown the bot out is silent; that must not look like quiet."""
         for chat, why in [*reading.lost.items()]:
             if chat not in self._groups:
                 del reading.lost[chat]
@@ -228,8 +228,8 @@ class TelegramAdapter:
 
     async def _updates(self, reading: Reading, limit: int) -> list[Any]:
         params = {"timeout": "0", "limit": str(limit), "allowed_updates": ALLOWED}
-        idle = self._clock() - datetime.fromtimestamp(reading.heard, UTC)
-        if reading.offset is not None and idle < IDLE:
+        idle_s = self._clock().timestamp() - reading.heard
+        if reading.offset is not None and idle_s < IDLE_S:
             params["offset"] = str(reading.offset)
         _, updates = await self._read("getUpdates", **params)
         if not isinstance(updates, list):
