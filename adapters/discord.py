@@ -86,9 +86,7 @@ class DiscordAdapter:
             min_poll_s=options.min_poll_s,
         )
         self._options = options
-        self._http = Http(
-            http, options.base_url, clock=clock, timeout_s=options.timeout_s, told_wait=told_wait
-        )
+        self._http = Http(http, options.base_url, clock=clock, timeout_s=options.timeout_s, wait_in=told_wait)
         self._headers = {
             "Authorization": f"Bot {options.token.get_secret_value()}",
             "User-Agent": options.user_agent,
@@ -212,7 +210,7 @@ class DiscordAdapter:
             raise refusal("the channel's messages", answer.status, answer.data, answer.excerpt)
         if answer.data == []:
             log.warning("discord shows no messages; let the bot read the message history", channel=channel)
-        return answer.data != []
+        return bool(answer.data != [])
 
     async def _page(self, place: str, after: int) -> list[Any]:
         answer = await self._read(f"/channels/{place}/messages", {"after": str(after), "limit": str(PAGE)})

@@ -95,7 +95,7 @@ class Http:
 
     `timeout_s` bounds a whole call, the last byte of the body included; `max_bytes` bounds the unpacked
     body, which is counted while it arrives. Redirects are never followed. `secret` is a part of the path that neither
-    an error, nor what it was raised from, nor an excerpt shows. `told_wait` finds the seconds to wait in the JSON of a
+    an error, nor what it was raised from, nor an excerpt shows. `wait_in` finds the seconds to wait in the JSON of a
     429, for platforms that say it there.
     """
 
@@ -108,7 +108,7 @@ class Http:
         timeout_s: float = 20.0,
         max_bytes: int = MAX_BYTES,
         secret: str = "",
-        told_wait: Callable[[Any], object] | None = None,
+        wait_in: Callable[[Any], object] | None = None,
     ) -> None:
         self._session = session
         self._base_url = base_url
@@ -116,7 +116,7 @@ class Http:
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._secret = secret
-        self._told_wait = told_wait
+        self._wait_in = wait_in
 
     async def read(
         self, path: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -210,7 +210,9 @@ class Http:
         self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
     ) -> None:
         if status == 429:
-            wait = self._wait(headers, raw)
+            wait = self._told(raw)
+            if wait is None:
+                wait = parse_retry_after(headers.get("Retry-After"), self._clock())
             raise RateLimited(f"{what}: too many calls (429); wait {wait:g} s", retry_after=wait)
         if status == 401:
             raise AuthExpired(f"{what}: the access token is not accepted (401)")
@@ -219,13 +221,12 @@ class Http:
         if 300 <= status < 400:
             raise Permanent(f"{what}: redirects ({status}); set base_url to the address it leads to")
 
-    def _wait(self, headers: Mapping[str, str], raw: bytes) -> float:
-        told = headers.get("Retry-After")
-        if self._told_wait is not None:
-            seconds = self._told_wait(_json_or_none(raw))
-            if isinstance(seconds, int | float) and not isinstance(seconds, bool):
-                told = str(seconds)
-        return parse_retry_after(told, self._clock())
+    def _told(self, raw: bytes) -> float | None:
+        """Seconds to wait, where the body of a 429 says so."""
+        seconds = self._wait_in(_json_or_none(raw)) if self._wait_in else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            return None
+        return parse_retry_after(str(seconds), self._clock())
 
     def _skew(self, headers: Mapping[str, str]) -> timedelta:
         told = _http_date(headers.get("Date", ""))

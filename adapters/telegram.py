@@ -100,7 +100,7 @@ class TelegramAdapter:
             clock=clock,
             timeout_s=options.timeout_s,
             secret=secret,
-            told_wait=told_wait,
+            wait_in=told_wait,
         )
         self._me = Me(number, frozenset(str(one) for one in options.own_ids))
         self._groups = {chat: Group(chat) for chat in options.groups}

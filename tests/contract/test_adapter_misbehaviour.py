@@ -13,22 +13,34 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.base import Budget, CommentRef, PlatformAdapter
+from adapters.discord import DiscordAdapter
+from adapters.discord_options import DiscordOptions
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
 from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
 from adapters.sandbox import SandboxAdapter, SandboxOptions
 from adapters.sandbox_site import utc_now
+from adapters.telegram import TelegramAdapter
+from adapters.telegram_options import TelegramOptions
 from tests.contract.harnesses import new_session
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TARGETS = {
     "sandbox": CommentRef("1", "7", "7", NOW),
     "isso": CommentRef("/a", "7-1795176000000000", "7-1795176000000000", NOW),
+    "discord": CommentRef("7", "8", "8", NOW),
+    "telegram": CommentRef("-100:7", "-100:8", "-100:8", NOW),
 }
+NAMES = list(TARGETS)
 CURSORS: dict[str, dict[str, Any]] = {
     "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
     "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
-}
+    "discord": {"from": "9", "since": "9", "newest": "9", "began": "9", "queue": [], "roots": {}},
+    "telegram": {
+        "from": NOW.timestamp(), "offset": 5, "heard": NOW.timestamp(), "posts": {}, "threads": [], "roots": {},
+        "lost": {},
+    },
+}  # fmt: skip
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
 
@@ -59,6 +71,17 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
     if name == "sandbox":
         options = {"base_url": url, "refresh_token": "r" * 20, "timeout_s": timeout_s}
         return SandboxAdapter(SandboxOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "discord":
+        options = {"base_url": url, "token": "access-token" * 2, "channels": ["7"], "timeout_s": timeout_s}
+        return DiscordAdapter(DiscordOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "telegram":
+        options = {
+            "base_url": url,
+            "token": "1:" + "access-token" * 2,
+            "groups": [-100],
+            "timeout_s": timeout_s,
+        }
+        return TelegramAdapter(TelegramOptions.model_validate(options), http=http, clock=utc_now)
     chosen = {
         "base_url": url,
         "author": "Creator",
@@ -132,6 +155,14 @@ BAD_ANSWERS: dict[str, Answerer] = {
     "rows of rubbish": says(
         json.dumps({"comments": [1, None, [], {}], "replies": [1, None, [], {}], "posts": [3]})
     ),
+    "a list of rubbish": says(
+        '[1, null, [], {}, {"id": []}, {"id": "99", "type": 0, "author": {"id": "x"}}]'
+    ),
+    "updates of rubbish": says(
+        '{"ok": true, "result": [1, null, {}, {"update_id": "x"}, {"update_id": 1e999}, {"update_id": 7, "message": 1},'
+        ' {"update_id": 8, "message": {"chat": {"id": -100}, "text": [], "message_id": {}}}]}'
+    ),
+    "a channel of rubbish": says('{"id": "7", "type": 0, "guild_id": [], "threads": [1, {}], "ok": true}'),
     "a huge number": says('{"replies": [{"id": 1e999, "created": NaN}], "total_replies": ' + "9" * 50 + "}"),
     "half a row": says(json.dumps({"comments": [ROW], "replies": [ROW], "posts": [], "total_replies": 1})),
     "wrong length": says("{}", 200, **{"Content-Encoding": "gzip"}),
@@ -147,7 +178,7 @@ BAD_ANSWERS: dict[str, Answerer] = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answer: Answerer) -> None:
     async with platform(answer) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
@@ -174,7 +205,7 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answe
 @pytest.mark.parametrize(
     "answer", ["truncated", "drops", "never", "html", "broken json", "server error", "fifty megabytes"]
 )
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name: str, answer: str) -> None:
     async with platform(BAD_ANSWERS[answer]) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
@@ -187,7 +218,7 @@ async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name:
     assert (sent.value.ambiguous, read.value.ambiguous) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     async with new_session() as http:
         async with platform(says("{}")) as url:
@@ -199,7 +230,7 @@ async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     assert refused.value.ambiguous is False
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     async with platform(says("slow down", 429, **{"Retry-After": "17"})) as url, new_session() as http:
         adapter = make(name, url, http)
@@ -210,7 +241,7 @@ async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     assert limited.value.retry_after == 17
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_redirect_is_not_followed(name: str) -> None:
     visited = []
 
@@ -227,7 +258,7 @@ async def test_a_redirect_is_not_followed(name: str) -> None:
     assert len(visited) == 1
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_cancelling_a_call_cancels_it(name: str) -> None:
     arrived = asyncio.Event()
 
