@@ -228,8 +228,9 @@ class TelegramAdapter:
 
     async def _updates(self, reading: Reading, limit: int) -> list[Any]:
         params = {"timeout": "0", "limit": str(limit), "allowed_updates": ALLOWED}
-        idle_s = self._clock().timestamp() - reading.heard
-        if reading.offset is not None and idle_s < IDLE_S:
+        if self._clock().timestamp() - reading.heard > IDLE_S:
+            reading.offset = None
+        if reading.offset is not None:
             params["offset"] = str(reading.offset)
         _, updates = await self._read("getUpdates", **params)
         if not isinstance(updates, list):

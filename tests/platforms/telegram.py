@@ -80,10 +80,10 @@ class Telegram:
         )
 
     def write(self, text: str, *, thread: int | None, answers: int | None = None, **fields: Any) -> int:
-        """A message of the group, by default of the person "Visitor"; `name=` gives another."""
+        """A message of the group, by default of the person "Visitor"; `name=` gives another, None leaves out."""
         name = fields.pop("name", "Visitor")
         person = {"id": self.people.setdefault(name, 5_000_000_001 + len(self.people)), "is_bot": False}
-        message: dict[str, Any] = {"from": {**person, "first_name": name}, "text": text, **fields}
+        message: dict[str, Any] = {"from": {**person, "first_name": name}, "text": text or None, **fields}
         if thread is not None:
             message["message_thread_id"] = thread
         if answers is not None and answers in self.messages:
