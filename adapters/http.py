@@ -9,12 +9,13 @@
     any other status                      an Answer: what it means is the platform's business
 
 Messages name the method, the address without its query, and what came back; never a header, so never a token.
+Where a platform wants its token in the path (Telegram), `secret` keeps it out of them.
 """
 
 import asyncio
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -96,7 +97,9 @@ class Http:
     """Calls to one platform over a session that someone else owns and closes.
 
     `timeout_s` bounds a whole call, the last byte of the body included; `max_bytes` bounds the unpacked
-    body, which is counted while it arrives. Redirects are never followed.
+    body, which is counted while it arrives. Redirects are never followed. `secret` is a part of the path that neither
+    an error, nor what it was raised from, nor an excerpt shows. `wait_in` finds the seconds to wait in the JSON of a
+    429, for platforms that say it there.
     """
 
     def __init__(
@@ -107,12 +110,16 @@ class Http:
         clock: Clock,
         timeout_s: float = 20.0,
         max_bytes: int = MAX_BYTES,
+        secret: str = "",
+        wait_in: Callable[[Any], object] | None = None,
     ) -> None:
         self._session = session
         self._base_url = base_url
         self._clock = clock
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
+        self._secret = secret
+        self._wait_in = wait_in
 
     async def read(
         self, path: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
@@ -134,7 +141,18 @@ class Http:
         return await self._perform(_Call(method, path, params, headers, body, form, writes=True))
 
     async def _perform(self, call: _Call) -> Answer:
-        what = f"{call.method} {self._base_url}{call.path}"
+        if not self._secret:
+            return await self._attempt(call)
+        try:
+            return await self._attempt(call)
+        except AdapterError as exc:
+            failure = exc
+        # aiohttp's own errors and the frames that they passed through hold the address.
+        failure.__cause__ = failure.__context__ = None
+        raise failure.with_traceback(None)
+
+    async def _attempt(self, call: _Call) -> Answer:
+        what = self._hidden(f"{call.method} {self._base_url}{call.path}")
         if self._session.closed:
             raise Transient(f"{what}: the HTTP session is closed; the service is stopping", ambiguous=False)
         try:
@@ -180,8 +198,8 @@ class Http:
     def _answer(
         self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
     ) -> Answer:
-        excerpt = clean(raw[:1200].decode("utf-8", "replace"))[:300]
-        self._raise_for_status(what, status, headers, writes=writes)
+        excerpt = clean(self._hidden(raw[:2400].decode("utf-8", "replace")))[:300]
+        self._raise_for_status(what, status, headers, raw, writes=writes)
         try:
             data = json.loads(raw) if raw.strip() else None
         except (ValueError, RecursionError) as exc:
@@ -190,9 +208,16 @@ class Http:
             data = None
         return Answer(status, headers, data, excerpt, self._skew(headers))
 
-    def _raise_for_status(self, what: str, status: int, headers: Mapping[str, str], *, writes: bool) -> None:
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._secret, "…") if self._secret else text
+
+    def _raise_for_status(
+        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
+    ) -> None:
         if status == 429:
-            wait = told_wait(headers, self._clock())
+            wait = self._told(raw)
+            if wait is None:
+                wait = told_wait(headers, self._clock())
             raise RateLimited(f"{what}: too many calls (429); wait {wait:g} s", retry_after=wait)
         if status == 401:
             raise AuthExpired(f"{what}: the access token is not accepted (401)")
@@ -200,6 +225,13 @@ class Http:
             raise Transient(f"{what}: the platform failed ({status})", ambiguous=writes)
         if 300 <= status < 400:
             raise Permanent(f"{what}: redirects ({status}); set base_url to the address it leads to")
+
+    def _told(self, raw: bytes) -> float | None:
+        """Seconds to wait, where the body of a 429 says so."""
+        seconds = self._wait_in(_json_or_none(raw)) if self._wait_in else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            return None
+        return parse_retry_after(str(seconds), self._clock())
 
     def _skew(self, headers: Mapping[str, str]) -> timedelta:
         told = _http_date(headers.get("Date", ""))
@@ -242,6 +274,13 @@ def _http_date(value: str) -> datetime | None:
         moment = parsedate_to_datetime(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _json_or_none(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -15,6 +15,8 @@ from aiohttp.test_utils import TestServer
 from adapters.base import Budget, CommentRef, PlatformAdapter
 from adapters.bluesky import BlueskyAdapter
 from adapters.bluesky_options import BlueskyOptions
+from adapters.discord import DiscordAdapter
+from adapters.discord_options import DiscordOptions
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
 from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
@@ -26,6 +28,8 @@ from adapters.wordpress import WordPressAdapter
 from adapters.wordpress_options import WordPressOptions
 from adapters.youtube import YouTubeAdapter
 from adapters.youtube_options import YouTubeOptions
+from adapters.telegram import TelegramAdapter
+from adapters.telegram_options import TelegramOptions
 from tests.contract.harnesses import new_session
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -37,7 +41,10 @@ TARGETS = {
     "youtube": CommentRef("video", "Ugx7", "Ugx7", NOW),
     "bluesky": CommentRef(SKY, SKY, SKY, NOW, {"cid": "c", "root_uri": SKY, "root_cid": "c"}),
     "mastodon": CommentRef("7", "7", "7", NOW, {"acct": "fan", "visibility": "public"}),
+    "discord": CommentRef("7", "8", "8", NOW),
+    "telegram": CommentRef("-100:7", "-100:8", "-100:8", NOW),
 }
+NAMES = list(TARGETS)
 CURSORS: dict[str, dict[str, Any]] = {
     "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
     "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
@@ -83,6 +90,12 @@ GRANTS: dict[str, dict[str, Any]] = {
 }
 NAMES = list(TARGETS)
 WITH_TOKENS = {"sandbox", "youtube"}
+    "discord": {"from": "9", "since": "9", "newest": "9", "began": "9", "queue": [], "roots": {}},
+    "telegram": {
+        "from": NOW.timestamp(), "offset": 5, "heard": NOW.timestamp(), "posts": {}, "threads": [], "roots": {},
+        "lost": {},
+    },
+}  # fmt: skip
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
 
@@ -132,6 +145,17 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
     if name == "mastodon":
         known = {"base_url": url, "access_token": "access-token", "timeout_s": timeout_s}
         return MastodonAdapter(MastodonOptions.model_validate(known), http=http, clock=utc_now)
+    if name == "discord":
+        options = {"base_url": url, "token": "access-token" * 2, "channels": ["7"], "timeout_s": timeout_s}
+        return DiscordAdapter(DiscordOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "telegram":
+        options = {
+            "base_url": url,
+            "token": "1:" + "access-token" * 2,
+            "groups": [-100],
+            "timeout_s": timeout_s,
+        }
+        return TelegramAdapter(TelegramOptions.model_validate(options), http=http, clock=utc_now)
     chosen = {
         "base_url": url,
         "author": "Creator",
@@ -205,6 +229,14 @@ BAD_ANSWERS: dict[str, Answerer] = {
     "rows of rubbish": says(
         json.dumps({"comments": [1, None, [], {}], "replies": [1, None, [], {}], "posts": [3]})
     ),
+    "a list of rubbish": says(
+        '[1, null, [], {}, {"id": []}, {"id": "99", "type": 0, "author": {"id": "x"}}]'
+    ),
+    "updates of rubbish": says(
+        '{"ok": true, "result": [1, null, {}, {"update_id": "x"}, {"update_id": 1e999}, {"update_id": 7, "message": 1},'
+        ' {"update_id": 8, "message": {"chat": {"id": -100}, "text": [], "message_id": {}}}]}'
+    ),
+    "a channel of rubbish": says('{"id": "7", "type": 0, "guild_id": [], "threads": [1, {}], "ok": true}'),
     "a huge number": says('{"replies": [{"id": 1e999, "created": NaN}], "total_replies": ' + "9" * 50 + "}"),
     "half a row": says(json.dumps({"comments": [ROW], "replies": [ROW], "posts": [], "total_replies": 1})),
     "wrong length": says("{}", 200, **{"Content-Encoding": "gzip"}),
