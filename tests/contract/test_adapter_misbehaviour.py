@@ -58,19 +58,6 @@ CURSORS: dict[str, dict[str, Any]] = {
         "streams": {name: {"mark": "7", "at": None} for name in ("mentions", "own")},
         "todo": [],
     },
-}
-NAMES = list(TARGETS)
-WITH_TOKENS = {"sandbox", "bluesky", "mastodon"}
-GRANTS: dict[str, dict[str, Any]] = {
-    "/api/token": {"access_token": "access-token", "expires_in": 60},
-    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
-    # What is asked before a reply is written: is its comment still there?
-    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
-}
-NAMES = list(TARGETS)
-GRANTS: dict[str, dict[str, Any]] = {
-    "/api/token": {"access_token": "access-token", "expires_in": 60},
-    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
     "youtube": {
         "from": NOW.isoformat(),
         "newest": NOW.isoformat(),
@@ -82,7 +69,14 @@ GRANTS: dict[str, dict[str, Any]] = {
     },
 }
 NAMES = list(TARGETS)
-WITH_TOKENS = {"sandbox", "youtube"}
+WITH_TOKENS = {"sandbox", "youtube", "bluesky", "mastodon"}
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
+    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
+    # What is asked before a reply is written: is its comment still there?
+    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
+}
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
 

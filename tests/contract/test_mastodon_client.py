@@ -49,5 +49,7 @@ def converse(url: str, token: str) -> dict[str, object]:
         "mentions": [str(status["id"])],
         "ancestors": [str(one["id"]) for one in context["ancestors"]],
         "same": first["id"] == second["id"],
-        "answers": [one["content"] and text for one in context["descendants"] if one["account"]["id"] == me["id"]],
+        "answers": [
+            one["content"] and text for one in context["descendants"] if one["account"]["id"] == me["id"]
+        ],
     }
