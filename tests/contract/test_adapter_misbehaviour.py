@@ -4,98 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.base import Budget, CommentRef, PlatformAdapter
-from adapters.bluesky import BlueskyAdapter
-from adapters.bluesky_options import BlueskyOptions
-from adapters.discord import DiscordAdapter
-from adapters.discord_options import DiscordOptions
+from adapters.base import Budget, PlatformAdapter
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
-from adapters.isso import IssoAdapter
-from adapters.isso_options import IssoOptions
-from adapters.mastodon import MastodonAdapter
-from adapters.mastodon_options import MastodonOptions
-from adapters.sandbox import SandboxAdapter, SandboxOptions
-from adapters.sandbox_site import utc_now
-from adapters.wordpress import WordPressAdapter
-from adapters.wordpress_options import WordPressOptions
-from adapters.youtube import YouTubeAdapter
-from adapters.youtube_options import YouTubeOptions
-from adapters.telegram import TelegramAdapter
-from adapters.telegram_options import TelegramOptions
+from tests.contract.cases import CASES, GRANTS, NOW, SECRET
 from tests.contract.harnesses import new_session
 
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-SKY = "at://did:plc:fan/app.bsky.feed.post/7"
-TARGETS = {
-    "sandbox": CommentRef("1", "7", "7", NOW),
-    "isso": CommentRef("/a", "7-1795176000000000", "7-1795176000000000", NOW),
-    "wordpress": CommentRef("1", "7", "7", NOW),
-    "youtube": CommentRef("video", "Ugx7", "Ugx7", NOW),
-    "bluesky": CommentRef(SKY, SKY, SKY, NOW, {"cid": "c", "root_uri": SKY, "root_cid": "c"}),
-    "mastodon": CommentRef("7", "7", "7", NOW, {"acct": "fan", "visibility": "public"}),
-    "discord": CommentRef("7", "8", "8", NOW),
-    "telegram": CommentRef("-100:7", "-100:8", "-100:8", NOW),
-}
-NAMES = list(TARGETS)
-CURSORS: dict[str, dict[str, Any]] = {
-    "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
-    "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
-    "wordpress": {
-        "since": NOW.timestamp(),
-        "newest": None,
-        "read": NOW.timestamp(),
-        "held": [],
-        "walk": None,
-    },
-    "bluesky": {
-        "from": NOW.isoformat(),
-        "streams": {name: {"since": NOW.isoformat(), "at": None, "top": None} for name in ("inbox", "own")},
-        "todo": [],
-    },
-    "mastodon": {
-        "from": NOW.isoformat(),
-        "streams": {name: {"mark": "7", "at": None} for name in ("mentions", "own")},
-        "todo": [],
-    },
-}
-NAMES = list(TARGETS)
-WITH_TOKENS = {"sandbox", "bluesky", "mastodon"}
-GRANTS: dict[str, dict[str, Any]] = {
-    "/api/token": {"access_token": "access-token", "expires_in": 60},
-    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
-    # What is asked before a reply is written: is its comment still there?
-    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
-}
-NAMES = list(TARGETS)
-GRANTS: dict[str, dict[str, Any]] = {
-    "/api/token": {"access_token": "access-token", "expires_in": 60},
-    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
-    "youtube": {
-        "from": NOW.isoformat(),
-        "newest": NOW.isoformat(),
-        "floor": NOW.isoformat(),
-        "walk": None,
-        "queue": [],
-        "counts": [],
-        "swept": [],
-    },
-}
-NAMES = list(TARGETS)
-WITH_TOKENS = {"sandbox", "youtube"}
-    "discord": {"from": "9", "since": "9", "newest": "9", "began": "9", "queue": [], "roots": {}},
-    "telegram": {
-        "from": NOW.timestamp(), "offset": 5, "heard": NOW.timestamp(), "posts": {}, "threads": [], "roots": {},
-        "lost": {},
-    },
-}  # fmt: skip
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
 
@@ -122,48 +40,11 @@ async def platform(answer: Answerer) -> AsyncIterator[str]:
         await server.close()
 
 
-def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10.0) -> PlatformAdapter:
-    if name == "sandbox":
-        options = {"base_url": url, "refresh_token": "r" * 20, "timeout_s": timeout_s}
-        return SandboxAdapter(SandboxOptions.model_validate(options), http=http, clock=utc_now)
-    if name == "wordpress":
-        who = {
-            "base_url": url,
-            "username": "me",
-            "application_password": "access-token",
-            "timeout_s": timeout_s,
-        }
-        return WordPressAdapter(WordPressOptions.model_validate(who), http=http, clock=utc_now)
-    if name == "youtube":
-        project = {"client_id": "id", "client_secret": "secret", "refresh_token": "r" * 20}
-        known = {**project, "base_url": url, "token_url": f"{url}/api/token", "timeout_s": timeout_s}
-        return YouTubeAdapter(YouTubeOptions.model_validate(known), http=http, clock=utc_now)
-    if name == "bluesky":
-        account = {"identifier": "me.example.org", "app_password": "abcd-efgh-ijkl-mnop"}
-        sky = BlueskyOptions.model_validate({"base_url": url, "timeout_s": timeout_s, **account})
-        return BlueskyAdapter(sky, http=http, clock=utc_now)
-    if name == "mastodon":
-        known = {"base_url": url, "access_token": "access-token", "timeout_s": timeout_s}
-        return MastodonAdapter(MastodonOptions.model_validate(known), http=http, clock=utc_now)
-    if name == "discord":
-        options = {"base_url": url, "token": "access-token" * 2, "channels": ["7"], "timeout_s": timeout_s}
-        return DiscordAdapter(DiscordOptions.model_validate(options), http=http, clock=utc_now)
-    if name == "telegram":
-        options = {
-            "base_url": url,
-            "token": "1:" + "access-token" * 2,
-            "groups": [-100],
-            "timeout_s": timeout_s,
-        }
-        return TelegramAdapter(TelegramOptions.model_validate(options), http=http, clock=utc_now)
-    chosen = {
-        "base_url": url,
-        "author": "Creator",
-        "email": "me@example.org",
-        "posts": ["/a"],
-        "timeout_s": timeout_s,
-    }
-    return IssoAdapter(IssoOptions.model_validate(chosen), http=http, clock=utc_now)
+async def ready(name: str, adapter: PlatformAdapter) -> PlatformAdapter:
+    """With a token, where it needs one."""
+    if CASES[name].logs_in:
+        await adapter.refresh_auth()
+    return adapter
 
 
 def says(body: str | bytes, status: int = 200, **headers: str) -> Answerer:
@@ -252,19 +133,17 @@ BAD_ANSWERS: dict[str, Answerer] = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answer: Answerer) -> None:
     async with platform(answer) as url, new_session() as http:
-        adapter = make(name, url, http, SHORT_S)
-        if name in WITH_TOKENS:
-            await adapter.refresh_auth()
+        adapter = await ready(name, CASES[name].make(url, http, SHORT_S))
         messages: list[str] = []
         calls: list[Callable[[], Awaitable[object]]] = [
             adapter.open,
             lambda: adapter.baseline(NOW),
-            lambda: adapter.poll(CURSORS[name], Budget(requests=3)),
-            lambda: adapter.reply(TARGETS[name], "an answer", "key"),
-            lambda: adapter.find_own_replies(TARGETS[name], NOW),
+            lambda: adapter.poll(CASES[name].cursor, Budget(requests=3)),
+            lambda: adapter.reply(CASES[name].target, "an answer", "key"),
+            lambda: adapter.find_own_replies(CASES[name].target, NOW),
         ]
         async with asyncio.timeout(20):
             for call in calls:
@@ -273,49 +152,43 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answe
                 except AdapterError as exc:
                     messages.append(str(exc))
         await adapter.aclose()
-    assert not [message for message in messages if "access-token" in message]
+    assert not [message for message in messages if SECRET in message]
 
 
 @pytest.mark.parametrize(
     "answer", ["truncated", "drops", "never", "html", "broken json", "server error", "fifty megabytes"]
 )
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name: str, answer: str) -> None:
     async with platform(BAD_ANSWERS[answer]) as url, new_session() as http:
-        adapter = make(name, url, http, SHORT_S)
-        if name in WITH_TOKENS:
-            await adapter.refresh_auth()
+        adapter = await ready(name, CASES[name].make(url, http, SHORT_S))
         with pytest.raises(Transient) as sent:
-            await adapter.reply(TARGETS[name], "an answer", "key")
+            await adapter.reply(CASES[name].target, "an answer", "key")
         with pytest.raises(Transient) as read:
-            await adapter.poll(CURSORS[name], Budget(requests=20))
+            await adapter.poll(CASES[name].cursor, Budget(requests=20))
     assert (sent.value.ambiguous, read.value.ambiguous) == (True, False)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     async with new_session() as http:
         async with platform(says("{}")) as url:
-            adapter = make(name, url, http)
-            if name in WITH_TOKENS:
-                await adapter.refresh_auth()
+            adapter = await ready(name, CASES[name].make(url, http))
         with pytest.raises(Transient) as refused:
-            await adapter.reply(TARGETS[name], "an answer", "key")
+            await adapter.reply(CASES[name].target, "an answer", "key")
     assert refused.value.ambiguous is False
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     async with platform(says("slow down", 429, **{"Retry-After": "17"})) as url, new_session() as http:
-        adapter = make(name, url, http)
-        if name in WITH_TOKENS:
-            await adapter.refresh_auth()
+        adapter = await ready(name, CASES[name].make(url, http))
         with pytest.raises(RateLimited) as limited:
-            await adapter.reply(TARGETS[name], "an answer", "key")
+            await adapter.reply(CASES[name].target, "an answer", "key")
     assert limited.value.retry_after == 17
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_redirect_is_not_followed(name: str) -> None:
     visited = []
 
@@ -324,15 +197,13 @@ async def test_a_redirect_is_not_followed(name: str) -> None:
         raise web.HTTPTemporaryRedirect("/elsewhere")
 
     async with platform(redirect) as url, new_session() as http:
-        adapter = make(name, url, http)
-        if name in WITH_TOKENS:
-            await adapter.refresh_auth()
+        adapter = await ready(name, CASES[name].make(url, http))
         with pytest.raises(Permanent, match="redirects"):
-            await adapter.reply(TARGETS[name], "an answer", "key")
+            await adapter.reply(CASES[name].target, "an answer", "key")
     assert len(visited) == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 async def test_cancelling_a_call_cancels_it(name: str) -> None:
     arrived = asyncio.Event()
 
@@ -342,10 +213,8 @@ async def test_cancelling_a_call_cancels_it(name: str) -> None:
         raise AssertionError("unreachable")
 
     async with platform(hang) as url, new_session() as http:
-        adapter = make(name, url, http)
-        if name in WITH_TOKENS:
-            await adapter.refresh_auth()
-        task = asyncio.ensure_future(adapter.reply(TARGETS[name], "an answer", "key"))
+        adapter = await ready(name, CASES[name].make(url, http))
+        task = asyncio.ensure_future(adapter.reply(CASES[name].target, "an answer", "key"))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -22,7 +22,6 @@ async def test_an_independent_client_reads_and_answers() -> None:
         found = await asyncio.to_thread(converse, url, instance.token)
     assert found == {
         "me": me.id,
-        "limit": 500,
         "mentions": [asked.id],
         "ancestors": [post.id],
         "same": True,
@@ -45,9 +44,10 @@ def converse(url: str, token: str) -> dict[str, object]:
         client.status("1")
     return {
         "me": str(me["id"]),
-        "limit": client.instance_v2()["configuration"]["statuses"]["max_characters"],
         "mentions": [str(status["id"])],
         "ancestors": [str(one["id"]) for one in context["ancestors"]],
         "same": first["id"] == second["id"],
-        "answers": [one["content"] and text for one in context["descendants"] if one["account"]["id"] == me["id"]],
+        "answers": [
+            one["content"] and text for one in context["descendants"] if one["account"]["id"] == me["id"]
+        ],
     }
