@@ -13,24 +13,65 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.base import Budget, CommentRef, MemoryVault, PlatformAdapter
+from adapters.base import Budget, CommentRef, PlatformAdapter
+from adapters.bluesky import BlueskyAdapter
+from adapters.bluesky_options import BlueskyOptions
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
 from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
+from adapters.mastodon import MastodonAdapter
+from adapters.mastodon_options import MastodonOptions
 from adapters.sandbox import SandboxAdapter, SandboxOptions
 from adapters.sandbox_site import utc_now
+from adapters.wordpress import WordPressAdapter
+from adapters.wordpress_options import WordPressOptions
 from adapters.youtube import YouTubeAdapter
 from adapters.youtube_options import YouTubeOptions
 from tests.contract.harnesses import new_session
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SKY = "at://did:plc:fan/app.bsky.feed.post/7"
 TARGETS = {
     "sandbox": CommentRef("1", "7", "7", NOW),
     "isso": CommentRef("/a", "7-1795176000000000", "7-1795176000000000", NOW),
+    "wordpress": CommentRef("1", "7", "7", NOW),
     "youtube": CommentRef("video", "Ugx7", "Ugx7", NOW),
+    "bluesky": CommentRef(SKY, SKY, SKY, NOW, {"cid": "c", "root_uri": SKY, "root_cid": "c"}),
+    "mastodon": CommentRef("7", "7", "7", NOW, {"acct": "fan", "visibility": "public"}),
 }
 CURSORS: dict[str, dict[str, Any]] = {
     "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
     "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
+    "wordpress": {
+        "since": NOW.timestamp(),
+        "newest": None,
+        "read": NOW.timestamp(),
+        "held": [],
+        "walk": None,
+    },
+    "bluesky": {
+        "from": NOW.isoformat(),
+        "streams": {name: {"since": NOW.isoformat(), "at": None, "top": None} for name in ("inbox", "own")},
+        "todo": [],
+    },
+    "mastodon": {
+        "from": NOW.isoformat(),
+        "streams": {name: {"mark": "7", "at": None} for name in ("mentions", "own")},
+        "todo": [],
+    },
+}
+NAMES = list(TARGETS)
+WITH_TOKENS = {"sandbox", "bluesky", "mastodon"}
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
+    # What is asked before a reply is written: is its comment still there?
+    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
+}
+NAMES = list(TARGETS)
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
     "youtube": {
         "from": NOW.isoformat(),
         "newest": NOW.isoformat(),
@@ -52,9 +93,9 @@ async def platform(answer: Answerer) -> AsyncIterator[str]:
     """A server that hands out tokens and answers everything else as told."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.path == "/api/token":
+        if request.path in GRANTS:
             # A kept connection would make "cannot connect" look like "broke on the way".
-            granted = web.json_response({"access_token": "access-token", "expires_in": 60})
+            granted = web.json_response(GRANTS[request.path])
             granted.force_close()
             return granted
         return await answer(request)
@@ -73,12 +114,28 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
     if name == "sandbox":
         options = {"base_url": url, "refresh_token": "r" * 20, "timeout_s": timeout_s}
         return SandboxAdapter(SandboxOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "wordpress":
+        who = {
+            "base_url": url,
+            "username": "me",
+            "application_password": "access-token",
+            "timeout_s": timeout_s,
+        }
+        return WordPressAdapter(WordPressOptions.model_validate(who), http=http, clock=utc_now)
     if name == "youtube":
         project = {"client_id": "id", "client_secret": "secret", "refresh_token": "r" * 20}
         known = {**project, "base_url": url, "token_url": f"{url}/api/token", "timeout_s": timeout_s}
         # Got from the vault, so that a busy machine does not fail the refresh, which is not the question here.
         vault = MemoryVault({"access_token": "access-token", "expires_at": "2099-01-01T00:00:00Z"})
         return YouTubeAdapter(YouTubeOptions.model_validate(known), http=http, clock=utc_now, vault=vault)
+        return YouTubeAdapter(YouTubeOptions.model_validate(known), http=http, clock=utc_now)
+    if name == "bluesky":
+        account = {"identifier": "me.example.org", "app_password": "abcd-efgh-ijkl-mnop"}
+        sky = BlueskyOptions.model_validate({"base_url": url, "timeout_s": timeout_s, **account})
+        return BlueskyAdapter(sky, http=http, clock=utc_now)
+    if name == "mastodon":
+        known = {"base_url": url, "access_token": "access-token", "timeout_s": timeout_s}
+        return MastodonAdapter(MastodonOptions.model_validate(known), http=http, clock=utc_now)
     chosen = {
         "base_url": url,
         "author": "Creator",
