@@ -158,7 +158,9 @@ async def channel(seed: int) -> AsyncIterator[Poller]:
             "client_secret": "client-secret",
             "refresh_token": "1//refresh-token",
         }
-        options = YouTubeOptions.model_validate({**who, "base_url": url, "token_url": f"{url}/token"})
+        options = YouTubeOptions.model_validate(
+            {**who, "base_url": url, "token_url": f"{url}/token", "timeout_s": 300}
+        )
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             poller: Poller
             adapter = YouTubeAdapter(options, http=http, clock=lambda: poller.at)
