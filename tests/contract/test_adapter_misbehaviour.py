@@ -13,7 +13,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.base import Budget, CommentRef, MemoryVault, PlatformAdapter
-from adapters.base import Budget, CommentRef, PlatformAdapter
 from adapters.bluesky import BlueskyAdapter
 from adapters.bluesky_options import BlueskyOptions
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
@@ -54,24 +53,6 @@ CURSORS: dict[str, dict[str, Any]] = {
         "streams": {name: {"since": NOW.isoformat(), "at": None, "top": None} for name in ("inbox", "own")},
         "todo": [],
     },
-    "mastodon": {
-        "from": NOW.isoformat(),
-        "streams": {name: {"mark": "7", "at": None} for name in ("mentions", "own")},
-        "todo": [],
-    },
-}
-NAMES = list(TARGETS)
-WITH_TOKENS = {"sandbox", "bluesky", "mastodon"}
-GRANTS: dict[str, dict[str, Any]] = {
-    "/api/token": {"access_token": "access-token", "expires_in": 60},
-    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
-    # What is asked before a reply is written: is its comment still there?
-    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
-}
-NAMES = list(TARGETS)
-GRANTS: dict[str, dict[str, Any]] = {
-    "/api/token": {"access_token": "access-token", "expires_in": 60},
-    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
     "youtube": {
         "from": NOW.isoformat(),
         "newest": NOW.isoformat(),
@@ -81,9 +62,21 @@ GRANTS: dict[str, dict[str, Any]] = {
         "counts": [],
         "swept": [],
     },
+    "mastodon": {
+        "from": NOW.isoformat(),
+        "streams": {name: {"mark": "7", "at": None} for name in ("mentions", "own")},
+        "todo": [],
+    },
 }
 NAMES = list(TARGETS)
-WITH_TOKENS = {"sandbox", "youtube"}
+WITH_TOKENS = {"sandbox", "bluesky", "mastodon", "youtube"}
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
+    # What is asked before a reply is written: is its comment still there?
+    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
+    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
+}
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
 
@@ -128,7 +121,6 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
         # Got from the vault, so that a busy machine does not fail the refresh, which is not the question here.
         vault = MemoryVault({"access_token": "access-token", "expires_at": "2099-01-01T00:00:00Z"})
         return YouTubeAdapter(YouTubeOptions.model_validate(known), http=http, clock=utc_now, vault=vault)
-        return YouTubeAdapter(YouTubeOptions.model_validate(known), http=http, clock=utc_now)
     if name == "bluesky":
         account = {"identifier": "me.example.org", "app_password": "abcd-efgh-ijkl-mnop"}
         sky = BlueskyOptions.model_validate({"base_url": url, "timeout_s": timeout_s, **account})
