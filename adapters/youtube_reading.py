@@ -141,9 +141,14 @@ class Reading:
         return created(thread.rows[0])
 
     def _has_grown(self, thread: Thread, *, fresh: bool) -> bool:
-        """A thread that was not seen before has, if anything that it shows is new."""
+        """A thread without a number had fewer replies, or its number made room for another's.
+
+        While the first sweep takes the numbers of old threads, only what shows anything new has grown.
+        """
         known = self._at.counts.get(thread.id)
-        return fresh if known is None else thread.replies > known
+        if known is None:
+            return fresh or youtube_sweeps.WHOLE in self._at.swept
+        return thread.replies > known
 
     async def _read_replies(self, item: Long) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from adapters.errors import (
     TargetGone,
     Transient,
 )
+from adapters.youtube_options import YouTubeOptions
 from tests.contract.harnesses_youtube import YouTubeHarness, youtube
 from tests.platforms.youtube import OUR_CHANNEL, READONLY
 
@@ -109,7 +111,7 @@ async def test_a_poll_reads_back_to_what_it_knows_and_no_further(slow: YouTubeHa
 
 
 @pytest.mark.parametrize("shows_newest", [False, True])
-@pytest.mark.parametrize("before", [0, 3, 8, 150])
+@pytest.mark.parametrize("before", [0, 3, 5, 8, 150])
 async def test_a_late_reply_behind_the_newest_page_is_found(
     slow: YouTubeHarness, before: int, shows_newest: bool
 ) -> None:
@@ -516,3 +518,13 @@ async def test_secrets_stay_out_of_what_is_shown(slow: YouTubeHarness) -> None:
     options = slow.adapter._options
     assert slow.fake.client[1] not in repr(options)
     assert slow.fake.refresh_token not in repr(options)
+
+
+@pytest.mark.parametrize("page", ["youtube.md", "youtube.zh.md"])
+def test_the_pages_for_people_name_every_option_and_its_default(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "platforms" / page).read_text()
+    for name, option in YouTubeOptions.model_fields.items():
+        line = next((line for line in text.splitlines() if line.startswith("|") and f"`{name}`" in line), "")
+        assert line, name
+        if isinstance(option.default, int | float) and not isinstance(option.default, bool):
+            assert f"| {option.default:,.0f} |" in line, name

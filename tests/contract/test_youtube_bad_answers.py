@@ -66,7 +66,7 @@ async def opened(answer: Answerer) -> AsyncIterator[YouTubeAdapter]:
     async with platform(handle) as url, new_session() as http:
         adapter: Any = make("youtube", url, http, SHORT_S)
         # A request that is given up on a busy machine would fail `open`, which is not the question here.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await adapter.open()
@@ -88,7 +88,7 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(answer: Answerer
         lambda adapter: adapter.hide(TARGETS["youtube"]),
     ]
     messages: list[str] = []
-    async with opened(answer) as adapter, asyncio.timeout(30):
+    async with opened(answer) as adapter, asyncio.timeout(60):
         for call in calls:
             try:
                 await call(adapter)
