@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import structlog
+from pydantic import Field, TypeAdapter
 
 from adapters.base import Budget, Comment, Cursor, Post
 from adapters.discord_rows import (
@@ -43,12 +44,19 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Step:
     """One thing to do in a round: look at a channel, list a server's or a channel's threads, read messages."""
 
-    kind: str
-    id: str
+    kind: Literal["channel", "active", "archived", "messages"]
+    id: Annotated[str, Field(pattern="^[0-9]{1,20}$")]
     at: str = ""
     """How far it has come: the last message read, or the time of the last archived thread."""
-    place: Mapping[str, Any] | None = None
-    """The thread whose messages are read, as a `Place`."""
+    place: Place | None = None
+    """The thread whose messages are read."""
+
+    def __post_init__(self) -> None:
+        if self.kind == "messages" and self.at:
+            snowflake(self.at)
+
+
+STEPS: Final = TypeAdapter(tuple[Step, ...])
 
 
 @dataclass(slots=True)
@@ -87,7 +95,7 @@ class Reading:
             self._first, self._since, self._newest, self._began = (
                 snowflake(cursor[name]) for name in ("from", "since", "newest", "began")
             )
-            self._queue = [Step(**step) for step in cursor["queue"]]
+            self._queue = list(STEPS.validate_python(cursor["queue"]))
             self._roots = {str(one): str(top) for one, top in cursor["roots"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise Permanent(f"discord: the saved cursor cannot be read ({exc}); take a new baseline") from exc
@@ -132,10 +140,8 @@ class Reading:
             await self._list_active(step.id)
         elif step.kind == "archived":
             await self._list_archived(step)
-        elif step.kind == "messages":
-            await self._read_page(step, room)
         else:
-            raise Permanent(f"discord: the saved cursor has a step '{step.kind:.20}'; take a new baseline")
+            await self._read_page(step, room)
 
     async def _look(self, channel: str) -> None:
         """Put on the queue what there is to read in a channel."""
@@ -193,7 +199,7 @@ class Reading:
             return
         ours = place.parent in self._channels and place.kind in THREADS
         if ours and max(place.last, int(place.id)) > self._after:
-            self._add(Step("messages", place.id, place=asdict(replace(place, guild=place.guild or guild))))
+            self._add(Step("messages", place.id, place=replace(place, guild=place.guild or guild)))
 
     def _add(self, step: Step) -> None:
         if not any((known.kind, known.id) == (step.kind, step.id) for known in self._queue):
@@ -201,7 +207,7 @@ class Reading:
 
     async def _read_page(self, step: Step, room: int) -> None:
         """Nothing is past until it was read: the step goes on behind the newest message of a full page."""
-        place = Place(**step.place) if step.place else await self.channel(step.id)
+        place = step.place or await self.channel(step.id)
         limit = min(self._known.limit, max(room, 1))
         params = {"after": step.at or str(self._after), "limit": str(limit)}
         try:

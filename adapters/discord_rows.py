@@ -31,7 +31,7 @@ THREADS: Final = frozenset({10, 11})
 """Threads that everybody can read; type 12 is private."""
 READABLE: Final = frozenset({0, 2, 5, 10, 11, 13})
 NONCE_CHARS: Final = 25
-LIKES: Final = frozenset({"👍", "❤", "❤️"})
+LIKES: Final = ("👍", "❤", "❤️")
 GATED: Final = (
     "content",
     "attachments",
@@ -122,7 +122,7 @@ def parse_place(data: object) -> Place:
 
 def is_comment(row: object) -> bool:
     """Whether a person or a bot wrote it; the rest are Discord's own notes (joined, pinned, thread made)."""
-    return isinstance(row, Mapping) and row.get("type") in {MESSAGE, REPLY}
+    return isinstance(row, Mapping) and row.get("type") in (MESSAGE, REPLY)
 
 
 def by_bot(row: Mapping[str, Any], me: Me) -> bool:
@@ -248,11 +248,13 @@ def told_wait(data: Any) -> object:
 
 def refusal(what: str, status: int, data: Any, excerpt: str) -> AdapterError:
     """The error for an answer of 400 or more, by Discord's own code."""
-    code = data.get("code") if isinstance(data, Mapping) else None
-    said = clean(str(data.get("message")))[:200] if isinstance(data, Mapping) else excerpt
+    details = data if isinstance(data, Mapping) else {}
+    code = parse_count(details.get("code"))
+    message = details.get("message")
+    said = clean(message)[:200] if isinstance(message, str) else excerpt
     line = f"discord: {what} is refused ({status}, code {code}): {said or 'no reason given'}"
     if code == INVALID_FORM:
-        return _by_field(data, line)
+        return _by_field(details, line)
     if code in WRITE_LIMITS:
         return RateLimited(line, retry_after=_seconds(told_wait(data)))
     if code in OVERLOADED:
@@ -264,6 +266,7 @@ def refusal(what: str, status: int, data: Any, excerpt: str) -> AdapterError:
 
 
 INVALID_FORM: Final = 50035
+NO_TARGET: Final = ("REPLIES_UNKNOWN_MESSAGE", "MESSAGE_REFERENCE_UNKNOWN_MESSAGE")
 WRITE_LIMITS: Final = frozenset({20016, 20022, 20028, 20029})
 OVERLOADED: Final = frozenset({130000})
 MEANINGS: Final[dict[type[AdapterError], tuple[frozenset[int], str]]] = {
@@ -279,7 +282,9 @@ MEANINGS: Final[dict[type[AdapterError], tuple[frozenset[int], str]]] = {
 def _by_field(data: Mapping[str, Any], line: str) -> AdapterError:
     errors = data.get("errors")
     fields = errors if isinstance(errors, Mapping) else {}
-    if "UNKNOWN_MESSAGE" in str(fields.get("message_reference"))[:1000]:
+    reference = fields.get("message_reference")
+    faults = _list(reference.get("_errors")) if isinstance(reference, Mapping) else []
+    if any(isinstance(fault, Mapping) and fault.get("code") in NO_TARGET for fault in faults):
         return TargetGone(line)
     return RejectedContent(line) if "content" in fields else Permanent(line)
 
