@@ -34,6 +34,7 @@ from adapters.base import (
     ReplyRef,
     Vault,
 )
+from adapters.discord_errors import refusal, told_wait
 from adapters.discord_options import DiscordOptions
 from adapters.discord_reading import Known, Reading
 from adapters.discord_rows import (
@@ -44,10 +45,8 @@ from adapters.discord_rows import (
     is_comment,
     nonce,
     parse_comment,
-    refusal,
     reply_ref,
     snowflake,
-    told_wait,
 )
 from adapters.errors import Permanent, ReauthRequired, RejectedContent, Transient
 from adapters.http import Answer, Http

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.base import Budget
+from adapters.discord_errors import refusal, told_wait
 from adapters.discord_options import DiscordOptions
-from adapters.discord_reading import Known, Reading
+from adapters.discord_reading import Reading
 from adapters.discord_rows import (
     EPOCH,
     NONCE_CHARS,
@@ -26,12 +27,11 @@ from adapters.discord_rows import (
     nonce,
     parse_comment,
     parse_place,
-    refusal,
     root,
     snowflake,
     time_of,
-    told_wait,
 )
+from adapters.discord_steps import Known
 from adapters.errors import AdapterError
 from adapters.http import Answer
 from tests.unit.mutating import mutated

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.errors import AdapterError, Permanent
+from adapters.telegram_answers import refusal, told_wait
 from adapters.telegram_options import TelegramOptions
 from adapters.telegram_reading import Reading
-from adapters.telegram_rows import Group, Me, Place, key, parse_comment, refusal, split, told_wait
+from adapters.telegram_rows import Group, Me, Place, key, parse_comment, split
 from tests.unit.mutating import mutated
 from tests.unit.test_adapters_text import anything
 
