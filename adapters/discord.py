@@ -36,7 +36,7 @@ from adapters.base import (
 )
 from adapters.discord_errors import refusal, told_wait
 from adapters.discord_options import DiscordOptions
-from adapters.discord_reading import Known, Reading
+from adapters.discord_reading import Reading
 from adapters.discord_rows import (
     READABLE,
     Me,
@@ -48,6 +48,7 @@ from adapters.discord_rows import (
     reply_ref,
     snowflake,
 )
+from adapters.discord_steps import Known
 from adapters.errors import Permanent, ReauthRequired, RejectedContent, Transient
 from adapters.http import Answer, Http
 from adapters.text import parse_id, parse_text
