@@ -34,8 +34,9 @@ from adapters.base import (
     ReplyRef,
     Vault,
 )
+from adapters.discord_errors import refusal, told_wait
 from adapters.discord_options import DiscordOptions
-from adapters.discord_reading import Known, Reading
+from adapters.discord_reading import Reading
 from adapters.discord_rows import (
     READABLE,
     Me,
@@ -44,11 +45,10 @@ from adapters.discord_rows import (
     is_comment,
     nonce,
     parse_comment,
-    refusal,
     reply_ref,
     snowflake,
-    told_wait,
 )
+from adapters.discord_steps import Known
 from adapters.errors import Permanent, ReauthRequired, RejectedContent, Transient
 from adapters.http import Answer, Http
 from adapters.text import parse_id, parse_text

@@ -1,7 +1,7 @@
 """One poll of Discord: works off a queue of channels, lists and pages, until it is empty or the budget ends."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import structlog
@@ -21,44 +21,20 @@ from adapters.discord_rows import (
     make_post,
     parse_comment,
     parse_place,
-    refusal,
     root,
     snowflake,
-    time_of,
 )
-from adapters.errors import Permanent, TargetGone, Transient
+from adapters.discord_steps import MAX_PAGE, STEPS, Known, Step, archived_at, check, numbered, page_of
+from adapters.errors import Permanent, Transient
 from adapters.http import Answer, TooLarge, rows_of
 from adapters.text import clean, parse_time
 
-MAX_PAGE: Final = 100
 ROOTS: Final = 500
 """Messages of whom we know in which thread of replies they stand, the newest."""
 KEPT_PLACES: Final = 1000
 Read = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing to do in a round: look at a channel, list a server's or a channel's threads, read messages."""
-
-    kind: str
-    id: str
-    at: str = ""
-    """How far it has come: the last message read, or the time of the last archived thread."""
-    place: Mapping[str, Any] | None = None
-    """The thread whose messages are read, as a `Place`."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What one process remembers of channels, so that it asks once; all of it can be asked again."""
-
-    channels: dict[str, Place] = field(default_factory=dict)
-    starters: dict[str, str] = field(default_factory=dict)
-    """What threads began with, by the thread's id."""
-    limit: int = MAX_PAGE
 
 
 class Reading:
@@ -87,7 +63,7 @@ class Reading:
             self._first, self._since, self._newest, self._began = (
                 snowflake(cursor[name]) for name in ("from", "since", "newest", "began")
             )
-            self._queue = [Step(**step) for step in cursor["queue"]]
+            self._queue = list(STEPS.validate_python(cursor["queue"]))
             self._roots = {str(one): str(top) for one, top in cursor["roots"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise Permanent(f"discord: the saved cursor cannot be read ({exc}); take a new baseline") from exc
@@ -132,10 +108,8 @@ class Reading:
             await self._list_active(step.id)
         elif step.kind == "archived":
             await self._list_archived(step)
-        elif step.kind == "messages":
-            await self._read_page(step, room)
         else:
-            raise Permanent(f"discord: the saved cursor has a step '{step.kind:.20}'; take a new baseline")
+            await self._read_page(step, room)
 
     async def _look(self, channel: str) -> None:
         """Put on the queue what there is to read in a channel."""
@@ -155,7 +129,7 @@ class Reading:
             answer = await self._get(f"/channels/{channel}")
             if answer.status == 404:
                 raise Permanent(f"discord: there is no channel {channel}; take it out of channels")
-            _check("the channel", answer)
+            check("the channel", answer)
             try:
                 self._known.channels[channel] = parse_place(answer.data)
             except ValueError as exc:
@@ -166,7 +140,7 @@ class Reading:
 
     async def _list_active(self, guild: str) -> None:
         answer = await self._get(f"/guilds/{guild}/threads/active")
-        _check("the list of threads", answer)
+        check("the list of threads", answer)
         for row in rows_of("discord: threads", answer.data, "threads"):
             self._add_thread(row, guild)
 
@@ -174,12 +148,12 @@ class Reading:
         """A thread that was written in and archived since the round before; the latest come first."""
         before = {"before": step.at} if step.at else {}
         answer = await self._get(f"/channels/{step.id}/threads/archived/public", {"limit": "100", **before})
-        _check("the list of archived threads", answer)
+        check("the list of archived threads", answer)
         rows = rows_of("discord: archived threads", answer.data, "threads")
         guild = (await self.channel(step.id)).guild
         for row in rows:
             self._add_thread(row, guild)
-        last = _archived_at(rows[-1]) if rows else ""
+        last = archived_at(rows[-1]) if rows else ""
         more = isinstance(answer.data, Mapping) and answer.data.get("has_more") is True
         if more and last and last != step.at and first_at(parse_time(last)) > self._after:
             self._queue.insert(0, replace(step, at=last))
@@ -193,7 +167,7 @@ class Reading:
             return
         ours = place.parent in self._channels and place.kind in THREADS
         if ours and max(place.last, int(place.id)) > self._after:
-            self._add(Step("messages", place.id, place=asdict(replace(place, guild=place.guild or guild))))
+            self._add(Step("messages", place.id, place=replace(place, guild=place.guild or guild)))
 
     def _add(self, step: Step) -> None:
         if not any((known.kind, known.id) == (step.kind, step.id) for known in self._queue):
@@ -201,7 +175,7 @@ class Reading:
 
     async def _read_page(self, step: Step, room: int) -> None:
         """Nothing is past until it was read: the step goes on behind the newest message of a full page."""
-        place = Place(**step.place) if step.place else await self.channel(step.id)
+        place = step.place or await self.channel(step.id)
         limit = min(self._known.limit, max(room, 1))
         params = {"after": step.at or str(self._after), "limit": str(limit)}
         try:
@@ -216,8 +190,8 @@ class Reading:
         if step.place and answer.status in {403, 404}:
             log.info("discord thread is gone", thread=place.id)
             return
-        _check("the channel's messages", answer)
-        rows = _page(answer)
+        check("the channel's messages", answer)
+        rows = page_of(answer)
         last = self._keep(rows, place)
         if len(rows) >= limit:
             if last <= int(params["after"]):
@@ -228,7 +202,7 @@ class Reading:
         """Parse a page, from oldest to newest; the highest id in it."""
         self._rows += len(rows)
         last = 0
-        for number, row in sorted(_numbered(rows), key=lambda pair: pair[0]):
+        for number, row in sorted(numbered(rows), key=lambda pair: pair[0]):
             last = number
             self._newest = max(self._newest, number)
             try:
@@ -236,7 +210,7 @@ class Reading:
             except ValueError as exc:
                 log.warning("discord message cannot be read", reason=str(exc))
                 self.malformed += 1
-        self.malformed += len(rows) - len(_numbered(rows))
+        self.malformed += len(rows) - len(numbered(rows))
         return last
 
     def _parse(self, row: Mapping[str, Any], place: Place) -> None:
@@ -268,41 +242,3 @@ class Reading:
     async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         self._requests += 1
         return await self._read(path, params or {})
-
-
-def _check(what: str, answer: Answer) -> None:
-    if answer.status != 200:
-        error = refusal(what, answer.status, answer.data, answer.excerpt)
-        # What is gone here is a place, not the comment that somebody answers.
-        raise Permanent(str(error)) if isinstance(error, TargetGone) else error
-
-
-def _page(answer: Answer) -> list[Any]:
-    if not isinstance(answer.data, list):
-        raise Transient("discord: the answer holds no list of messages", ambiguous=False)
-    return answer.data
-
-
-def _numbered(rows: list[Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    """The rows that have an id that is a moment, with it."""
-    found = []
-    for row in rows:
-        try:
-            number = snowflake(row.get("id") if isinstance(row, Mapping) else None)
-            time_of(number)
-        except ValueError:
-            log.warning("discord message has no usable id")
-            continue
-        found.append((number, row))
-    return found
-
-
-def _archived_at(row: object) -> str:
-    """When a thread was archived, ISO 8601; empty where it cannot be read."""
-    details = row.get("thread_metadata") if isinstance(row, Mapping) else None
-    moment = details.get("archive_timestamp") if isinstance(details, Mapping) else None
-    try:
-        parse_time(moment)
-    except ValueError:
-        return ""
-    return moment if isinstance(moment, str) else ""

@@ -1,4 +1,4 @@
-"""What Discord's answers mean: comments, places, who wrote them, and errors. Pure functions."""
+"""What Discord's answers mean: comments, places, and who wrote them. Pure functions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 from adapters.base import Comment, CommentRef, Post, ReplyRef
-from adapters.errors import (
-    AccountRestricted,
-    AdapterError,
-    Permanent,
-    RateLimited,
-    RejectedContent,
-    TargetGone,
-    Transient,
-)
-from adapters.http import DEFAULT_RETRY_AFTER_S
 from adapters.text import clean, parse_count, parse_id, parse_text, parse_time
 
 EPOCH: Final = datetime(2015, 1, 1, tzinfo=UTC)
@@ -31,7 +21,7 @@ THREADS: Final = frozenset({10, 11})
 """Threads that everybody can read; type 12 is private."""
 READABLE: Final = frozenset({0, 2, 5, 10, 11, 13})
 NONCE_CHARS: Final = 25
-LIKES: Final = frozenset({"👍", "❤", "❤️"})
+LIKES: Final = ("👍", "❤", "❤️")
 GATED: Final = (
     "content",
     "attachments",
@@ -122,7 +112,7 @@ def parse_place(data: object) -> Place:
 
 def is_comment(row: object) -> bool:
     """Whether a person or a bot wrote it; the rest are Discord's own notes (joined, pinned, thread made)."""
-    return isinstance(row, Mapping) and row.get("type") in {MESSAGE, REPLY}
+    return isinstance(row, Mapping) and row.get("type") in (MESSAGE, REPLY)
 
 
 def by_bot(row: Mapping[str, Any], me: Me) -> bool:
@@ -239,52 +229,3 @@ def _likes(reactions: Sequence[Any]) -> int | None:
         if one["emoji"].get("name") in LIKES
     ]
     return max((count for count in counts if count is not None), default=None)
-
-
-def told_wait(data: Any) -> object:
-    """Seconds to wait, from the body of a 429."""
-    return data.get("retry_after") if isinstance(data, Mapping) else None
-
-
-def refusal(what: str, status: int, data: Any, excerpt: str) -> AdapterError:
-    """The error for an answer of 400 or more, by Discord's own code."""
-    code = data.get("code") if isinstance(data, Mapping) else None
-    said = clean(str(data.get("message")))[:200] if isinstance(data, Mapping) else excerpt
-    line = f"discord: {what} is refused ({status}, code {code}): {said or 'no reason given'}"
-    if code == INVALID_FORM:
-        return _by_field(data, line)
-    if code in WRITE_LIMITS:
-        return RateLimited(line, retry_after=_seconds(told_wait(data)))
-    if code in OVERLOADED:
-        return Transient(line, ambiguous=False)
-    for meaning, (codes, advice) in MEANINGS.items():
-        if code in codes:
-            return meaning(f"{line}{advice}")
-    return Permanent(line)
-
-
-INVALID_FORM: Final = 50035
-WRITE_LIMITS: Final = frozenset({20016, 20022, 20028, 20029})
-OVERLOADED: Final = frozenset({130000})
-MEANINGS: Final[dict[type[AdapterError], tuple[frozenset[int], str]]] = {
-    TargetGone: (frozenset({10003, 10008, 50083, 160005}), ""),
-    RejectedContent: (frozenset({50006, 200000, 240000}), ""),
-    AccountRestricted: (
-        frozenset({10004, 20001, 20018, 40001, 40002, 40007, 40333, 50001, 50013, 160002}),
-        "; invite the bot again, and let it view the channel, read its history and send messages",
-    ),
-}
-
-
-def _by_field(data: Mapping[str, Any], line: str) -> AdapterError:
-    errors = data.get("errors")
-    fields = errors if isinstance(errors, Mapping) else {}
-    if "UNKNOWN_MESSAGE" in str(fields.get("message_reference"))[:1000]:
-        return TargetGone(line)
-    return RejectedContent(line) if "content" in fields else Permanent(line)
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
-        return DEFAULT_RETRY_AFTER_S
-    return float(value)

@@ -44,20 +44,18 @@ from adapters.errors import (
     Unsupported,
 )
 from adapters.http import Answer, Http
+from adapters.telegram_answers import (
+    account_of,
+    object_of,
+    result_of,
+    split_id,
+    stored_ref,
+    text_or_empty,
+    told_wait,
+)
 from adapters.telegram_options import TelegramOptions
 from adapters.telegram_reading import GONE, Reading
-from adapters.telegram_rows import (
-    Group,
-    Me,
-    chat_of,
-    key,
-    refusal,
-    sent_at,
-    split,
-    told_wait,
-    utf16_units,
-)
-from adapters.text import parse_id, parse_text
+from adapters.telegram_rows import Group, Me, utf16_units
 
 MAX_UPDATES: Final = 100
 ALLOWED: Final = '["message","my_chat_member"]'
@@ -109,9 +107,9 @@ class TelegramAdapter:
     async def open(self) -> Account:
         """Say which bot we are, and look whether it may read and write in every group."""
         _, me = await self._read("getMe")
-        account = _account(me)
+        account = account_of(me)
         _, hook = await self._read("getWebhookInfo")
-        if _object("getWebhookInfo", hook).get("url"):
+        if object_of("getWebhookInfo", hook).get("url"):
             raise Permanent("telegram: the bot has a webhook, so nothing can be polled; call deleteWebhook")
         self._me = Me(account.id, self._me.owners)
         can = {"read": True, "reply": True}
@@ -169,7 +167,7 @@ class TelegramAdapter:
             raise RejectedContent(
                 f"telegram: the reply has {units} characters, over {self._options.max_chars}"
             )
-        chat, message = _split(target.comment_id)
+        chat, message = split_id(target.comment_id)
         body = {
             "chat_id": chat,
             "text": text,
@@ -177,7 +175,7 @@ class TelegramAdapter:
             "link_preview_options": {"is_disabled": True},
         }
         answer = await self._http.write("POST", "/sendMessage", body=body)
-        stored = _stored(_result("sendMessage", answer, writes=True), target, text)
+        stored = stored_ref(result_of("sendMessage", answer, writes=True), target, text)
         self._sent[stored.id] = (target.thread_id, target.post_id)
         if len(self._sent) > KEPT_SENT:
             del self._sent[next(iter(self._sent))]
@@ -193,12 +191,12 @@ class TelegramAdapter:
     async def _enter(self, chat: int, *, sees_all: bool) -> tuple[bool, bool]:
         """Learn a group's name and channel; whether the bot may read and write there."""
         _, found = await self._read("getChat", chat_id=str(chat))
-        details = _object("getChat", found)
+        details = object_of("getChat", found)
         channel = details.get("linked_chat_id")
         self._groups[chat] = Group(
             chat,
-            title=_text(details.get("title")),
-            username=_text(details.get("username")),
+            title=text_or_empty(details.get("title")),
+            username=text_or_empty(details.get("username")),
             channel=channel if isinstance(channel, int) else None,
         )
         member = await self._member(chat)
@@ -212,7 +210,7 @@ class TelegramAdapter:
 
     async def _member(self, chat: int) -> Mapping[str, Any]:
         _, member = await self._read("getChatMember", chat_id=str(chat), user_id=self._me.id)
-        return _object("getChatMember", member)
+        return object_of("getChatMember", member)
 
     async def _look_for_lost(self, reading: Reading) -> None:
         """A group that has thrown the bot out is silent; that must not look like quiet."""
@@ -239,48 +237,4 @@ class TelegramAdapter:
 
     async def _read(self, method: str, **params: str) -> tuple[Answer, Any]:
         answer = await self._http.read(f"/{method}", params=params)
-        return answer, _result(method, answer, writes=False)
-
-
-def _result(method: str, answer: Answer, *, writes: bool) -> Any:
-    if answer.status >= 400:
-        raise refusal(method, answer.status, answer.data, answer.excerpt)
-    if not isinstance(answer.data, Mapping) or answer.data.get("ok") is not True:
-        raise Transient(f"telegram: {method}: the answer has another shape", ambiguous=writes)
-    return answer.data.get("result")
-
-
-def _object(method: str, result: Any) -> Mapping[str, Any]:
-    if not isinstance(result, Mapping):
-        raise Transient(f"telegram: {method}: the answer holds no object", ambiguous=False)
-    return result
-
-
-def _account(me: Any) -> Account:
-    try:
-        details = _object("getMe", me)
-        return Account(
-            parse_id(details.get("id")), parse_text(details.get("username") or details.get("first_name"))
-        )
-    except ValueError as exc:
-        raise Transient(f"telegram: getMe: the answer cannot be read ({exc})", ambiguous=False) from exc
-
-
-def _stored(result: Any, target: CommentRef, text: str) -> ReplyRef:
-    try:
-        message = result if isinstance(result, Mapping) else {}
-        reply_id = key(chat_of(message), message.get("message_id"))
-        return ReplyRef(reply_id, target.comment_id, text, sent_at(message))
-    except ValueError as exc:
-        raise Transient(f"telegram: the sent reply cannot be read ({exc})", ambiguous=True) from exc
-
-
-def _split(comment_id: str) -> tuple[int, int]:
-    try:
-        return split(comment_id)
-    except ValueError as exc:
-        raise Permanent(f"telegram: '{comment_id:.40}' is no comment of Telegram") from exc
-
-
-def _text(value: object) -> str:
-    return parse_text(value) if isinstance(value, str) else ""
+        return answer, result_of(method, answer, writes=False)

@@ -28,7 +28,7 @@ POSTS: Final = 60
 THREADS: Final = 1000
 ROOTS: Final = 500
 """Comments of whom we know in which thread they stand, the newest."""
-GONE: Final = frozenset({"left", "kicked"})
+GONE: Final = ("left", "kicked")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

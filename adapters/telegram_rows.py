@@ -1,4 +1,4 @@
-"""What the Bot API's answers mean: comments, posts, who wrote them, and errors. Pure functions."""
+"""What the Bot API's messages mean: comments, posts, and who wrote them. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,15 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.base import Comment, CommentRef, Post
-from adapters.errors import (
-    AccountRestricted,
-    AdapterError,
-    Permanent,
-    ReauthRequired,
-    RejectedContent,
-    TargetGone,
-)
-from adapters.text import clean, parse_id, parse_text, parse_time
+from adapters.text import parse_id, parse_text, parse_time
 
 TITLE_CHARS: Final = 80
 POST_CHARS: Final = 800
@@ -185,59 +177,3 @@ def make_post(post_id: str, group: Group, words: tuple[str, str] | None) -> Post
 
 def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def told_wait(data: Any) -> object:
-    """Seconds to wait, from the body of a 429."""
-    return _parameter(data, "retry_after")
-
-
-def _parameter(data: Any, name: str) -> object:
-    parameters = data.get("parameters") if isinstance(data, Mapping) else None
-    return parameters.get(name) if isinstance(parameters, Mapping) else None
-
-
-def refusal(what: str, status: int, data: Any, excerpt: str) -> AdapterError:
-    """The error for an answer that is not `ok`, by Telegram's words: its numbers say little."""
-    described = data.get("description") if isinstance(data, Mapping) else None
-    said = clean(described)[:300] if isinstance(described, str) else excerpt
-    moved = _parameter(data, "migrate_to_chat_id")
-    if isinstance(moved, int):
-        return Permanent(f"telegram: the group became a supergroup; set groups to {moved}")
-    if status == 404:
-        return ReauthRequired("telegram: knows no such bot; copy the token again from @BotFather")
-    if status == 409:
-        return Permanent(
-            f"telegram: somebody else takes this bot's news; end the other program or its webhook: {said}"
-        )
-    if status == 403:
-        return AccountRestricted(f"telegram: {what} is not allowed; add the bot to the group again: {said}")
-    return _by_words(said.lower())(f"telegram: refuses {what} ({status}): {said or 'no reason given'}")
-
-
-def _by_words(words: str) -> type[AdapterError]:
-    for meaning, phrases in _MEANINGS.items():
-        if any(phrase in words for phrase in phrases):
-            return meaning
-    return Permanent
-
-
-_MEANINGS: Final[dict[type[AdapterError], tuple[str, ...]]] = {
-    TargetGone: (
-        "replied not found",
-        "replied message not found",
-        "thread not found",
-        "message_id_invalid",
-        "topic_closed",
-        "topic_deleted",
-    ),
-    RejectedContent: ("too long", "too_long", "text is empty", "text must be non-empty"),
-    AccountRestricted: (
-        "not enough rights",
-        "no rights to send",
-        "chat_write_forbidden",
-        "chat_restricted",
-        "chat_send_plain_forbidden",
-        "user_banned_in_channel",
-    ),
-}

@@ -3,6 +3,7 @@
 Messages come newest first, those after an id as the ones next to it; ids are snowflakes of the given clock.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ CHANNEL = "200000000000000002"
 FORUM = "200000000000000003"
 EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 NONCE_LASTS = timedelta(minutes=3)
+APPLICATION: dict[str, Any] = {
+    "id": "1", "name": "Creator's bot", "icon": None, "description": "", "bot_public": True,
+    "bot_require_code_grant": False, "verify_key": "00", "team": None, "summary": "",
+    "owner": {"id": "9", "username": "creator", "discriminator": "0", "avatar": None},
+}  # fmt: skip
 BODY = frozenset(
     {
         "content",
@@ -36,6 +42,7 @@ BODY = frozenset(
         "message_reference",
         "allowed_mentions",
         "attachments",
+        "components",
     }
 )
 PARAMS = {
@@ -53,6 +60,12 @@ class Refused(Exception):
         super().__init__(message)
         self.status = status
         self.body = {"message": message, "code": code, **more}
+
+
+def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Discord names no character set, and discord.py takes an answer that does for text."""
+    raw = json.dumps(data).encode()
+    return web.Response(body=raw, status=status, headers=headers, content_type="application/json")
 
 
 def bad_form(name: str, code: str, message: str) -> Refused:
@@ -91,7 +104,8 @@ class Discord:
 
     def add_channel(self, channel: str, kind: int, **fields: Any) -> str:
         self.channels[channel] = {
-            "id": channel, "type": kind, "guild_id": GUILD, "last_message_id": None, "flags": 0, **fields
+            "id": channel, "type": kind, "guild_id": GUILD, "last_message_id": None, "flags": 0, "position": 0,
+            "permission_overwrites": [], "nsfw": False, "rate_limit_per_user": 0, **fields
         }  # fmt: skip
         self.messages[channel] = {}
         return channel
@@ -167,14 +181,14 @@ class Discord:
             headers = {"Via": "1.1 sandbox"} if refused.status == 429 else {}
             if refused.status == 429:
                 headers["Retry-After"] = str(int(self.wait_s) + 1)
-            return web.json_response(refused.body, status=refused.status, headers=headers)
+            return answer(refused.body, status=refused.status, headers=headers)
         if request.method == "POST" and self.lose_answers:
             assert request.transport is not None
             request.transport.abort()
         if request.method == "POST" and self.fail_writes:
             self.fail_writes -= 1
-            return web.json_response({"message": "500: Internal Server Error", "code": 0}, status=500)
-        return web.json_response(result)
+            return answer({"message": "500: Internal Server Error", "code": 0}, status=500)
+        return answer(result)
 
     async def _result(self, request: web.Request) -> Any:
         if not request.headers.get("User-Agent", "").startswith("DiscordBot "):
@@ -191,8 +205,8 @@ class Discord:
         match [request.method, *parts]:
             case ["GET", "users", "@me"]:
                 return BOT
-            case ["GET", "applications", "@me"]:
-                return {"id": "1", "name": "Creator's bot", "flags": self.flags}
+            case ["GET", "applications", "@me"] | ["GET", "oauth2", "applications", "@me"]:
+                return {**APPLICATION, "flags": self.flags}
             case ["GET", "channels", channel]:
                 return self._channel(channel)
             case ["GET", "guilds", guild, "threads", "active"] if guild == GUILD:

@@ -23,6 +23,19 @@ ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username"
 CHANNEL_BOT = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
 TELEGRAM = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
 MAX_UNITS = 4096
+RIGHTS = (
+    "can_manage_chat", "can_delete_messages", "can_manage_video_chats",
+    "can_restrict_members", "can_promote_members", "can_change_info", "can_invite_users", "can_post_stories",
+    "can_edit_stories", "can_delete_stories", "can_send_welcome_messages",
+)  # fmt: skip
+FULL: dict[str, Any] = {
+    "accent_color_id": 1,
+    "max_reaction_count": 11,
+    "accepted_gift_types": dict.fromkeys(
+        ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"),
+        False,
+    ),
+}
 NAMES: dict[str, frozenset[str]] = {
     "getMe": frozenset(),
     "getWebhookInfo": frozenset(),
@@ -169,19 +182,19 @@ class Telegram:
 
     def _getChat(self, params: dict[str, Any]) -> dict[str, Any]:
         self._check_chat(params)
-        return {
-            **self.chat(),
-            "linked_chat_id": CHANNEL["id"],
-            "accent_color_id": 1,
-            "max_reaction_count": 11,
-        }
+        return {**self.chat(), "linked_chat_id": CHANNEL["id"], **FULL}
 
     def _getChatMember(self, params: dict[str, Any]) -> dict[str, Any]:
         if int(params.get("chat_id", 0)) != GROUP:
             raise Refused(400, "Bad Request: chat not found")
         if int(params.get("user_id", 0)) != BOT["id"]:
             raise Refused(400, "Bad Request: PARTICIPANT_ID_INVALID")
-        return {"user": BOT, "status": self.status}
+        rights = (
+            {**dict.fromkeys(RIGHTS, True), "can_be_edited": False, "is_anonymous": False}
+            if self.status == "administrator"
+            else {}
+        )
+        return {"user": BOT, "status": self.status, **rights}
 
     def _getUpdates(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         if self.webhook:
