@@ -254,7 +254,7 @@ class WordPressAdapter:
 
     def _note_status(self, me: Me, data: Mapping[str, Any]) -> None:
         """What became of a stored reply. Raises RejectedContent where a filter threw it away."""
-        status = data.get("status")
+        status = str(data.get("status"))
         if status in NOT_SHOWN:
             raise RejectedContent(
                 f"wordpress: the site put the reply into its {status}; release or delete it there"

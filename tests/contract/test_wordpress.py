@@ -93,6 +93,17 @@ async def test_a_post_that_is_not_shown_has_its_number_for_a_title_and_a_title_t
         await polled(site([ROW], "1", web.Response(status=503)))
 
 
+async def test_a_reply_whose_status_cannot_be_read_is_a_reply() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return web.json_response({**ROW, "id": 8, "parent": 7, "status": [[]]}, status=201)
+        return web.json_response({"id": 7, "status": "approved"})
+
+    async with platform(answer) as url, new_session() as http:
+        sent = await make("wordpress", url, http).reply(TARGETS["wordpress"], "an answer", "key")
+    assert (sent.id, sent.parent_id) == ("8", "7")
+
+
 async def test_damaged_answers_raise_adapter_errors_only() -> None:
     post = {
         "id": 1,
