@@ -1,6 +1,6 @@
-"""Every adapter as the misbehaviour suite calls it: led to any address, with a comment to answer and a place to read on."""
+"""Every adapter as the misbehaviour suite calls it: led to any address, with a comment to answer and a cursor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from adapters.wordpress import WordPressAdapter
 from adapters.youtube import YouTubeAdapter
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-SECRET = "access-token"  # noqa: S105 - of a server that does not exist
+SECRET = "access-token"
 """Whatever is secret has it, so that it can be looked for."""
 SKY = "at://did:plc:fan/app.bsky.feed.post/7"
 
