@@ -35,8 +35,8 @@ ACCOUNT_WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "该平台不接受程序发送的回复，须由人工发出。",
     ),
     "connect_units": (
-        "The platform gives {units} units a day; a reply costs {reply}: at most {most} replies a day, less what polling "
-        "uses.",
+        "The platform gives {units} units a day; a reply costs {reply}: at most {most} replies a day, less what "
+        "polling uses.",
         "平台每天给 {units} 个配额单位，每条回复用 {reply} 个：每天最多 {most} 条回复，轮询也会占用配额。",
     ),
     "connect_from": (
