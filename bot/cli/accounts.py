@@ -191,11 +191,11 @@ def _consented(walk: Walk, draft: Draft, factory: AdapterFactory, needs: Connect
         for name in GRANTED
         if name in fields and fields[name].is_required()
     }
-    options = {
+    options: dict[str, Any] = {
         **{name: value for name, value in draft.options.items() if name not in GRANTED},
         **{name: value for name, value in granted.fields.items() if name in fields},
-        **dict.fromkeys(needed, KEPT),
     }
+    options |= dict.fromkeys(needed, KEPT)
     typed = {name: value for name, value in draft.typed.items() if name not in GRANTED} | needed
     _check(draft.platform, factory, options, typed, granted=None)
     return Draft(draft.platform, options, typed, granted.tokens)

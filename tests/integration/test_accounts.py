@@ -1,10 +1,12 @@
 """`rejoinder channels` connects accounts: the real command, a strict platform, and nothing secret left anywhere."""
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bot.cli import main
 from bot.models import AuditEntry, Channel
 from bot.store import channels
 from bot.store.ledger import connect as open_at
@@ -31,8 +34,16 @@ class House:
     folder: Path
     orchard: Orchard
     path: str
+    capture: pytest.CaptureFixture[str]
     environment: dict[str, str] = field(default_factory=dict)
     said: str = ""
+    opened: list[str] = field(default_factory=list)
+    """The addresses that commands in this process have opened in the browser."""
+
+    def browse(self, address: str) -> bool:
+        self.opened.append(address)
+        self.said += self.orchard.consent(address)[1]
+        return True
 
     def env(self) -> dict[str, str]:
         own = {
@@ -52,6 +63,14 @@ class House:
         )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
+        """In this process; the account's owner consents at once where a browser is opened."""
+        code = main(["--data-dir", str(self.folder / "data"), *arguments])
+        out, err = self.capture.readouterr()
+        self.said += out + err
+        return code, out, err
+
+    def run_apart(self, *arguments: str) -> tuple[int, str, str]:
+        """In a process of its own."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=120)
         self.said += out + err
@@ -84,12 +103,14 @@ class House:
         self.said += out + err + page
         return process.returncode, out, err
 
-    def add(self, *more: str, **how: str) -> tuple[int, str, str]:
+    @property
+    def adding(self) -> tuple[str, ...]:
         given = ("--option", f"base_url={self.orchard.url}", "--option", f"client_id={CLIENT_ID}")
         secret = ("--option", "client_secret=env:ORCHARD_SECRET")
-        return self.consenting(
-            "channels", "add", "pears", "--platform", "orchard", *given, *secret, *more, **how
-        )
+        return ("channels", "add", "pears", "--platform", "orchard", *given, *secret)
+
+    def add(self) -> tuple[int, str, str]:
+        return self.run(*self.adding)
 
     def channel(self, name: str = "pears") -> Channel | None:
         ledger = open_at(sqlite_url(self.folder / "data" / "ledger.db"))
@@ -115,15 +136,23 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[House]:
     adapters = oauth_platform.register(tmp_path / "packages")
     path = os.pathsep.join([str(adapters), *sys.path])
+    monkeypatch.syspath_prepend(adapters)
+    monkeypatch.setenv("ORCHARD_SECRET", CLIENT_SECRET)
+    monkeypatch.setenv("BROWSER", "none")
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     with oauth_platform.running() as orchard:
-        yield House(tmp_path, orchard, path)
+        house = House(tmp_path, orchard, path, capsys)
+        monkeypatch.setattr(webbrowser, "open", house.browse)
+        yield house
 
 
 def test_a_consent_in_the_browser_connects_the_account_and_shows_what_it_may_do(house: House) -> None:
-    code, out, err = house.add()
+    code, out, err = house.consenting(*house.adding)
     assert code == 0, err
     assert "The pear" in out
     assert "The account may: read comments, reply, prune." in out
@@ -173,7 +202,7 @@ def test_refused_consent_is_one_line_and_keeps_nothing(house: House) -> None:
 
 
 def test_an_answer_with_another_state_is_turned_away_and_the_right_one_still_counts(house: House) -> None:
-    code, _, err = house.add(tamper="code=stolen&state=guessed")
+    code, _, err = house.consenting(*house.adding, tamper="code=stolen&state=guessed")
     assert code == 0, err
     assert house.channel() is not None
 
@@ -196,11 +225,7 @@ def test_a_code_that_cannot_be_exchanged_is_one_line(house: House) -> None:
 
 
 def test_nobody_consenting_ends_after_the_time_that_was_given(house: House) -> None:
-    given = ("--option", f"base_url={house.orchard.url}", "--option", f"client_id={CLIENT_ID}")
-    code, _, err = house.run(
-        "channels", "add", "pears", "--platform", "orchard", *given, "--option",
-        "client_secret=env:ORCHARD_SECRET", "--no-browser", "--wait", "1",
-    )  # fmt: skip
+    code, _, err = house.run(*house.adding, "--no-browser", "--wait", "1")
     assert code == 1
     assert "nobody consented within 1 s" in err
 
@@ -214,17 +239,7 @@ def test_the_browser_is_opened_where_there_is_one(house: House) -> None:
         "urlopen(asked['redirect_uri'] + '?' + refused).read()\n"
     )
     house.environment["BROWSER"] = f"{sys.executable} {browser} %s"
-    given = ("--option", f"base_url={house.orchard.url}", "--option", f"client_id={CLIENT_ID}")
-    code, _, err = house.run(
-        "channels",
-        "add",
-        "pears",
-        "--platform",
-        "orchard",
-        *given,
-        "--option",
-        "client_secret=env:ORCHARD_SECRET",
-    )
+    code, _, err = house.run_apart(*house.adding)
     assert code == 1
     assert "did not consent" in err
 
@@ -232,11 +247,7 @@ def test_the_browser_is_opened_where_there_is_one(house: House) -> None:
 def test_a_code_typed_in_elsewhere_connects_at_the_platforms_pace(house: House) -> None:
     pending = (400, {"error": "authorization_pending"})
     house.orchard.device_answers = [pending, (428, {"error": "authorization_pending"}), (500, {}), pending]
-    given = ("--option", f"base_url={house.orchard.url}", "--option", f"client_id={CLIENT_ID}")
-    code, _, err = house.run(
-        "channels", "add", "pears", "--platform", "orchard", *given, "--option",
-        "client_secret=env:ORCHARD_SECRET", "--device",
-    )  # fmt: skip
+    code, _, err = house.run(*house.adding, "--device")
     assert code == 0, err
     assert f"Open {house.orchard.url}/type on any device and type in this code: KERN-7" in err
     assert house.orchard.polls == 5
@@ -250,7 +261,7 @@ def test_revoked_consent_stops_the_channel_and_connecting_again_lets_it_go_on(ho
     stopped = house.channel()
     assert stopped is not None
     assert (stopped.paused, stopped.to_connect) == (True, True)
-    code, out, err = house.consenting("channels", "connect", "pears")
+    code, out, err = house.run("channels", "connect", "pears")
     assert code == 0, err
     assert "pears is connected again and goes on" in out
     after = house.channel()
@@ -266,7 +277,7 @@ def test_revoked_consent_stops_the_channel_and_connecting_again_lets_it_go_on(ho
 def test_another_account_is_not_put_into_a_channels_place(house: House) -> None:
     house.add()
     house.orchard.account = "quince"
-    code, _, err = house.consenting("channels", "connect", "pears")
+    code, _, err = house.run("channels", "connect", "pears")
     assert code == 1
     assert "this is the account The quince (quince), but pears belongs to The pear (pear)" in err
     channel = house.channel()
