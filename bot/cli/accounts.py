@@ -75,6 +75,7 @@ def reconnect(
     with open_ledger(shell.settings) as ledger:
         channel = ledger.read(channels.named, name)
         given, keyring = read_options(channel.platform, option or []), make_keyring(shell.settings)
+        keyring.read()
         draft = _draft_again(walk, ledger, keyring, channel, given)
         found = asyncio.run(log_in(shell.settings, draft))
         after = asyncio.run(_keep_again(ledger, keyring, channel, draft, found))

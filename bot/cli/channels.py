@@ -154,6 +154,9 @@ def add(
         time_zone=time_zone,
     )
     shell.log()
+    keyring = make_keyring(shell.settings)
+    # Before anybody consents: some tokens are handed out once.
+    keyring.read()
     with open_ledger(shell.settings) as ledger:
         ledger.read(channels.refuse_taken, name)
         walk = accounts.Walk(shell, asker, Way(browser, device, port, redirect_url, wait))
@@ -163,7 +166,7 @@ def add(
         ledger.write(
             connecting.add,
             caller(),
-            make_keyring(shell.settings),
+            keyring,
             draft,
             found,
             name=name,
