@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
+from sqlmodel import Session
 
 from adapters.base import AdapterFactory
 from adapters.connecting import Connect, connect_of
@@ -22,10 +23,10 @@ from bot.connecting import Draft, Found, connect, log_in
 from bot.connections import secret_fields, with_secrets
 from bot.keyring import Keyring, Unreadable
 from bot.models import Channel
-from bot.oauth.client import client_of
+from bot.oauth.client import NotConnected, client_of
 from bot.references import KEPT
 from bot.store import channel_acts, channels, credentials
-from bot.store.credentials import Kind
+from bot.store.credentials import Kept, Kind
 from bot.store.ledger import Ledger
 from bot.vault import LedgerVaults
 
@@ -92,15 +93,19 @@ def rotate_key(context: typer.Context) -> None:
         if not number:
             shell.tell("key_nothing")
             return
-        closed = ledger.write(vault.rotate, keyring)
+        closed = ledger.write(_rotate, keyring)
         ledger.write(vault.settle, keyring)
-        ledger.write(channel_acts.rotate_key, caller(), now=utc_now())
     for row in closed:
         shell.warn("key_closed", channel=row.channel, name=row.name.partition(":")[2])
     said = "key_rotated_variable" if keyring.from_environment else "key_rotated_file"
     shell.tell(said, number=number - len(closed), where=keyring.where)
     if closed:
         raise typer.Exit(1)
+
+
+def _rotate(session: Session, keyring: Keyring) -> list[Kept]:
+    channel_acts.rotate_key(session, caller(), now=utc_now())
+    return vault.rotate(session, keyring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +197,8 @@ def _consented(walk: Walk, draft: Draft, factory: AdapterFactory, needs: Connect
         for name in GRANTED
         if name in fields and fields[name].is_required()
     }
+    if absent := [name for name, token in needed.items() if not token]:
+        raise NotConnected(f"the platform handed out no {absent[0]}, so nothing was kept; try again")
     options: dict[str, Any] = {
         **{name: value for name, value in draft.options.items() if name not in GRANTED},
         **{name: value for name, value in granted.fields.items() if name in fields},
