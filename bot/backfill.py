@@ -27,7 +27,9 @@ async def backfill(settings: Settings, ledger: Ledger, name: str, on_progress: C
     began, owner = utc_now(), process_name()
     channel = await ledger.aread(channels.named, name)
     async with open_http() as http:
-        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
+        connections = Connections(
+            http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s, ledger=ledger
+        )
         context = Context(ledger, connections, utc_now, owner, settings.service, Metrics())
         reading = asyncio.create_task(_read(Poller(context, on_new=lambda: None), context, channel))
         try:

@@ -183,7 +183,11 @@ async def assemble(
         library = stack.enter_context(open_library(settings))
         http = await stack.enter_async_context(open_http())
         connections = Connections(
-            http=http, clock=clock, timeout_s=settings.service.call_timeout_s, shadow=settings.service.shadow
+            http=http,
+            clock=clock,
+            timeout_s=settings.service.call_timeout_s,
+            shadow=settings.service.shadow,
+            ledger=ledger,
         )
         stack.push_async_callback(connections.aclose)
         answering = await stack.enter_async_context(open_answering(settings, library, generator))

@@ -195,6 +195,8 @@ class Sender:
             gap=timedelta(seconds=gap_s(rules, connection.capabilities)),
             max_per_hour=rules.max_per_hour,
             opens_at=next_opening(rules.hours, rules.time_zone, now),
+            quota=connection.capabilities.quota,
+            polls=self._context.polls,
         )
         if not jobs:
             return False

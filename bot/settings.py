@@ -299,6 +299,10 @@ class ServiceSettings(Section):
     retry_s: float = Field(default=5.0, ge=0)
     """First wait after a failure; doubles with each further one, up to `retry_max_s`."""
     retry_max_s: float = Field(default=600.0, ge=0)
+    poll_share: float = Field(default=0.03, ge=0, le=0.5)
+    """Part of a platform's units for a day that is kept for polls, where it counts units."""
+    metered_poll_s: float = Field(default=300.0, gt=0)
+    """And at least as many units as polls in this interval need, up to half of them all."""
     shadow: bool = False
     """Nothing is sent on any channel: this process builds no sender, and what would be sent goes to a person."""
     shutdown_s: float = Field(default=8.0, ge=0)

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from adapters.base import Quota
 from bot.models import Channel, Comment, State
 from bot.reasons import Reason
-from bot.store import sending, shadow
+from bot.store import budgets, sending, shadow
 from bot.store.states import Move, move
 
 
@@ -148,6 +149,8 @@ def known_as(
     can: Mapping[str, bool],
     max_reply_chars: int,
     flat_threads: bool,
+    quota: Quota | None = None,
+    reply_gap_s: float = 0.0,
 ) -> None:
     """Remember who we are on the platform, and what replies are like there."""
     session.execute(
@@ -159,6 +162,8 @@ def known_as(
             can=dict(can),
             max_reply_chars=max_reply_chars,
             flat_threads=flat_threads,
+            quota=budgets.as_row(quota),
+            reply_gap_s=reply_gap_s,
         )
     )
 

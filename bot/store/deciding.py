@@ -123,7 +123,10 @@ def order(
     verdict = record(session, comment, sign=sign, now=now, kind=kind, text=text, chosen=chosen)
     target, reason = shadow.approved(channel, Reason.APPROVED if kind == "approve" else Reason.EDITED)
     if target is State.READY:
-        order_replies(session, [Order(comment, comment.draft_id, text)], approved_by=sign.by, now=now)
+        judged = draft(session, comment)
+        asks = judged is not None and judged.intent == "question"
+        wish = Order(comment, comment.draft_id, text, question=asks)
+        order_replies(session, [wish], approved_by=sign.by, now=now)
     if target != comment.state:
         due_at = now + timedelta(seconds=undo_s)
         go(session, comment, target, reason, "", sign=sign, now=now, due_at=due_at)

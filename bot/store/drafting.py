@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from bot.models import Channel, Comment, Draft, Post, Reply, State
+from bot.planning import turn
 from bot.reasons import Reason
 from bot.store import shadow
 from bot.store.shadow import POLICY
@@ -53,6 +54,8 @@ class Order:
     comment: Comment
     draft_id: int | None
     text: str
+    question: bool = False
+    """The comment asks something: its reply goes out before those to others."""
 
 
 def claim_new(session: Session, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
@@ -145,6 +148,25 @@ def order_replies(session: Session, orders: Iterable[Order], *, approved_by: str
         reply.draft_id, reply.text = order.draft_id, order.text
         reply.approved_by, reply.ordered_at = approved_by, now
         session.add(reply)
+    turns = [{"row_id": key, "to_turn": _turn(order, approved_by)} for key, order in wanted.items()]
+    if turns:
+        connection.execute(_TURN, turns)
+
+
+def _turn(order: Order, approved_by: str) -> int:
+    return turn(
+        by_person=approved_by != POLICY,
+        question=order.question,
+        created_at=order.comment.created_at,
+        likes=order.comment.likes,
+    )
+
+
+_TURN = (
+    update(Comment.__table__)  # type: ignore[attr-defined]
+    .where(Comment.__table__.c.id == bindparam("row_id"))  # type: ignore[attr-defined]
+    .values(turn=bindparam("to_turn"))
+)
 
 
 def _reply_row(order: Order, approved_by: str, now: datetime) -> dict[str, object]:
@@ -188,7 +210,10 @@ def _save_drafts(session: Session, outcomes: list[Outcome], now: datetime) -> No
     connection.execute(_IN_FORCE, [{"row_id": key, "to_draft_id": value} for key, value in ids.items()])
     ready = {outcome.comment_id for outcome in outcomes if outcome.target is State.READY}
     comments = session.exec(select(Comment).where(col(Comment.id).in_(ready & set(drafts))))
-    orders = [Order(row, ids[row.id or 0], drafts[row.id or 0].text) for row in comments]
+    orders = [
+        Order(row, ids[row.id or 0], drafts[row.id or 0].text, drafts[row.id or 0].intent == "question")
+        for row in comments
+    ]
     order_replies(session, orders, approved_by=POLICY, now=now)
 
 

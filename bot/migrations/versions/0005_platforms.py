@@ -1,4 +1,4 @@
-"""Platforms: credentials, budgets, what an account may do, how many like a comment"""
+"""Platforms: credentials, budgets, what an account may do, whose reply goes out first"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,13 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     op.add_column("channel", sa.Column("can", sa.JSON(), nullable=False, server_default="{}"))
     op.add_column("comment", sa.Column("likes", sa.Integer(), nullable=True))
+    op.add_column("channel", sa.Column("quota", sa.JSON(), nullable=True))
+    op.add_column("channel", sa.Column("reply_gap_s", sa.Float(), nullable=False, server_default="0"))
+    op.add_column("channel", sa.Column("refusals", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("channel", sa.Column("unseen", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("comment", sa.Column("turn", BIG_ID, nullable=False, server_default="0"))
+    op.create_index("ix_comment_turn", "comment", ["channel_id", "state", "turn", "created_at"])
+    op.add_column("reply", sa.Column("label", sa.Text(), nullable=False, server_default=""))
     op.create_table(
         "credential",
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
