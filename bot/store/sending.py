@@ -434,7 +434,9 @@ def _claim(
     comments = {comment.id: comment for comment in session.exec(due)}
     take(session, comments.values(), owner=owner, until=now + lease)
     around = select(Reply, Post).join(Comment, col(Comment.id) == Reply.comment_id).join(Post)
-    rows = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    found = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    place = {comment_id: number for number, comment_id in enumerate(comments)}
+    rows = sorted(found, key=lambda row: place[row[0].comment_id])
     return [
         Job(
             reply.comment_id,
