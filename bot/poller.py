@@ -95,7 +95,8 @@ class Poller:
         used = await self._context.ledger.aread(budgets.used, meter.budget, day)
         if used + meter.quota.poll_units > meter.quota.units:
             raise QuotaExhausted(
-                f"all {meter.quota.units} units of the day are used; it goes on at the reset", resets_at=day.ends
+                f"all {meter.quota.units} units of the day are used; it goes on at the reset",
+                resets_at=day.ends,
             )
 
     async def _read(self, channel: Channel, connection: Connection) -> None:
@@ -167,7 +168,15 @@ class Poller:
             channel.account_id, channel.account_name, channel.can, channel.max_reply_chars, channel.flat_threads,
             channel.quota, channel.reply_gap_s,
         )  # fmt: skip
-        if known == (account.id, account.name, dict(account.can), longest, flat, budgets.as_row(quota), gap_s):
+        if known == (
+            account.id,
+            account.name,
+            dict(account.can),
+            longest,
+            flat,
+            budgets.as_row(quota),
+            gap_s,
+        ):
             return
         await self._context.ledger.awrite(
             channels.known_as,

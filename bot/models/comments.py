@@ -96,7 +96,7 @@ class Comment(SQLModel, table=True):
         Index("ix_comment_thread", "channel_id", "thread_id", "created_at"),
         Index("ix_comment_queue", "state", "updated_at"),
         Index("ix_comment_ingested", "ingested_at"),
-        Index("ix_comment_turn", "channel_id", "state", "turn", "created_at"),
+        Index("ix_comment_turn", "channel_id", "state", "turn", "created_at", "id"),
     )
 
     id: int | None = primary_key()

@@ -61,7 +61,9 @@ def sharing(session: Session, channel: Channel, quota: Quota) -> list[int]:
     if not quota.shared_by:
         return [channel.id or 0]
     rows = select(Channel).where(Channel.platform == channel.platform, col(Channel.paused).is_(False))
-    others = [row.id or 0 for row in session.exec(rows) if (row.quota or {}).get("shared_by") == quota.shared_by]
+    others = [
+        row.id or 0 for row in session.exec(rows) if (row.quota or {}).get("shared_by") == quota.shared_by
+    ]
     return sorted({channel.id or 0, *others})
 
 
@@ -74,6 +76,19 @@ def for_replies(
     return affordable(
         quota, spent, now, polls, channels=len(channels), on_their_way=_on_their_way(session, channels, now)
     )
+
+
+def short(session: Session, *, now: datetime, polls: PollShare) -> frozenset[int]:
+    """Channels whose budget does not pay for all the replies that are ready there."""
+    found: set[int] = set()
+    for channel in session.exec(select(Channel).where(col(Channel.quota).is_not(None))):
+        quota = quota_of(channel.quota)
+        if quota is None:
+            continue
+        ready = select(func.count()).where(Comment.channel_id == channel.id, Comment.state == State.READY)
+        if session.exec(ready).one() > for_replies(session, channel, quota, now=now, polls=polls).today:
+            found.add(channel.id or 0)
+    return frozenset(found)
 
 
 def _on_their_way(session: Session, channels: list[int], now: datetime) -> int:

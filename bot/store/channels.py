@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from adapters.base import Quota
-from bot.models import Channel, Comment, State
+from bot.models import Alert, Channel, Comment, State
 from bot.reasons import Reason
 from bot.store import budgets, sending, shadow
 from bot.store.states import Move, move
@@ -117,6 +117,7 @@ def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channe
     channel.paused = paused
     if not paused:
         channel.last_error, channel.error_since, channel.failures = None, None, 0
+        channel.refusals = channel.unseen = 0
         channel.next_poll_at = channel.next_send_at = now
         channel.poll_owner = None
     session.add(channel)
@@ -169,7 +170,10 @@ def known_as(
 
 
 def restrict(session: Session, channel_id: int, *, error: str, now: datetime) -> None:
-    """Stop the channel until a person resumes it: the account itself is in trouble."""
+    """Stop the channel until a person resumes it, and have people told: the account itself is in trouble."""
+    channel = session.get(Channel, channel_id)
+    if channel is not None and not channel.paused:
+        session.add(Alert(channel_id=channel_id, at=now, detail=error))
     _note(session, channel_id, error=error, now=now, paused=True)
 
 

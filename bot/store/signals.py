@@ -10,10 +10,11 @@ from sqlmodel import Session, col, select
 
 from adapters.base import CommentRef
 from bot.models import Channel, Comment, Post, Reply, Signal
+from bot.store import circuit
 from bot.store.polling import reference
 
-AGES = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
-"""How old a reply is at each look."""
+AGES = (timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7))
+"""How old a reply is at each look; the first one is about nothing but whether it is to be seen."""
 TOO_OLD = timedelta(days=9)
 AGAIN_AFTER = timedelta(hours=1)
 """When to look again for a reply that was not there."""
@@ -30,14 +31,24 @@ class Look:
     channel: Channel
     target: CommentRef
     platform_id: str
+    first: bool = False
+    """Nobody has looked at it before."""
 
 
-def claim(session: Session, *, now: datetime, resting: frozenset[int], limit: int) -> list[Look]:
+def claim(
+    session: Session,
+    *,
+    now: datetime,
+    resting: frozenset[int],
+    limit: int,
+    short: frozenset[int] = frozenset(),
+) -> list[Look]:
     """At most one reply a channel, the oldest first; each look is counted here, so that no other process takes it.
 
-    Channels that are paused, failing or in `resting` (their ids) are left alone.
+    Channels that are paused, failing or in `resting` (their ids) are left alone. Those in `short` have no units to
+    spare: there only first looks are taken.
     """
-    due = _due(now)
+    due = and_(_due(now), or_(col(Reply.channel_id).not_in(short), col(Reply.looks) == 0))
     channels = (
         select(Channel)
         .join(Reply, col(Reply.channel_id) == Channel.id)
@@ -80,6 +91,8 @@ def save_look(
             _uncount(session, look)
     elif gone is not None and missing is False:
         session.delete(gone)
+    if look.first and (missing is False or (missing and gone is None)):
+        circuit.note(session, look.channel.id or 0, "unseen", [missing], now=now)
 
 
 def answers_to(session: Session, look: Look) -> list[str]:
@@ -130,7 +143,14 @@ def _claim_of(session: Session, channel: Channel, due: Any) -> Look | None:
     session.add(reply)
     around = select(Comment, Post).join(Post, col(Post.id) == Comment.post_id)
     comment, post = session.exec(around.where(Comment.id == reply.comment_id)).one()
-    return Look(reply.id or 0, reply.comment_id, channel, reference(comment, post), reply.platform_id or "")
+    return Look(
+        reply.id or 0,
+        reply.comment_id,
+        channel,
+        reference(comment, post),
+        reply.platform_id or "",
+        first=reply.looks == 1,
+    )
 
 
 def _uncount(session: Session, look: Look) -> None:

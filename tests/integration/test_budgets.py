@@ -187,7 +187,7 @@ def test_the_first_of_many_ready_replies_is_found_by_an_index(ledger: Ledger) ->
         rows = connection.exec_driver_sql(f"{explain} {statement}", values).all()
     lines = [str(row[-1]).strip() for row in rows]
     assert any("ix_comment_turn" in line for line in lines), lines
-    assert not any("B-TREE FOR ORDER BY" in line or line.startswith(("Sort", "->  Sort")) for line in lines)
+    assert not any("ORDER BY" in line or "Sort " in line for line in lines), lines
 
 
 def test_days_that_are_over_don_t_count(ledger: Ledger) -> None:

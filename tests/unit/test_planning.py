@@ -1,6 +1,7 @@
 """When replies go out and how often a platform is polled, by tables with a clock that stands still."""
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -220,7 +221,7 @@ def test_no_plan_exceeds_budget_gap_hour_or_hours(
         moment = found[row.comment_id]
         assert moment is not None and moment >= max(now, row.due_at)
         assert row.by_person or next_opening(week, "UTC", moment) == moment  # type: ignore[arg-type]
-    assert all((b - a).total_seconds() >= gap_s for a, b in zip(moments, moments[1:], strict=False))
+    assert all((b - a).total_seconds() >= gap_s for a, b in pairwise(moments))
     names = [day_of(quota, moment).name for moment in moments]
     first = day_of(quota, now).name
     assert all(names.count(name) <= (today if name == first else a_day) for name in set(names))

@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.add_column("channel", sa.Column("refusals", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("channel", sa.Column("unseen", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("comment", sa.Column("turn", BIG_ID, nullable=False, server_default="0"))
-    op.create_index("ix_comment_turn", "comment", ["channel_id", "state", "turn", "created_at"])
+    op.create_index("ix_comment_turn", "comment", ["channel_id", "state", "turn", "created_at", "id"])
     op.add_column("reply", sa.Column("label", sa.Text(), nullable=False, server_default=""))
     op.create_table(
         "credential",
@@ -29,6 +29,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["channel_id"], ["channel.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("channel_id", "name"),
+    )
+    op.add_column("webhook", sa.Column("alerts", BIG_ID, nullable=False, server_default="0"))
+    op.create_table(
+        "alert",
+        sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("channel_id", BIG_ID, nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["channel_id"], ["channel.id"]),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "quota_use",

@@ -113,7 +113,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_signal_likes": ("likes: {value}", "点赞：{value}"),
     "review_signal_heart": ("the creator's heart", "创作者已点红心"),
     "review_signal_follow_up": ("asked again", "有追问"),
-    "review_signal_removed": ("removed by the platform", "已被平台删除"),
+    "review_signal_removed": (
+        "not to be seen on the platform, looked {value} times",
+        "平台上看不到（查看 {value} 次）",
+    ),
     "review_by": ("by {name}", "{name}"),
     "review_kept": (
         "This is what you wrote before. It is not sent yet.",
