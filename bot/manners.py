@@ -1,4 +1,4 @@
-"""What a guest keeps to on somebody else's platform: no flood, no loop with another bot, a label where one is due. Pure.
+"""What a guest keeps to on a platform: no flood, no loop with another bot, a label where one is due. Pure.
 
 Every rule is a channel's own, see `bot.settings.ChannelRulesSettings`.
 """

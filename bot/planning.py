@@ -117,7 +117,7 @@ def kept_for_polls(quota: Quota, now: datetime, polls: PollShare, channels: int 
 
 
 def affordable(
-    quota: Quota, used: int, now: datetime, polls: PollShare, channels: int = 1, on_their_way: int = 0
+    quota: Quota, used: int, now: datetime, polls: PollShare, *, channels: int = 1, on_their_way: int = 0
 ) -> Affordable:
     """How many replies may still go out, `on_their_way` ones not counted as used yet."""
     day, cost = day_of(quota, now), reply_cost(quota)
@@ -154,7 +154,7 @@ def delay(limits: Sequence[float] | None, key: str) -> timedelta:
     """How long a reply that goes out by itself waits first: drawn by its `key`, so that each drawing is the same."""
     if not limits:
         return timedelta(0)
-    return timedelta(seconds=Random(key).uniform(*limits))
+    return timedelta(seconds=Random(key).uniform(*limits))  # noqa: S311
 
 
 def plan(waiting: Sequence[Waiting], limits: Limits, now: datetime) -> dict[int, datetime | None]:

@@ -201,7 +201,7 @@ class ChannelRulesSettings(Section):
     stop_after: int = Field(default=3, ge=0)
     """After so many replies in a row that the platform refused, or that were not to be seen there, the channel stops
     until a person resumes it; 0: never."""
-    label: dict[Language, Annotated[str, Field(max_length=100)]] = {}
+    label: dict[Language, Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]] = {}
     """What stands at the end of each reply, in its language, such as zh = "（本回复由 AI 生成）"."""
     persona: str | None = None
     """Name of a persona of `personas`, or of a preset; None: the default one."""

@@ -24,7 +24,6 @@ from bot.store.polling import reference
 from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
-
 NO_POLLS = PollShare(0.0, float("inf"))
 
 

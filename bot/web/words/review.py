@@ -98,6 +98,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_candidate": ("Candidate {number}", "候选 {number}"),
     "review_no_candidate": ("There is no draft. Write the reply yourself.", "没有草稿，请自己写回复。"),
     "review_ordered": ("What goes out", "即将发出的回复"),
+    "review_goes": ("goes out about {at}", "约在 {at} 发出"),
+    "review_goes_after": ("goes out after {at}: many wait before it", "{at} 之后发出：前面还有许多回复"),
+    "review_goes_never": (
+        "does not go out while the channel stays as it is: look at its page",
+        "频道保持现状则不会发出，请查看频道页面",
+    ),
     "review_sent_text": ("What was sent", "已发出的回复"),
     "review_evidence": ("What it rests on", "依据"),
     "review_evidence_hint": (
