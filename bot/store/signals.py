@@ -31,8 +31,6 @@ class Look:
     channel: Channel
     target: CommentRef
     platform_id: str
-    first: bool = False
-    """Nobody has looked at it before."""
 
 
 def claim(
@@ -63,7 +61,7 @@ def claim(
         .order_by(func.min(Reply.sent_at))
         .limit(limit)
     )
-    found = (_claim_of(session, channel, due) for channel in list(session.exec(channels)))
+    found = (_claim_of(session, channel, due, now) for channel in list(session.exec(channels)))
     return [look for look in found if look is not None]
 
 
@@ -91,7 +89,7 @@ def save_look(
             _uncount(session, look)
     elif gone is not None and missing is False:
         session.delete(gone)
-    if look.first and (missing is False or (missing and gone is None)):
+    if (missing and gone is None) or (missing is False and look.channel.unseen):
         circuit.note(session, look.channel.id or 0, "unseen", [missing], now=now)
 
 
@@ -128,7 +126,7 @@ def _due(now: datetime) -> Any:
     return and_(col(Reply.sent_at) > now - TOO_OLD, col(Reply.platform_id).is_not(None), or_(*ages), ~seen)
 
 
-def _claim_of(session: Session, channel: Channel, due: Any) -> Look | None:
+def _claim_of(session: Session, channel: Channel, due: Any, now: datetime) -> Look | None:
     oldest = (
         select(Reply)
         .where(Reply.channel_id == channel.id, due)
@@ -139,7 +137,9 @@ def _claim_of(session: Session, channel: Channel, due: Any) -> Look | None:
     reply = session.exec(oldest).first()
     if reply is None:
         return None
-    reply.looks += 1
+    # One look is enough for all the ages that have passed meanwhile.
+    sent_at = reply.sent_at or now
+    reply.looks = max(reply.looks + 1, sum(now - sent_at >= age for age in AGES))
     session.add(reply)
     around = select(Comment, Post).join(Post, col(Post.id) == Comment.post_id)
     comment, post = session.exec(around.where(Comment.id == reply.comment_id)).one()
@@ -149,7 +149,6 @@ def _claim_of(session: Session, channel: Channel, due: Any) -> Look | None:
         channel,
         reference(comment, post),
         reply.platform_id or "",
-        first=reply.looks == 1,
     )
 
 
