@@ -24,6 +24,7 @@ from bot.store.polling import reference
 from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
+_OPENS = "opens "
 NO_POLLS = PollShare(0.0, float("inf"))
 
 
@@ -363,12 +364,14 @@ def _wait_for_opening(session: Session, channel_id: int, *, now: datetime, opens
     """Put off what is due and was approved by the policy: each once, so that waiting replies cost nothing."""
     # Also where a lease has run out: its holder is gone.
     due = col(Comment.due_at) <= now
-    _put_off(session, channel_id, due, due_at=opens_at, detail=f"opens {opens_at:%Y-%m-%dT%H:%MZ}")
+    _put_off(session, channel_id, due, due_at=opens_at, detail=f"{_OPENS}{opens_at:%Y-%m-%dT%H:%MZ}")
 
 
 def open_again(session: Session, channel_id: int, *, now: datetime) -> None:
     """The opening hours were changed: what waits for an opening is due now, and put off again if need be."""
-    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None)
+    # Those alone: a random delay, or a pause that the platform asked for, is not about the hours.
+    for_hours = col(Comment.detail).startswith(_OPENS)
+    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None) & for_hours
     _put_off(session, channel_id, waits, due_at=now, detail="")
 
 
