@@ -1,4 +1,4 @@
-"""Units are counted with every call, and poller and sender keep within them, with a platform that does as it is told."""
+"""Units are counted with every call; poller and sender keep within them. The platform does as it is told."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
