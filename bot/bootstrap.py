@@ -119,6 +119,7 @@ def make_connections(
         clock=clock,
         timeout_s=settings.service.call_timeout_s,
         shadow=shadow,
+        ledger=ledger,
     )
 
 

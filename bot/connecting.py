@@ -141,4 +141,6 @@ def _keep(
             can=found.account.can,
             max_reply_chars=found.capabilities.max_reply_chars,
             flat_threads=found.capabilities.reply_depth == "thread",
+            quota=found.capabilities.quota,
+            reply_gap_s=found.capabilities.min_reply_gap_s,
         )

@@ -22,14 +22,18 @@ from adapters.base import (
     CommentPage,
     CommentRef,
     Cursor,
+    Metered,
     PlatformAdapter,
     ReplyRef,
 )
 from adapters.errors import Permanent, Transient
 from adapters.registry import BadOptions, UnknownPlatform, available, build
+from bot.metering import Meter
 from bot.models import Channel
 from bot.references import KEPT
 from bot.settings import SettingsError, resolve
+from bot.store.budgets import name_of
+from bot.store.ledger import Ledger
 from bot.vault import Vaults
 
 T = TypeVar("T")
@@ -43,17 +47,20 @@ class Connection:
     account: Account
     timeout_s: float
     fresh: FreshAuth
+    meter: Meter | None = None
+    """None where the platform counts no units."""
 
     @property
     def capabilities(self) -> Capabilities:
         return self.adapter.capabilities
 
-    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Run one call of the adapter, its token renewed if need be.
+    async def call(self, attempt: Callable[[], Awaitable[T]], *, polls: bool = False) -> T:
+        """Run one call of the adapter, its token renewed if need be and its units counted.
 
         Raises AdapterError; a call over `timeout_s` is a Transient of unknown effect.
         """
-        return await in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
+        call = in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
+        return await (call if self.meter is None else self.meter.counted(call, polls=polls))
 
 
 class Muted:
@@ -117,7 +124,9 @@ class InTurn:
 
 
 class Connections:
-    """All open adapters of this process. `shadow`: none of them can send, whatever the channel says."""
+    """All open adapters of this process. `shadow`: none of them can send, whatever the channel says. `ledger`: where
+    the units of their calls are counted; None counts none.
+    """
 
     def __init__(
         self,
@@ -127,10 +136,12 @@ class Connections:
         clock: Clock,
         timeout_s: float,
         shadow: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
         self._http = http
         self._vaults = vaults
         self._shadow = shadow
+        self._ledger = ledger
         self._clock = clock
         self._timeout_s = timeout_s
         self._open: dict[int, tuple[str, Connection]] = {}
@@ -154,7 +165,7 @@ class Connections:
             if known is not None:
                 del self._open[key]
                 await known[1].adapter.aclose()
-            connection = await self._connect(channel, options)
+            connection = self._metered(channel, await self._connect(channel, options))
             self._open[key] = (made_from, connection)
             return connection
 
@@ -182,6 +193,14 @@ class Connections:
         # Opening may get new tokens too, by itself or because the known one has expired.
         async with self._vaults.turn(channel, self._timeout_s):
             return await FreshAuth(adapter).call(adapter.open)
+
+    def _metered(self, channel: Channel, connection: Connection) -> Connection:
+        adapter, quota = connection.adapter, connection.capabilities.quota
+        if self._ledger is None or quota is None or not isinstance(adapter, Metered):
+            return connection
+        budget = name_of(channel.platform, channel.id or 0, quota)
+        meter = Meter(adapter, quota, budget, ledger=self._ledger, clock=self._clock)
+        return replace(connection, meter=meter)
 
     async def aclose(self) -> None:
         for _, connection in self._open.values():

@@ -14,7 +14,7 @@ from bot.references import refers
 from bot.settings import ChannelRulesSettings
 from bot.tools.settings import Day
 
-_OPTIONS = {"tags": "tag", "post_tags": "post-tag"}
+_OPTIONS = {"tags": "tag", "post_tags": "post-tag", "bots": "bot"}
 """Rules whose option has another name."""
 
 
@@ -68,9 +68,11 @@ def checked_rules(
     send_tools: bool | None = None,
     hours: Sequence[str] | None = None,
     time_zone: str | None = None,
+    manners: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`known` with what was given; `post_tags` are POST=TAG texts, `persona` is one of `personas`, or empty for the
-    default one, `hours` are DAYS=SPANS texts for the whole week, none of them for always open. Raises Misuse.
+    default one, `hours` are DAYS=SPANS texts for the whole week, none of them for always open; `manners` are more rules
+    by name. Raises Misuse.
     """
     refuse_unknown_persona(persona, personas)
     given = {
@@ -83,6 +85,7 @@ def checked_rules(
         "persona": persona,
         "hours": None if hours is None else _week(hours),
         "time_zone": time_zone,
+        **(manners or {}),
         "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),
     }
     merged = {**known, **{key: value for key, value in given.items() if value is not None}}
@@ -100,6 +103,17 @@ def _week(texts: Sequence[str]) -> dict[Day, list[str]]:
         return parse_week(texts)
     except ValueError as error:
         raise Misuse(f"--hours: {error}") from error
+
+
+def with_labels(known: Mapping[str, str], given: Sequence[str]) -> dict[str, str]:
+    """`known` with LANGUAGE=TEXT texts; LANGUAGE= takes that one back. Raises Misuse."""
+    merged = dict(known)
+    for text in given:
+        language, equals, label = text.partition("=")
+        if not equals:
+            raise Misuse(f"--label {text!r} needs LANGUAGE=TEXT, such as en='(AI-assisted reply)'")
+        merged[language] = label.strip()
+    return {language: label for language, label in merged.items() if label}
 
 
 def refuse_unknown_persona(persona: str | None, personas: Collection[str]) -> None:

@@ -15,7 +15,8 @@ from bot.building.persona import make_personas
 from bot.cli import accounts
 from bot.cli.asking import Asker, named
 from bot.cli.authorizing import Way
-from bot.cli.channel_options import checked_rules, options_of, read_options
+from bot.cli.channel_options import checked_rules, options_of, read_options, with_labels
+from bot.cli.channel_plan import budget_json, show_plan
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, caller, parse_since, print_json, shell_of
 from bot.connecting import log_in
@@ -75,8 +76,14 @@ def list_channels(
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
         found = ledger.read(channels.every)
+        budgets = [budget_json(ledger, channel, shell.settings.service) for channel in found if as_json]
     if as_json:
-        print_json([channel_json(channel) for channel in found])
+        print_json(
+            [
+                {**channel_json(channel), "budget": budget}
+                for channel, budget in zip(found, budgets, strict=True)
+            ]
+        )
     elif found:
         rows = [_row(channel, shell) for channel in found]
         shell.table(("name", "platform", "account", "sends", "documents", "state", "error"), rows)
@@ -234,6 +241,30 @@ def rules(
         bool, typer.Option("--always-open", help="Replies may go out at any time again.")
     ] = False,
     time_zone: TimeZone = None,
+    delay_s: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="FROM TO", help="Seconds that a reply waits at random; 0 0: not at all."),
+    ] = None,
+    one_reply_s: Annotated[
+        float | None, typer.Option(help="Seconds with one reply for each person in a thread.")
+    ] = None,
+    loop_replies: Annotated[
+        int | None, typer.Option(help="Replies to one person in a thread before a person decides; 0: never.")
+    ] = None,
+    loop_s: Annotated[float | None, typer.Option(help="Seconds in which these are counted.")] = None,
+    bot: Annotated[
+        list[str] | None,
+        typer.Option(help="Account that is never answered, by name or id; '' takes all back."),
+    ] = None,
+    stop_after: Annotated[
+        int | None, typer.Option(help="Bad replies in a row after which the channel stops; 0: never.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LANGUAGE=TEXT", help="What ends each reply: en='(AI-assisted reply)'; en= takes it back."
+        ),
+    ] = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
@@ -260,10 +291,32 @@ def rules(
             send_tools=send_tools,
             hours=[] if always_open else hours,
             time_zone=time_zone,
+            manners={
+                "delay_s": delay_s,
+                "one_reply_s": one_reply_s,
+                "loop_replies": loop_replies,
+                "loop_s": loop_s,
+                "bots": None if bot is None else [one for one in bot if one.strip()],
+                "stop_after": stop_after,
+                "label": None if label is None else with_labels(channel.rules.get("label", {}), label),
+            },
         )
         if changed != channel.rules:
             ledger.write(channel_acts.set_rules, caller(), name, changed, now=utc_now())
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
+
+
+@app.command()
+def plan(
+    context: typer.Context,
+    name: Name,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """When the replies that are ready go out, and how much of the platform's budget is used."""
+    shell = shell_of(context)
+    with open_ledger(shell.settings) as ledger:
+        show_plan(shell, ledger, name, utc_now(), as_json=as_json)
 
 
 @app.command()

@@ -12,11 +12,13 @@ from bot.plain import excerpt
 from bot.references import refers
 from bot.settings import ChannelRulesSettings, Language, ServiceSettings, Settings
 from bot.store.dashboard import Drafted
+from bot.store.outlook import Outlook, Spent
 from bot.web.channel_form import INTENTS, Typed
 from bot.web.overview_view import clock_time, rate
 from bot.web.view import ERROR_CHARS, ago
 from bot.web.words import WORDS, state_word
 
+PLANNED_SHOWN: Final = 10
 THRESHOLDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _TOLD: Final = (State.REVIEW, State.NEW, State.READY, State.SENDING, State.UNKNOWN, State.FAILED)
 
@@ -81,10 +83,12 @@ def channel_context(
     personas: Sequence[str],
     language: Language,
     now: datetime,
+    ahead: Outlook,
 ) -> dict[str, Any]:
     """What the page of one channel needs."""
     words = WORDS[language]
     return {
+        "plan": _plan(ahead, words),
         "card": channel_card(channel, waiting, language, now),
         "everywhere": settings.service.shadow,
         "values": form.values,
@@ -97,6 +101,33 @@ def channel_context(
         "secrets": secret_names(channel.options),
         "post_tags": len(ChannelRulesSettings.model_validate(channel.rules).post_tags),
     }
+
+
+def _plan(ahead: Outlook, words: Mapping[str, str]) -> dict[str, Any]:
+    """When the next replies go out, and what the platform's budget still pays for."""
+    rows = list(ahead.goes.items())[:PLANNED_SHOWN]
+    return {
+        "budget": budget_line(ahead.spent, words) if ahead.spent is not None else "",
+        "ready": words["ch_plan_ready"].format(number=ahead.ready),
+        "rows": [
+            {"id": number, "at": words["ch_plan_never"] if at is None else clock_time(at)}
+            for number, at in rows
+        ],
+        "more": words["ch_plan_more"].format(number=ahead.ready - len(rows))
+        if rows and ahead.ready > len(rows)
+        else "",
+    }
+
+
+def budget_line(spent: Spent, words: Mapping[str, str]) -> str:
+    """How much of the budget is used, and how many replies it still pays for."""
+    return words["ch_budget"].format(
+        used=f"{spent.used:,}",
+        units=f"{spent.units:,}",
+        today=f"{spent.today:,}",
+        a_day=f"{spent.a_day:,}",
+        resets=clock_time(spent.resets_at),
+    )
 
 
 def _wrong(field: str, line: str, language: Language) -> str:

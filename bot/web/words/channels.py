@@ -80,6 +80,52 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ch_min_gap_s_says": ("Empty: what the platform asks for.", "留空则按平台要求。"),
     "ch_max_per_hour": ("Replies an hour, at most", "每小时最多回复数"),
     "ch_max_per_hour_says": ("0 sends nothing; empty: no limit.", "0 表示不发送；留空表示不限。"),
+    "ch_plan": ("When replies go out", "回复何时发出"),
+    "ch_budget": (
+        "Used {used} of {units} units today; about {today} more replies fit until the reset at {resets}, then about"
+        " {a_day} a day.",
+        "今日已用 {used} / {units} 单位；在 {resets} 重置前大约还能发 {today} 条回复，之后每天约 {a_day} 条。",
+    ),
+    "ch_plan_ready": ("Ready to go out: {number}", "待发送：{number}"),
+    "ch_plan_never": ("not while the rules stay as they are", "按当前规则不会发出"),
+    "ch_plan_more": ("and {number} more after them", "之后还有 {number} 条"),
+    "ch_manners": ("Manners", "礼节"),
+    "ch_delay_s": ("Seconds that a reply waits, from and to", "回复前等待的秒数（从、到）"),
+    "ch_delay_s_says": (
+        "At random between two numbers, such as 60, 300; empty: it does not wait.",
+        "在两个数之间随机，例如 60, 300；留空表示不等待。",
+    ),
+    "ch_one_reply_s": (
+        "Seconds with one reply for each person in a thread",
+        "同一话题内对同一人只回复一次的秒数",
+    ),
+    "ch_one_reply_s_says": (
+        "What they write within it goes to a person. Empty: no such limit.",
+        "期间此人再写的评论转人工；留空表示不限。",
+    ),
+    "ch_loop_replies": (
+        "Replies to one person in a thread before a person decides",
+        "同一话题内回复同一人多少次后转人工",
+    ),
+    "ch_loop_replies_says": (
+        "So that no other bot is talked to for ever; 0: never.",
+        "避免与其他机器人循环对话；0 表示不转。",
+    ),
+    "ch_loop_s": ("Within so many seconds", "统计的秒数"),
+    "ch_loop_s_says": ("86400 is a day.", "86400 为一天。"),
+    "ch_bots": ("Accounts that are never answered", "从不回复的账号"),
+    "ch_bots_says": ("Names or ids of bots, parted by commas.", "机器人的名称或编号，用逗号分隔。"),
+    "ch_stop_after": ("Stop after so many bad replies in a row", "连续多少条异常回复后停止"),
+    "ch_stop_after_says": (
+        "Refused by the platform, or not to be seen there; 0: never.",
+        "被平台拒绝，或在平台上看不到；0 表示不停止。",
+    ),
+    "ch_label_en": ("Label at the end of English replies", "英文回复末尾的标识"),
+    "ch_label_zh": ("Label at the end of Chinese replies", "中文回复末尾的标识"),
+    "ch_label_says": (
+        "Such as (AI-assisted reply) or （本回复由 AI 生成）; where only one is given, all replies get it.",
+        "例如 (AI-assisted reply) 或（本回复由 AI 生成）；只填一个时，所有回复都用它。",
+    ),
     "ch_hours": ("Opening hours", "营业时间"),
     "ch_hours_says": (
         "When replies go out without a person, such as 09:00-12:00, 13:00-18:00; 22:00-02:00 ends on the next day. A "
@@ -115,6 +161,20 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "ch_bad_min_gap_s": ("Write a number of seconds, 0 or more.", "请填写秒数，不小于 0。"),
     "ch_bad_max_per_hour": ("Write a whole number, 0 or more.", "请填写整数，不小于 0。"),
+    "ch_bad_delay_s": ("Write two numbers of seconds, the smaller one first.", "请填写两个秒数，小的在前。"),
+    "ch_bad_one_reply_s": ("Write a number of seconds, 0 or more.", "请填写秒数，不小于 0。"),
+    "ch_bad_loop_replies": ("Write a whole number, 0 or more.", "请填写整数，不小于 0。"),
+    "ch_bad_loop_s": ("Write a number of seconds above 0.", "请填写大于 0 的秒数。"),
+    "ch_bad_bots": ("Write names or ids, parted by commas.", "请填写名称或编号，用逗号分隔。"),
+    "ch_bad_stop_after": ("Write a whole number, 0 or more.", "请填写整数，不小于 0。"),
+    "ch_bad_label_en": (
+        "A label has at most 100 characters, on one line.",
+        "标识最多 100 个字符，且只能一行。",
+    ),
+    "ch_bad_label_zh": (
+        "A label has at most 100 characters, on one line.",
+        "标识最多 100 个字符，且只能一行。",
+    ),
     "ch_bad_hours": (
         "Write times as 09:00-18:00, parted by commas.",
         "请按 09:00-18:00 的格式填写时段，用逗号分隔。",
