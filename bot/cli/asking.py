@@ -1,5 +1,6 @@
 """Asking the person at the terminal for what is missing, secrets without echo."""
 
+import getpass
 import sys
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -33,7 +34,15 @@ class Asker:
         return str(typer.prompt(plain(self._shell.say(key, **values)), default=default, err=True)).strip()
 
     def secret(self, key: str, **values: object) -> str:
-        return str(typer.prompt(plain(self._shell.say(key, **values)), hide_input=True, err=True)).strip()
+        prompt = f"{plain(self._shell.say(key, **values))}: "
+        while True:
+            try:
+                # It switches the echo off before it shows the prompt; typer.prompt does so afterwards.
+                given = getpass.getpass(prompt).strip()
+            except EOFError as error:
+                raise typer.Abort from error
+            if given:
+                return given
 
 
 def named(asker: Asker, given: str, platform: str | None) -> tuple[str, str]:

@@ -351,8 +351,11 @@ def test_connecting_with_another_password_forgets_the_one_before(house: House) -
     assert stopped.to_connect
     with _person(house, "channels", "connect", "pears") as person:
         person.sees("app_password (is not shown")
+        person.types("\n")
+        person.sees("app_password (is not shown")
         person.types("pw-second\n")
         assert person.ends() == 0, person.screen
+        assert "pw-second" not in person.seen
         assert "goes on" in person.seen
     assert house.poll()[0] == 0
     after = house.channel()
