@@ -15,6 +15,7 @@ from bot.api.stats import StatsApi
 from bot.api.verdicts import VerdictsApi
 from bot.api.voices import VoicesApi
 from bot.persona import PRESETS
+from bot.planning import PollShare
 from bot.settings import Settings
 from bot.stock.uploads import FOLDER as UPLOADS
 from bot.store.ledger import Ledger
@@ -48,10 +49,12 @@ def operations_of(parts: ApiParts) -> list[Operation]:
     personas = PRESETS.keys() | settings.personas.keys()
     voices = VoicesApi(ledger=ledger, clock=clock, servers=parts.servers, data_dir=settings.data_dir)
     verdicts = VerdictsApi(ledger=ledger, clock=clock, undo_s=settings.review.undo_s)
+    polls = PollShare(settings.service.poll_share, settings.service.metered_poll_s)
+    channels = ChannelsApi(ledger=ledger, clock=clock, personas=personas, polls=polls)
     return [
         *CommentsApi(ledger=ledger, clock=clock).operations(),
         *verdicts.operations(),
-        *ChannelsApi(ledger=ledger, clock=clock, personas=personas).operations(),
+        *channels.operations(),
         *documents.operations(),
         *voices.operations(),
         *NightsApi(ledger=ledger).operations(),

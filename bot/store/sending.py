@@ -14,14 +14,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, func, update
 from sqlmodel import Session, col, select
 
-from adapters.base import CommentRef, ReplyRef
+from adapters.base import CommentRef, Quota, ReplyRef
 from bot.models import Channel, Comment, Post, Reply, State
+from bot.planning import PollShare, day_of
 from bot.reasons import Reason
-from bot.store import shadow
+from bot.store import budgets, shadow
 from bot.store.drafting import take
 from bot.store.polling import reference
 from bot.store.shadow import POLICY
 from bot.store.states import Move, move
+
+_OPENS = "opens "
+NO_POLLS = PollShare(0.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,11 @@ def claim_ready(
     gap: timedelta,
     max_per_hour: int | None,
     opens_at: datetime | None = None,
+    quota: Quota | None = None,
+    polls: PollShare = NO_POLLS,
 ) -> list[Job]:
-    """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`.
+    """Replies that may go out on the channel now, within its gap, its hourly limit and the platform's `quota`, leased
+    to `owner`: those whose turn is first.
 
     Before `opens_at`, only those that a person approved; the others wait until then.
     """
@@ -109,6 +116,8 @@ def claim_ready(
         limit = min(limit, max_per_hour - used - _about_to_send(session, channel_id, now))
     if gap:
         limit = min(limit, 1)
+    if limit > 0 and quota is not None:
+        limit = min(limit, _affordable(session, row, quota, now=now, polls=polls))
     if limit <= 0:
         return []
     jobs = _claim(session, State.READY, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit)
@@ -320,16 +329,49 @@ def _open_channel(session: Session, channel_id: int, now: datetime) -> Channel |
     return None if row is None or row.paused or row.next_send_at > now else row
 
 
+def _affordable(session: Session, row: Channel, quota: Quota, *, now: datetime, polls: PollShare) -> int:
+    """How many replies the platform's budget still pays for; where it is none, the channel waits for the reset."""
+    day = day_of(quota, now)
+    # Counting nothing takes the budget's row until this transaction ends: channels that share it take turns.
+    budgets.add_units(session, budgets.name_of(row.platform, row.id or 0, quota), day, 0)
+    number = budgets.for_replies(session, row, quota, now=now, polls=polls).today
+    if number <= 0:
+        row.next_send_at = day.ends
+        session.add(row)
+        _wait_for_reset(session, row.id or 0, now=now, resets_at=day.ends)
+    return number
+
+
+def _wait_for_reset(session: Session, channel_id: int, *, now: datetime, resets_at: datetime) -> None:
+    """Say of what is due that the platform's budget is used up; the channel itself is held until then."""
+    session.execute(
+        update(Comment)
+        .where(
+            col(Comment.channel_id) == channel_id,
+            col(Comment.state) == State.READY,
+            col(Comment.due_at) <= now,
+        )
+        .values(
+            reason=Reason.WAITING_FOR_PLATFORM,
+            detail=f"the day's units are used up; it goes on at {resets_at:%Y-%m-%dT%H:%MZ}",
+            lease_owner=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _wait_for_opening(session: Session, channel_id: int, *, now: datetime, opens_at: datetime) -> None:
     """Put off what is due and was approved by the policy: each once, so that waiting replies cost nothing."""
     # Also where a lease has run out: its holder is gone.
     due = col(Comment.due_at) <= now
-    _put_off(session, channel_id, due, due_at=opens_at, detail=f"opens {opens_at:%Y-%m-%dT%H:%MZ}")
+    _put_off(session, channel_id, due, due_at=opens_at, detail=f"{_OPENS}{opens_at:%Y-%m-%dT%H:%MZ}")
 
 
 def open_again(session: Session, channel_id: int, *, now: datetime) -> None:
     """The opening hours were changed: what waits for an opening is due now, and put off again if need be."""
-    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None)
+    # Those alone: a random delay, or a pause that the platform asked for, is not about the hours.
+    for_hours = col(Comment.detail).startswith(_OPENS)
+    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None) & for_hours
     _put_off(session, channel_id, waits, due_at=now, detail="")
 
 
@@ -381,15 +423,22 @@ def _claim(
 ) -> list[Job]:
     due = (
         select(Comment)
-        .where(Comment.channel_id == channel_id, col(Comment.state) == state, col(Comment.due_at) <= now)
-        .order_by(col(Comment.due_at), col(Comment.id))
+        .where(
+            Comment.channel_id == channel_id,
+            col(Comment.state) == state,
+            # Kept from the index on `due_at`: with 100,000 due rows, their order is what has to come from one.
+            func.coalesce(Comment.due_at, now) <= now,
+        )
+        .order_by(col(Comment.turn), col(Comment.created_at), col(Comment.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     comments = {comment.id: comment for comment in session.exec(due)}
     take(session, comments.values(), owner=owner, until=now + lease)
     around = select(Reply, Post).join(Comment, col(Comment.id) == Reply.comment_id).join(Post)
-    rows = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    found = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    place = {comment_id: number for number, comment_id in enumerate(comments)}
+    rows = sorted(found, key=lambda row: place[row[0].comment_id])
     return [
         Job(
             reply.comment_id,

@@ -17,6 +17,7 @@ from bot.answer import Answerer
 from bot.api.site import ApiParts, api_routes
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
+from bot.planning import PollShare
 from bot.settings import Settings
 from bot.stock.intake import Intake
 from bot.store.ledger import Ledger, LedgerError
@@ -143,6 +144,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
             fixed=parts.answerer.fixed,
             writer=parts.writer,
             clock=parts.clock,
+            polls=PollShare(parts.settings.service.poll_share, parts.settings.service.metered_poll_s),
         ),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
