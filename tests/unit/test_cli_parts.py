@@ -221,6 +221,7 @@ def test_an_explicit_zero_is_kept_in_the_rules() -> None:
     assert checked_rules({"send": ["question"]}, None, 0.0, 0.0, 0) == {
         "send": ["question"], "min_support": 0.0, "min_gap_s": 0.0, "max_per_hour": 0,
         "tags": [], "post_tags": {}, "send_tools": False, "hours": {}, "time_zone": "UTC",
+        "delay_s": [], "loop_replies": 5, "loop_s": 86_400, "bots": [], "stop_after": 3, "label": {},
     }  # fmt: skip
 
 

@@ -90,6 +90,15 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Have it written again, or write the answer; the overview says how the model is.",
         "可以要求重写或自己写；模型的状况见概览。",
     ),
+    "review_todo_one_reply": (
+        "Answer again if this says something new, or skip it.",
+        "若有新内容可再次回复，否则跳过。",
+    ),
+    "review_todo_loop": (
+        "If it is a bot, skip it and put its name on the channel's list.",
+        "若对方是机器人，请跳过，并把其名称加入频道的名单。",
+    ),
+    "review_todo_reply_too_long": ("Shorten the reply.", "请缩短回复。"),
     "review_todo_refused_by_platform": (
         "Change the text, or try again; the channel's page says what the platform said.",
         "请修改内容或重试；平台的说法见频道页面。",
