@@ -93,7 +93,8 @@ def test_what_the_creator_has_answered_is_left_out() -> None:
 def test_a_table_is_read_by_its_chinese_names() -> None:
     found = read(f"{HEADER}求链接,小满,昨天 18:30,{NOTE}?xsec=1\n")
     row = only(found)
-    assert row.comment is not None and row.post is not None
+    assert row.comment is not None
+    assert row.post is not None
     assert (row.comment.text, row.comment.author_name, row.place) == ("求链接", "小满", 2)
     assert row.comment.ref.created_at == datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
     assert (row.post.id, row.post.url) == ("679f0b2", f"{NOTE}?xsec=1")
@@ -144,12 +145,14 @@ def test_formulas_are_their_characters() -> None:
     found = read(table)
     assert texts(found.rows) == [link, "@SUM(A1)"]
     first = found.rows[0].comment
-    assert first is not None and first.author_name == "=1+1"
+    assert first is not None
+    assert first.author_name == "=1+1"
 
 
 def test_a_quoted_number_is_its_digits_and_a_rounded_one_is_refused() -> None:
     kept = one({"comment_id": '="7300000000000000123"'}).comment
-    assert kept is not None and kept.ref.comment_id == "7300000000000000123"
+    assert kept is not None
+    assert kept.ref.comment_id == "7300000000000000123"
     assert "rounded by a spreadsheet" in str(one({"comment_id": "7.3E+18"}).why)
     assert "comment_id cannot be used" in str(one({"comment_id": 7.3e18}).why)
 
@@ -191,7 +194,8 @@ def test_a_row_without_an_id_has_the_same_one_each_time() -> None:
 def test_what_is_wrong_with_a_row_is_told(row: dict[str, Any], why: str) -> None:
     refused = one(row)
     assert (refused.comment, str(refused.why)) == (None, why)
-    assert refused.why is not None and refused.why.line("zh") != why
+    assert refused.why is not None
+    assert refused.why.line("zh") != why
 
 
 def test_our_comments_are_known_by_id_where_both_have_one_else_by_name() -> None:
@@ -224,13 +228,14 @@ def test_names_of_the_owners_own_come_first() -> None:
     ],
 )
 def test_options_that_fit_nothing_are_refused(bad: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="mapping|time zone|webhook"):
+    with pytest.raises(ValueError, match=r"mapping|time zone|webhook"):
         InboxOptions(account="Roaster", **bad)
 
 
 def test_only_real_addresses_are_kept() -> None:
     comment = one({"comment_url": "javascript:alert(1)", "post_url": "https://x.example/\u202e"}).comment
-    assert comment is not None and comment.url == ""
+    assert comment is not None
+    assert comment.url == ""
 
 
 # --- hostile files ---
@@ -258,7 +263,8 @@ def test_a_file_that_makes_no_sense_is_refused_in_one_line_and_soon(data: bytes,
     with pytest.raises(BadRow) as refused:
         read(data)
     assert why in str(refused.value)
-    assert "\n" not in str(refused.value) and len(str(refused.value)) < 300
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 300
     assert refused.value.line("zh")
     assert process_time() - began < 10
 

@@ -80,8 +80,6 @@ def test_a_time_that_goes_by_the_clock_of_the_import_is_not_exact(value: str, th
         "1" * 400,
         "02-29 10:00",
         None,
-    ]
-    + [
         True,
         -1,
         1,
