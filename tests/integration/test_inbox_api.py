@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ class Inbox:
         await self.bring(
             *({**ROW, "评论ID": f"c{number}", "评论内容": f"问题 {number}？"} for number in numbers)
         )
+        self.draft_all()
+
+    def draft_all(self) -> None:
+        """What waits for a draft gets one that may go out."""
         ledger = self.running.ledger
         for work in ledger.write(
             drafting.claim_new, owner="me", now=self.clock(), lease=timedelta(seconds=60), limit=100
@@ -102,8 +106,10 @@ def add_inbox(running: Running, clock: FakeClock, name: str = "red", **options: 
 
 
 @asynccontextmanager
-async def opened(folder: Path, **options: Any) -> AsyncIterator[Inbox]:
-    clock = FakeClock(START + timedelta(hours=2))
+async def opened(
+    folder: Path, start: datetime = START + timedelta(hours=2), **options: Any
+) -> AsyncIterator[Inbox]:
+    clock = FakeClock(start)
     settings = Settings(data_dir=folder, web={"port": 0})
     async with assemble(settings, roles=ALL_ROLES, clock=clock) as running:
         channel_id = add_inbox(running, clock, **options)

@@ -51,7 +51,9 @@ def test_an_adapter_is_built_without_any_call() -> None:
 
 
 def test_an_unknown_platform_names_the_known_ones() -> None:
-    with pytest.raises(UnknownPlatform, match="unknown platform 'myspace'; known platforms: isso, sandbox"):
+    with pytest.raises(
+        UnknownPlatform, match=r"unknown platform 'myspace'; known platforms: .*isso, .*sandbox"
+    ):
         build("myspace", {}, None, utc_now, MemoryVault())  # type: ignore[arg-type]
 
 
