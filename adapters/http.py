@@ -14,7 +14,7 @@ Messages name the method, the address without its query, and what came back; nev
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,7 +26,10 @@ from pydantic import AfterValidator
 
 from adapters.base import Clock
 from adapters.errors import AdapterError, AuthExpired, Permanent, RateLimited, Transient
-from adapters.text import clean
+from adapters.text import clean, parse_time
+
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Of a query; pairs where a name occurs more than once."""
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 DEFAULT_RETRY_AFTER_S: Final = 60.0
@@ -82,7 +85,7 @@ BaseUrl = Annotated[str, AfterValidator(check_base_url)]
 class _Call:
     method: str
     path: str
-    params: Mapping[str, str] | None
+    params: Params | None
     headers: Mapping[str, str] | None
     body: object = None
     form: Mapping[str, str] | None = None
@@ -113,7 +116,7 @@ class Http:
         self._max_bytes = max_bytes
 
     async def read(
-        self, path: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self, path: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """GET: a call without effect, so that no error of it is ambiguous."""
         return await self._perform(_Call("GET", path, params, headers))
@@ -123,7 +126,7 @@ class Http:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         body: object = None,
         form: Mapping[str, str] | None = None,
@@ -166,6 +169,8 @@ class Http:
             json=call.body,
             data=call.form if call.raw is None else call.raw,
             allow_redirects=False,
+            # Some platforms refuse a call that names the type of a body it does not have.
+            skip_auto_headers=["Content-Type"] if call.body is None and call.form is None else None,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
         ) as response:
             raw = bytearray()
@@ -191,7 +196,7 @@ class Http:
 
     def _raise_for_status(self, what: str, status: int, headers: Mapping[str, str], *, writes: bool) -> None:
         if status == 429:
-            wait = parse_retry_after(headers.get("Retry-After"), self._clock())
+            wait = told_wait(headers, self._clock())
             raise RateLimited(f"{what}: too many calls (429); wait {wait:g} s", retry_after=wait)
         if status == 401:
             raise AuthExpired(f"{what}: the access token is not accepted (401)")
@@ -218,6 +223,22 @@ def parse_retry_after(value: str | None, now: datetime) -> float:
     if math.isnan(seconds):
         return DEFAULT_RETRY_AFTER_S
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def told_wait(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds to wait by `Retry-After`, else by `RateLimit-Reset` or `X-RateLimit-Reset`; one minute by neither."""
+    value = headers.get("Retry-After")
+    reset = headers.get("RateLimit-Reset") or headers.get("X-RateLimit-Reset")
+    if value is not None or reset is None:
+        return parse_retry_after(value, now)
+    try:
+        moment = parse_time(float(reset) if "-" not in reset else reset)
+    except ValueError:
+        # Too small for a moment since 1970: some platforms give the seconds that are left.
+        return parse_retry_after(reset, now)
+    # The moment is by the platform's clock, which its Date header tells.
+    left = (moment - (_http_date(headers.get("Date", "")) or now)).total_seconds()
+    return min(max(left, 0.0), MAX_RETRY_AFTER_S)
 
 
 def _http_date(value: str) -> datetime | None:

@@ -161,7 +161,10 @@ def _trainer(
     how = arguments(settings.reward, settings, run, work, len(rows))
     return _Judge(
         model,
-        RewardConfig(**how, max_length=None, remove_unused_columns=False),
+        # TRL would silence the dropout of the adapters together with the base's.
+        RewardConfig(
+            **how, max_length=None, remove_unused_columns=False, disable_dropout=not settings.lora.dropout
+        ),
         data_collator=_Collator(base),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=base.tokenizer,

@@ -4,7 +4,7 @@
   nothing beside it and the same number of threads, and they take turns in who begins. Timed from the ready model to the
   last step. Taste and KL of both are measured afterwards by one function (`tests.bench.training_world`).
 - memory: two batches of each on a base of 150 million random parameters; peak resident memory above the imports'.
-- demo: five seeds of `rejoinder train demo`, two at a time with a thread each.
+- demo: five seeds of `rejoinder train demo`, one after the other.
 - hh: the preference model on real preferences, where ../shared/eval has them.
 
 `--parts ppo,memory` runs some of them, `--seeds 0` one seed. Bases and reward models stay in `.cache/bench-training`.
@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,8 +43,10 @@ TARGETS = {
     "demo_kl": "<= 5",
     "demo_ended": ">= .9",
     "demo_distinct": ">= .9",
+    "demo_seconds": "<= 480",
     "bad_nights_refused": "10 of 10",
     "rm_accuracy": ">= .95",
+    "rm_accuracy_verdicts": "(slips and equals count)",
     "hh_accuracy": "(near .5)",
 }
 Figures = dict[str, Any]
@@ -112,9 +113,9 @@ def _run(side: str, job: Job) -> dict[str, float]:
 
 
 def demo(seeds: Sequence[int], threads: int) -> Figures:
-    with tempfile.TemporaryDirectory(prefix="bench-demo-") as name, ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(lambda seed: _demo(seed, Path(name)), seeds))
-    same = ("demo_taste_before", "demo_taste_after", "demo_kl", "rm_accuracy")
+    with tempfile.TemporaryDirectory(prefix="bench-demo-") as name:
+        rows = [_demo(seed, Path(name), threads) for seed in seeds]
+    same = ("demo_taste_before", "demo_taste_after", "demo_kl", "rm_accuracy", "rm_accuracy_verdicts")
     return {
         **{key: median(row[key] for row in rows) for key in same},
         "demo_ended": median(row["ended"] for row in rows),
@@ -124,13 +125,13 @@ def demo(seeds: Sequence[int], threads: int) -> Figures:
     }
 
 
-def _demo(seed: int, folder: Path) -> Figures:
+def _demo(seed: int, folder: Path, threads: int) -> Figures:
     found = _last_line(
         [sys.executable, "-m", "training", "demo", "--json", "--seed", str(seed), "--out", str(folder)],
-        os.environ | {"OMP_NUM_THREADS": "1"},
+        os.environ | {"OMP_NUM_THREADS": str(threads)},
     )
     nights = ", ".join(f"{night['status']} ({night['error'] or night['taste']})" for night in found["nights"])
-    _say(f"demo, seed {seed}: {nights}")
+    _say(f"demo, seed {seed}, {found['seconds']:.0f} s: {nights}")
     return found
 
 

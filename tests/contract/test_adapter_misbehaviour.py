@@ -13,22 +13,76 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.base import Budget, CommentRef, PlatformAdapter
+from adapters.bluesky import BlueskyAdapter
+from adapters.bluesky_options import BlueskyOptions
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
 from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
+from adapters.mastodon import MastodonAdapter
+from adapters.mastodon_options import MastodonOptions
 from adapters.sandbox import SandboxAdapter, SandboxOptions
 from adapters.sandbox_site import utc_now
+from adapters.wordpress import WordPressAdapter
+from adapters.wordpress_options import WordPressOptions
+from adapters.youtube import YouTubeAdapter
+from adapters.youtube_options import YouTubeOptions
 from tests.contract.harnesses import new_session
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SKY = "at://did:plc:fan/app.bsky.feed.post/7"
 TARGETS = {
     "sandbox": CommentRef("1", "7", "7", NOW),
     "isso": CommentRef("/a", "7-1795176000000000", "7-1795176000000000", NOW),
+    "wordpress": CommentRef("1", "7", "7", NOW),
+    "youtube": CommentRef("video", "Ugx7", "Ugx7", NOW),
+    "bluesky": CommentRef(SKY, SKY, SKY, NOW, {"cid": "c", "root_uri": SKY, "root_cid": "c"}),
+    "mastodon": CommentRef("7", "7", "7", NOW, {"acct": "fan", "visibility": "public"}),
 }
 CURSORS: dict[str, dict[str, Any]] = {
     "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
     "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
+    "wordpress": {
+        "since": NOW.timestamp(),
+        "newest": None,
+        "read": NOW.timestamp(),
+        "held": [],
+        "walk": None,
+    },
+    "bluesky": {
+        "from": NOW.isoformat(),
+        "streams": {name: {"since": NOW.isoformat(), "at": None, "top": None} for name in ("inbox", "own")},
+        "todo": [],
+    },
+    "mastodon": {
+        "from": NOW.isoformat(),
+        "streams": {name: {"mark": "7", "at": None} for name in ("mentions", "own")},
+        "todo": [],
+    },
 }
+NAMES = list(TARGETS)
+WITH_TOKENS = {"sandbox", "bluesky", "mastodon"}
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/xrpc/com.atproto.server.createSession": {"accessJwt": "access-token", "refreshJwt": "refresh-token"},
+    # What is asked before a reply is written: is its comment still there?
+    "/xrpc/app.bsky.feed.getPosts": {"posts": [{"uri": SKY}]},
+}
+NAMES = list(TARGETS)
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
+    "youtube": {
+        "from": NOW.isoformat(),
+        "newest": NOW.isoformat(),
+        "floor": NOW.isoformat(),
+        "walk": None,
+        "queue": [],
+        "counts": [],
+        "swept": [],
+    },
+}
+NAMES = list(TARGETS)
+WITH_TOKENS = {"sandbox", "youtube"}
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
 
@@ -38,9 +92,9 @@ async def platform(answer: Answerer) -> AsyncIterator[str]:
     """A server that hands out tokens and answers everything else as told."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.path == "/api/token":
+        if request.path in GRANTS:
             # A kept connection would make "cannot connect" look like "broke on the way".
-            granted = web.json_response({"access_token": "access-token", "expires_in": 60})
+            granted = web.json_response(GRANTS[request.path])
             granted.force_close()
             return granted
         return await answer(request)
@@ -59,6 +113,25 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
     if name == "sandbox":
         options = {"base_url": url, "refresh_token": "r" * 20, "timeout_s": timeout_s}
         return SandboxAdapter(SandboxOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "wordpress":
+        who = {
+            "base_url": url,
+            "username": "me",
+            "application_password": "access-token",
+            "timeout_s": timeout_s,
+        }
+        return WordPressAdapter(WordPressOptions.model_validate(who), http=http, clock=utc_now)
+    if name == "youtube":
+        project = {"client_id": "id", "client_secret": "secret", "refresh_token": "r" * 20}
+        known = {**project, "base_url": url, "token_url": f"{url}/api/token", "timeout_s": timeout_s}
+        return YouTubeAdapter(YouTubeOptions.model_validate(known), http=http, clock=utc_now)
+    if name == "bluesky":
+        account = {"identifier": "me.example.org", "app_password": "abcd-efgh-ijkl-mnop"}
+        sky = BlueskyOptions.model_validate({"base_url": url, "timeout_s": timeout_s, **account})
+        return BlueskyAdapter(sky, http=http, clock=utc_now)
+    if name == "mastodon":
+        known = {"base_url": url, "access_token": "access-token", "timeout_s": timeout_s}
+        return MastodonAdapter(MastodonOptions.model_validate(known), http=http, clock=utc_now)
     chosen = {
         "base_url": url,
         "author": "Creator",
@@ -147,11 +220,11 @@ BAD_ANSWERS: dict[str, Answerer] = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answer: Answerer) -> None:
     async with platform(answer) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
-        if name == "sandbox":
+        if name in WITH_TOKENS:
             await adapter.refresh_auth()
         messages: list[str] = []
         calls: list[Callable[[], Awaitable[object]]] = [
@@ -174,11 +247,11 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answe
 @pytest.mark.parametrize(
     "answer", ["truncated", "drops", "never", "html", "broken json", "server error", "fifty megabytes"]
 )
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name: str, answer: str) -> None:
     async with platform(BAD_ANSWERS[answer]) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
-        if name == "sandbox":
+        if name in WITH_TOKENS:
             await adapter.refresh_auth()
         with pytest.raises(Transient) as sent:
             await adapter.reply(TARGETS[name], "an answer", "key")
@@ -187,30 +260,30 @@ async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name:
     assert (sent.value.ambiguous, read.value.ambiguous) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     async with new_session() as http:
         async with platform(says("{}")) as url:
             adapter = make(name, url, http)
-            if name == "sandbox":
+            if name in WITH_TOKENS:
                 await adapter.refresh_auth()
         with pytest.raises(Transient) as refused:
             await adapter.reply(TARGETS[name], "an answer", "key")
     assert refused.value.ambiguous is False
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     async with platform(says("slow down", 429, **{"Retry-After": "17"})) as url, new_session() as http:
         adapter = make(name, url, http)
-        if name == "sandbox":
+        if name in WITH_TOKENS:
             await adapter.refresh_auth()
         with pytest.raises(RateLimited) as limited:
             await adapter.reply(TARGETS[name], "an answer", "key")
     assert limited.value.retry_after == 17
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_redirect_is_not_followed(name: str) -> None:
     visited = []
 
@@ -220,14 +293,14 @@ async def test_a_redirect_is_not_followed(name: str) -> None:
 
     async with platform(redirect) as url, new_session() as http:
         adapter = make(name, url, http)
-        if name == "sandbox":
+        if name in WITH_TOKENS:
             await adapter.refresh_auth()
         with pytest.raises(Permanent, match="redirects"):
             await adapter.reply(TARGETS[name], "an answer", "key")
     assert len(visited) == 1
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_cancelling_a_call_cancels_it(name: str) -> None:
     arrived = asyncio.Event()
 
@@ -238,7 +311,7 @@ async def test_cancelling_a_call_cancels_it(name: str) -> None:
 
     async with platform(hang) as url, new_session() as http:
         adapter = make(name, url, http)
-        if name == "sandbox":
+        if name in WITH_TOKENS:
             await adapter.refresh_auth()
         task = asyncio.ensure_future(adapter.reply(TARGETS[name], "an answer", "key"))
         await arrived.wait()

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import Transient
-from adapters.http import DEFAULT_RETRY_AFTER_S, MAX_RETRY_AFTER_S, check_base_url, parse_retry_after, rows_of
+from adapters.http import (
+    DEFAULT_RETRY_AFTER_S,
+    MAX_RETRY_AFTER_S,
+    check_base_url,
+    parse_retry_after,
+    rows_of,
+    told_wait,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -34,6 +41,30 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float) ->
 @given(st.text())
 def test_any_retry_after_header_gives_a_sane_wait(header: str) -> None:
     assert 0 <= parse_retry_after(header, NOW) <= MAX_RETRY_AFTER_S
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, DEFAULT_RETRY_AFTER_S),
+        ({"Retry-After": "17", "RateLimit-Reset": "1795176090"}, 17),
+        ({"RateLimit-Reset": "1795176090"}, 90),
+        ({"X-RateLimit-Reset": "2026-11-20T12:01:30.000000Z"}, 90),
+        ({"X-RateLimit-Reset": "2026-11-20T12:01:30Z", "Date": "Fri, 20 Nov 2026 12:01:00 GMT"}, 30),
+        ({"RateLimit-Reset": "45"}, 45),
+        ({"RateLimit-Reset": "1795100000"}, 0),
+        ({"RateLimit-Reset": "-5"}, 0),
+        ({"RateLimit-Reset": "soon"}, DEFAULT_RETRY_AFTER_S),
+        ({"RateLimit-Reset": "1e999"}, MAX_RETRY_AFTER_S),
+    ],
+)
+def test_the_end_of_a_window_is_a_moment_or_seconds(headers: dict[str, str], seconds: float) -> None:
+    assert told_wait(headers, NOW) == seconds
+
+
+@given(st.text(), st.text())
+def test_any_end_of_a_window_gives_a_sane_wait(reset: str, date: str) -> None:
+    assert 0 <= told_wait({"X-RateLimit-Reset": reset, "Date": date}, NOW) <= MAX_RETRY_AFTER_S
 
 
 def test_a_base_address_loses_its_trailing_slash_and_keeps_its_path() -> None:

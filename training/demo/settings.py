@@ -28,9 +28,9 @@ TRAINING = TrainingSettings(
     data=DataSettings(min_rows=20, min_pairs=20, min_new=1),
     lora=LoraSettings(rank=16, alpha=32),
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
-    reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
+    reward=RewardSettings(learning_rate=2e-3, epochs=2.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
-        learning_rate=1e-3,
+        learning_rate=7e-4,
         batches=30,
         batch=32,
         micro_batch=32,
@@ -58,7 +58,7 @@ class Plan:
     """How large the demo is."""
 
     base: Size = TINY
-    comments: tuple[int, ...] = (320, 80, 40, 40)
+    comments: tuple[int, ...] = (480, 80, 40, 40)
     """Of each day. A night learns from all days so far."""
     measured: int = 128
     """Comments that no day has, by which every voice is measured."""
