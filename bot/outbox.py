@@ -111,19 +111,23 @@ def lease(
         opens_at=next_opening(rules.hours, rules.time_zone, now),
         only=only,
     )
-    free = _not_answered(session, jobs, owner=owner, now=now)
+    free = _fit(session, jobs, owner=owner, now=now, longest=able.max_reply_chars)
     granted = sending.write_intents(session, free, owner=owner, now=now, lease=term, actor=who)
     session.expire_all()  # moves go past the session's own objects
     found = inbox.those_of(session, [job.comment_id for job in granted])
     return [Leased(one, owner, now + term) for one in found]
 
 
-def _not_answered(session: Session, jobs: Sequence[Job], *, owner: str, now: datetime) -> list[Job]:
-    """Without those that somebody with the account has answered, as far as imports tell; these are settled."""
+def _fit(session: Session, jobs: Sequence[Job], *, owner: str, now: datetime, longest: int) -> list[Job]:
+    """Without those that somebody with the account has answered, as far as imports tell, and those that are too long
+    since the channel's limit was changed; these are settled.
+    """
     free: list[Job] = []
     settled: list[Settled] = []
     for job in jobs:
-        known = seen(job, sending.own_answers(session, job.comment_id), State.READY)
+        known = seen(job, sending.own_answers(session, job.comment_id), State.READY) or _too_long(
+            job, longest
+        )
         if known is None:
             free.append(job)
         else:
@@ -131,6 +135,13 @@ def _not_answered(session: Session, jobs: Sequence[Job], *, owner: str, now: dat
     if settled:
         sending.settle(session, settled, owner=owner, now=now)
     return free
+
+
+def _too_long(job: Job, longest: int) -> Settled | None:
+    if len(job.text) <= longest:
+        return None
+    detail = f"{len(job.text)} > {longest}"
+    return Settled(job.comment_id, State.READY, State.REVIEW, Reason.REFUSED_BY_PLATFORM, detail)
 
 
 def settle_lost(session: Session, channel_id: int, *, now: datetime) -> int:

@@ -21,15 +21,13 @@ TERM_S = 600
 ROUNDS = 6
 
 
-def made_inbox(desk: Desk) -> None:
+def made_inbox(desk: Desk, **options: object) -> None:
     """The desk's channel is an inbox whose replies programs take."""
 
     def change(session: Session) -> None:
         channel = session.get_one(Channel, desk.channel_id)
-        channel.platform, channel.options = (
-            "inbox",
-            {"account": "Roaster", "delivery": "outbox", "lease_s": TERM_S},
-        )
+        known = {"account": "Roaster", "delivery": "outbox", "lease_s": TERM_S}
+        channel.platform, channel.options = "inbox", known | options
         session.add(channel)
 
     desk.ledger.write(change)
@@ -105,6 +103,14 @@ def test_what_was_given_back_does_not_count_as_a_try(ledger: Ledger) -> None:
         )
         desk.clock.forward(6)
     assert ledger.read(lambda session: session.exec(select(Comment.attempts)).one()) == 0
+
+
+def test_what_has_become_too_long_goes_to_a_person(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    desk.ready(1)
+    made_inbox(desk, max_reply_chars=5)
+    assert take(desk) == []
+    assert states(ledger) == {"review"}
 
 
 async def test_a_service_that_stops_between_lease_and_acknowledgement_hands_nothing_out_again(
