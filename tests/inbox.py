@@ -1,20 +1,19 @@
 """The inbox as an installed platform, whatever the environment's entry points say."""
 
-from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
 from adapters import registry
-from adapters.base import AdapterFactory
-from adapters.inbox import InboxAdapter
+from bot import connections
 
 
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `adapters.registry` know it: an environment that was installed before it does not."""
-    known = registry.available
+    ours = EntryPoint("inbox", "adapters.inbox:InboxAdapter", registry.GROUP)
 
-    def with_inbox() -> Mapping[str, AdapterFactory]:
-        return {**known(), "inbox": InboxAdapter}
+    def known(group: str) -> list[EntryPoint]:
+        return [ours, *(point for point in entry_points(group=group) if point.name != ours.name)]
 
-    for module in ("adapters.registry", "bot.connections", "bot.cli.channel_options", "bot.cli.channels"):
-        monkeypatch.setattr(f"{module}.available", with_inbox)
+    monkeypatch.setattr(registry, "entry_points", known)
+    connections._secret_names.cache_clear()

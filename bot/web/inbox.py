@@ -9,6 +9,7 @@ as application/octet-stream with `channel` and `post` in the address, and answer
 what became of it: this is how the page's script sends files.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -75,14 +76,14 @@ class InboxPages:
     async def preview(self, request: web.Request) -> web.StreamResponse:
         given = await self._given(request)
         channel = await self._channel(request, given)
-        read, why = self._read(channel, given)
+        read, why = await asyncio.to_thread(self._read, channel, given)
         told = await self._ledger.aread(foretell, channel.id or 0, read.rows)
         return await self._answer(request, given, read, told, why, done=False)
 
     async def bring_in(self, request: web.Request) -> web.StreamResponse:
         given = await self._given(request)
         channel = await self._channel(request, given)
-        read, why = self._read(channel, given)
+        read, why = await asyncio.to_thread(self._read, channel, given)
         told = await take_in(self._ledger, channel.id or 0, read.rows, now=self._clock())
         if any(one.status == "new" for one in told):
             self._on_new()
@@ -130,6 +131,7 @@ class InboxPages:
         raise refusal(self._render.language(request), 422, "channel", "inbox_no_such_channel")
 
     def _read(self, channel: Channel, given: Given) -> tuple[Read, BadRow | None]:
+        """On a thread: thousands of rows take seconds."""
         reading: Reading = reading_of(options_of(channel), self._clock(), given.post)
         try:
             return read_import(given.content, reading), None
