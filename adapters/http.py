@@ -51,7 +51,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     data: Any
-    """The parsed JSON; None when the body is empty, or is no JSON and the status is 4xx."""
+    """The parsed JSON; None when the body is empty, or is no JSON and the status is 4xx or the call was `raw`."""
     excerpt: str
     """The first 300 characters of the body: for messages, and for platforms whose errors are plain text."""
     skew: timedelta
@@ -91,6 +91,7 @@ class _Call:
     body: object = None
     form: Mapping[str, str] | None = None
     writes: bool = False
+    raw: bytes | None = None
 
 
 class Http:
@@ -136,9 +137,12 @@ class Http:
         headers: Mapping[str, str] | None = None,
         body: object = None,
         form: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
     ) -> Answer:
-        """A call with an effect; `body` is sent as JSON, or `form` as a web form."""
-        return await self._perform(_Call(method, path, params, headers, body, form, writes=True))
+        """A call with an effect; `body` is sent as JSON, or `form` as a web form, or `raw` as it is: what a signature
+        is over. The answer to a `raw` one need not be JSON.
+        """
+        return await self._perform(_Call(method, path, params, headers, body, form, writes=True, raw=raw))
 
     async def _perform(self, call: _Call) -> Answer:
         if not self._secret:
@@ -172,7 +176,7 @@ class Http:
             raise Transient(message, ambiguous=call.writes) from exc
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{what}: answer of more than {self._max_bytes} bytes", ambiguous=call.writes)
-        return self._answer(what, status, headers, raw, writes=call.writes)
+        return self._answer(what, status, headers, raw, writes=call.writes, lax=call.raw is not None)
 
     async def _exchange(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
         async with self._session.request(
@@ -181,7 +185,7 @@ class Http:
             params=call.params,
             headers=call.headers,
             json=call.body,
-            data=call.form,
+            data=call.form if call.raw is None else call.raw,
             allow_redirects=False,
             # Some platforms refuse a call that names the type of a body it does not have.
             skip_auto_headers=["Content-Type"] if call.body is None and call.form is None else None,
@@ -196,14 +200,14 @@ class Http:
             return response.status, response.headers, bytes(raw)
 
     def _answer(
-        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
+        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool, lax: bool
     ) -> Answer:
         excerpt = clean(self._hidden(raw[:2400].decode("utf-8", "replace")))[:300]
         self._raise_for_status(what, status, headers, raw, writes=writes)
         try:
             data = json.loads(raw) if raw.strip() else None
         except (ValueError, RecursionError) as exc:
-            if status < 400:
+            if status < 400 and not lax:
                 raise Transient(f"{what}: answered {_kind(raw)} instead of JSON", ambiguous=writes) from exc
             data = None
         return Answer(status, headers, data, excerpt, self._skew(headers))

@@ -305,6 +305,7 @@ async def assemble(
                     intake=intake,
                     works=bool(roles & WORK),
                     clock=clock,
+                    on_new=lambda: waker("responder"),
                 )
             )
             page = await stack.enter_async_context(pages)

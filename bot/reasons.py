@@ -53,6 +53,7 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     SEND_UNCLEAR = "send_unclear"
     NOT_ARRIVED = "not_arrived"
+    GIVEN_BACK = "given_back"
     DEFECT = "defect"
 
 
@@ -140,6 +141,7 @@ _EXPLANATIONS = {
         "不确定回复是否已发出，请先到平台核对再重发",
     ),
     Reason.NOT_ARRIVED: ("the platform was asked, and the reply is not there", "已向平台核实，回复并未发出"),
+    Reason.GIVEN_BACK: ("whoever took the reply has not sent it", "领取回复者没有发送它"),
     Reason.DEFECT: ("the program failed on it; the log says how", "程序处理时出错，详见日志"),
 }
 

@@ -147,7 +147,8 @@ class Sender:
             sending.expire_intents, channel_id=channel_id, now=now, settle_s=settle_s
         )
         asked = await self._ask(channel, connection)
-        sent = await self._send_some(channel, connection)
+        # Under `assist` a person or a program takes the replies; see `bot.outbox`.
+        sent = connection.capabilities.writes == "auto" and await self._send_some(channel, connection)
         return asked or sent
 
     # --- asking about sends of unclear outcome ---

@@ -1,6 +1,6 @@
 """The API as a whole: what it is made of, and its routes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -8,6 +8,7 @@ from adapters.base import Clock
 from bot.api.channels import ChannelsApi
 from bot.api.comments import CommentsApi
 from bot.api.documents import DocumentsApi
+from bot.api.inbox import InboxApi
 from bot.api.nights import NightsApi
 from bot.api.operations import Operation
 from bot.api.serving import routes
@@ -34,6 +35,8 @@ class ApiParts:
     servers: VoiceServers | None
     """None where no model server is configured."""
     clock: Clock
+    on_new: Callable[[], None] = lambda: None
+    """Called when comments were brought in."""
 
 
 def operations_of(parts: ApiParts) -> list[Operation]:
@@ -58,6 +61,9 @@ def operations_of(parts: ApiParts) -> list[Operation]:
         *documents.operations(),
         *voices.operations(),
         *NightsApi(ledger=ledger).operations(),
+        *InboxApi(
+            ledger=ledger, clock=clock, on_new=parts.on_new, shadow=settings.service.shadow
+        ).operations(),
         *StatsApi(ledger=ledger, clock=clock).operations(),
     ]
 

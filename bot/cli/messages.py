@@ -170,6 +170,24 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "{name} will be read from there by the running service.",
         "{name} 将由运行中的服务从该时间读起。",
     ),
+    "inbox_refused": ("row {place}: {why}", "第 {place} 行：{why}"),
+    "inbox_more": (
+        "… and {number} more rows; --json tells them all",
+        "……另有 {number} 行，--json 可列出全部",
+    ),
+    "inbox_done": (
+        "{new} comments are new, {known} were known, {refused} rows were refused.",
+        "新增 {new} 条评论，已有 {known} 条，拒绝 {refused} 行。",
+    ),
+    "inbox_would": (
+        "{new} comments would be new, {known} are known, {refused} rows would be refused; nothing was changed.",
+        "将新增 {new} 条评论，已有 {known} 条，将拒绝 {refused} 行；未做任何更改。",
+    ),
+    "inbox_past": (
+        "{number} of them are older than the channel and are not answered; "
+        "'rejoinder channels backfill NAME --since 7d --no-wait' has them answered.",
+        "其中 {number} 条早于频道接入时间，不会回复；可用 rejoinder channels backfill 名称 --since 7d --no-wait 补答。",
+    ),
     "backfill_progress": ("{new} comments read", "已读取 {new} 条评论"),
     "backfill_done": (
         "{name}: {new} comments are new; the service answers them.",

@@ -1,6 +1,6 @@
 """What the poller needs: take a channel, save a page with its cursor, give the channel back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,12 +79,30 @@ def save_page(
         values["poll_owner"] = None
     if not session.connection().execute(mine.values(values)).rowcount:
         return None
-    posts = _save_posts(session, channel, page.posts)
-    fresh = _save_comments(session, channel, page.comments, posts, now)
-    own = [comment for comment in page.comments if comment.is_own and comment.ref.comment_id in fresh]
+    fresh = ingest(session, channel, page.comments, page.posts, now=now, thread_depth=thread_depth)
+    own = sum(comment.is_own and comment.ref.comment_id in fresh for comment in page.comments)
+    return Ingested(new=len(fresh), known=len(page.comments) - len(fresh), own=own)
+
+
+def ingest(
+    session: Session,
+    channel: Channel,
+    comments: Sequence[PlatformComment],
+    posts: Iterable[PlatformPost],
+    *,
+    now: datetime,
+    thread_depth: bool,
+) -> set[str]:
+    """Take in what a poll or an import brought, each comment once; returns the platform's ids of those that are new.
+
+    `posts` holds every post that a comment names.
+    """
+    ids = _save_posts(session, channel, posts)
+    fresh = _save_comments(session, channel, comments, ids, now)
     if not thread_depth:
+        own = (comment for comment in comments if comment.is_own and comment.ref.comment_id in fresh)
         _close_answered(session, channel, own, now)
-    return Ingested(new=len(fresh), known=len(page.comments) - len(fresh), own=len(own))
+    return fresh
 
 
 def poll_failed(

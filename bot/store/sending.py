@@ -97,11 +97,12 @@ def claim_ready(
     opens_at: datetime | None = None,
     quota: Quota | None = None,
     polls: PollShare = NO_POLLS,
+    only: int | None = None,
 ) -> list[Job]:
     """Replies that may go out on the channel now, within its gap, its hourly limit and the platform's `quota`, leased
     to `owner`: those whose turn is first.
 
-    Before `opens_at`, only those that a person approved; the others wait until then.
+    Before `opens_at`, only those that a person approved; the others wait until then. `only`: to this comment alone.
     """
     row = _open_channel(session, channel_id, now)
     if row is None:
@@ -120,7 +121,9 @@ def claim_ready(
         limit = min(limit, _affordable(session, row, quota, now=now, polls=polls))
     if limit <= 0:
         return []
-    jobs = _claim(session, State.READY, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit)
+    jobs = _claim(
+        session, State.READY, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit, only=only
+    )
     if jobs and gap:
         row.next_send_at = now + gap
         session.add(row)
@@ -128,7 +131,13 @@ def claim_ready(
 
 
 def write_intents(
-    session: Session, jobs: Iterable[Job], *, owner: str, now: datetime, lease: timedelta
+    session: Session,
+    jobs: Iterable[Job],
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    actor: str = "sender",
 ) -> list[Job]:
     """ready → sending. Only the jobs returned may be sent, and only before the lease ends; none in shadow."""
     given = {job.comment_id: job for job in jobs}
@@ -145,7 +154,7 @@ def write_intents(
         )
         for job in wanted.values()
     ]
-    granted = move(session, moves, now=now, actor="sender", owner=owner)
+    granted = move(session, moves, now=now, actor=actor, owner=owner)
     if granted:
         session.execute(
             update(Comment).where(col(Comment.id).in_(granted)).values(lease_owner=owner),
@@ -158,7 +167,9 @@ def write_intents(
     return [wanted[comment_id] for comment_id in wanted if comment_id in granted]
 
 
-def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime) -> set[int]:
+def settle(
+    session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime, actor: str = "sender"
+) -> set[int]:
     """Record what came of `owner`'s jobs; returns the ids that were still its own.
 
     In shadow, what would wait to be sent again waits for a person instead.
@@ -168,7 +179,7 @@ def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: da
         Move(o.comment_id, o.source, o.target, o.reason, o.detail, due_at=o.due_at, attempts=o.attempts)
         for o in wanted
     ]
-    done = move(session, moves, now=now, actor="sender", owner=owner)
+    done = move(session, moves, now=now, actor=actor, owner=owner)
     proofs = [
         {"row_id": outcome.comment_id, "to_sent_at": now, "to_platform_id": outcome.platform_id}
         for outcome in wanted
@@ -420,6 +431,7 @@ def _claim(
     now: datetime,
     lease: timedelta,
     limit: int,
+    only: int | None = None,
 ) -> list[Job]:
     due = (
         select(Comment)
@@ -433,6 +445,8 @@ def _claim(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    if only is not None:
+        due = due.where(Comment.id == only)
     comments = {comment.id: comment for comment in session.exec(due)}
     take(session, comments.values(), owner=owner, until=now + lease)
     around = select(Reply, Post).join(Comment, col(Comment.id) == Reply.comment_id).join(Post)

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +30,9 @@ from bot.web.entry import EntryPages
 from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
+from bot.web.inbox import InboxPages
 from bot.web.nights import NightPages
+from bot.web.outbox import OutboxPages
 from bot.web.people import PeoplePages
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
@@ -95,6 +97,8 @@ class PageParts:
     works: bool
     """Whether this process answers comments, too; else it only serves pages."""
     clock: Clock
+    on_new: Callable[[], None]
+    """Called when comments were brought in."""
 
 
 def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
@@ -135,7 +139,12 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
         *trial.routes(),
         *access_routes(parts, render),
         *stock_routes(parts, render),
-        *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
+        *inbox_routes(parts, render),
+        *api_routes(
+            ApiParts(
+                parts.settings, parts.ledger, parts.library, parts.servers, parts.clock, on_new=parts.on_new
+            )
+        ),
         *review_routes(
             render=render,
             ledger=parts.ledger,
@@ -166,6 +175,20 @@ def access_routes(parts: PageParts, render: Renderer) -> list[Route]:
         *people.routes(),
         *audit.routes(),
     ]
+
+
+def inbox_routes(parts: PageParts, render: Renderer) -> list[Route]:
+    """Those of what is brought in by hand, and brought out."""
+    ledger, clock = parts.ledger, parts.clock
+    inbox = InboxPages(
+        render=render,
+        ledger=ledger,
+        clock=clock,
+        on_new=parts.on_new,
+        most_bytes=parts.settings.web.max_upload_mb * 1_000_000,
+    )
+    outbox = OutboxPages(render=render, ledger=ledger, clock=clock, shadow=parts.settings.service.shadow)
+    return [*inbox.routes(), *outbox.routes()]
 
 
 def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:
