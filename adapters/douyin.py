@@ -165,7 +165,8 @@ class DouyinAdapter:
     def _parse(self, rows: Sequence[Row]) -> tuple[tuple[Comment, ...], int]:
         """The readable rows from oldest to newest, and how many were not."""
         comments = []
-        for row in rows:
+        # Lists run from new to old, and times have whole seconds: the order within one is kept.
+        for row in reversed(rows):
             try:
                 comments.append(parse_comment(row, me=self._options.open_id, url=self._url(row.item)))
             except ValueError as exc:

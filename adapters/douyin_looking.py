@@ -30,7 +30,7 @@ class Looking:
             raise TargetGone(f"douyin: comment {target.comment_id} is gone")
 
     async def thread(self, target: CommentRef) -> tuple[list[Comment], Answer]:
-        """Every reply in the target's thread, and the first answer. Raises TargetGone where the target is none of it."""
+        """Every reply in the target's thread, and the first answer. Raises TargetGone where it lacks the target."""
         replies, first = await self._replies(target)
         if target.comment_id not in {target.thread_id, *(reply.ref.comment_id for reply in replies)}:
             raise TargetGone(f"douyin: comment {target.comment_id} is gone")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from adapters.base import Comment, CommentRef, ReplyRef
@@ -99,7 +100,7 @@ def reached(rows: Sequence[Any], floor: float) -> bool:
     times = [moment for row in unpinned if (moment := created(row)) is not None]
     if not times:
         return False
-    runs_down = all(a >= b for a, b in zip(times, times[1:], strict=False))
+    runs_down = all(a >= b for a, b in pairwise(times))
     return (min(times) if runs_down else max(times)) < floor
 
 

@@ -17,7 +17,6 @@ from adapters.douyin_errors import error_for, number, refusal_of
 from adapters.douyin_options import DouyinOptions
 from adapters.errors import AdapterError, AuthExpired, Permanent, ReauthRequired, Transient
 from adapters.http import Answer, Http, unexpected
-from adapters.text import clean
 
 MAX_RENEWALS: Final = 5
 DAY_S: Final = 86_400.0
