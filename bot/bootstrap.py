@@ -280,6 +280,7 @@ async def assemble(
                     writer=prose,
                     servers=fleet,
                     intake=intake,
+                    connections=connections,
                     works=bool(roles & WORK),
                     clock=clock,
                 )

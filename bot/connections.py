@@ -22,6 +22,7 @@ from adapters.base import (
     CommentPage,
     CommentRef,
     Cursor,
+    Hooked,
     MemoryVault,
     PlatformAdapter,
     ReplyRef,
@@ -53,6 +54,14 @@ class Connection:
         Raises AdapterError; a call over `timeout_s` is a Transient of unknown effect.
         """
         return await in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What proves and reads a platform's calls to us."""
+
+    hooked: Hooked
+    min_poll_s: float
 
 
 class Muted:
@@ -113,6 +122,7 @@ class Connections:
         self._timeout_s = timeout_s
         self._open: dict[int, tuple[str, Connection]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._unopened: dict[int, tuple[str, PlatformAdapter]] = {}
 
     async def get(self, channel: Channel) -> Connection:
         """The channel's connection, opened if need be; in shadow it cannot send. Raises AdapterError."""
@@ -122,8 +132,7 @@ class Connections:
     async def _opened(self, channel: Channel) -> Connection:
         key = channel.id or 0
         options = self._options(channel)
-        # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
-        made_from = sha256(f"{channel.platform} {sorted(options.items())}".encode()).hexdigest()
+        made_from = _fingerprint(channel.platform, options)
         async with self._locks.setdefault(key, asyncio.Lock()):
             known = self._open.get(key)
             if known is not None and known[0] == made_from:
@@ -135,6 +144,22 @@ class Connections:
             self._open[key] = (made_from, connection)
             return connection
 
+    async def listener(self, channel: Channel) -> Listener | None:
+        """Who reads the platform's calls to the channel; None where it makes none. Raises AdapterError.
+
+        The channel's open adapter does, or one that is only built: whoever calls us must not make us call the platform.
+        """
+        key, options = channel.id or 0, self._options(channel)
+        made_from = _fingerprint(channel.platform, options)
+        opened = self._open.get(key)
+        if opened is not None and opened[0] == made_from:
+            return _listener(opened[1].adapter)
+        known = self._unopened.get(key)
+        if known is None or known[0] != made_from:
+            known = made_from, self._built(channel.platform, options)
+            self._unopened[key] = known
+        return _listener(known[1])
+
     def _options(self, channel: Channel) -> dict[str, Any]:
         try:
             return with_secrets(channel.platform, channel.options)
@@ -142,10 +167,7 @@ class Connections:
             raise Permanent(str(error)) from error
 
     async def _connect(self, platform: str, options: Mapping[str, Any]) -> Connection:
-        try:
-            adapter = build(platform, options, http=self._http, clock=self._clock, vault=MemoryVault())
-        except (BadOptions, UnknownPlatform) as error:
-            raise Permanent(str(error)) from error
+        adapter = self._built(platform, options)
         fresh = FreshAuth(adapter)
         async with AsyncExitStack() as unless_opened:
             unless_opened.push_async_callback(adapter.aclose)
@@ -153,10 +175,26 @@ class Connections:
             unless_opened.pop_all()
         return Connection(adapter, account, self._timeout_s, fresh)
 
+    def _built(self, platform: str, options: Mapping[str, Any]) -> PlatformAdapter:
+        try:
+            return build(platform, options, http=self._http, clock=self._clock, vault=MemoryVault())
+        except (BadOptions, UnknownPlatform) as error:
+            raise Permanent(str(error)) from error
+
     async def aclose(self) -> None:
         for _, connection in self._open.values():
             await connection.adapter.aclose()
         self._open.clear()
+        self._unopened.clear()
+
+
+def _fingerprint(platform: str, options: Mapping[str, Any]) -> str:
+    # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
+    return sha256(f"{platform} {sorted(options.items())}".encode()).hexdigest()
+
+
+def _listener(adapter: PlatformAdapter) -> Listener | None:
+    return Listener(adapter, adapter.capabilities.min_poll_s) if isinstance(adapter, Hooked) else None
 
 
 def with_secrets(platform: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -262,7 +262,9 @@ class Douyin:
         if not 0 < len(body["content"]) <= 100:
             raise Refused(BAD_PARAMS, "content")
         more = {"author": ME, "name": "创作者", "shown": not self.faults.review}
-        return {"comment_id": self.write(body["item_id"], body["content"], target.thread or target.id, **more).id}
+        return {
+            "comment_id": self.write(body["item_id"], body["content"], target.thread or target.id, **more).id
+        }
 
     async def _refresh(self, request: web.Request) -> dict[str, Any]:
         form = await self._form(request, {"client_key", "grant_type", "refresh_token"})
