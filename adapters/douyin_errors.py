@@ -87,10 +87,17 @@ class RefusedCall(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A code that is not 0, and the platform's words for it."""
+    """The codes that are not 0, one at least, and the platform's words."""
 
-    code: int
+    codes: tuple[int, ...]
     said: str
+
+    @property
+    def code(self) -> int:
+        """The one that tells most: a general code may stand before the one that says why."""
+        known = [code for code in self.codes if code in MEANINGS]
+        telling = [code for code in known if MEANINGS[code] is not Meaning.REQUEST]
+        return next(iter([*telling, *known, *self.codes]))
 
 
 def number(value: object) -> int:
@@ -112,10 +119,10 @@ def refusal_of(answer: object) -> Refusal | None:
     refused = [code for code in codes if code != 0]
     if not refused:
         return None
-    # A general code may stand before the one that says why.
-    code = next((code for code in refused if code in MEANINGS), refused[0])
     words = [data.get("description"), extra.get("sub_description"), extra.get("description")]
-    return Refusal(code, next((_words(said) for said in words if isinstance(said, str) and said), ""))
+    return Refusal(
+        tuple(refused), next((_words(said) for said in words if isinstance(said, str) and said), "")
+    )
 
 
 def _part(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -131,10 +138,10 @@ def error_for(
     what: str, refusal: Refusal, *, options: DouyinOptions, now: datetime, writes: bool
 ) -> AdapterError:
     """The error for a refused call; `now` by the platform's clock."""
-    told = f"{what}: refused with {refusal.code} ({refusal.said or 'no reason given'})"
-    if refusal.code in options.gone_codes:
+    told = f"{what}: refused with {', '.join(map(str, refusal.codes))} ({refusal.said or 'no reason given'})"
+    if set(refusal.codes) & set(options.gone_codes):
         return TargetGone(told)
-    if refusal.code in options.rejected_codes:
+    if set(refusal.codes) & set(options.rejected_codes):
         return RejectedContent(told)
     meaning = MEANINGS.get(refusal.code, Meaning.REQUEST)
     told = f"{told}; {meaning.value}"

@@ -51,6 +51,9 @@ class DouyinOptions(BaseModel):
     access_token: SecretStr | None = None
     refresh_token: SecretStr | None = None
     """As handed out when the account was connected; later ones are kept in the vault."""
+    renew_left_days: float = Field(default=7.0, gt=0, lt=30)
+    """Renew the refresh token with less than this left: later makes the five renewals last longer, and earlier bears a
+    longer stop of the service."""
     items: tuple[Annotated[DouyinItem, BeforeValidator(_as_item)], ...] = Field(min_length=1)
     learn_items: bool = True
     """Also read what the platform's calls to us name."""

@@ -20,8 +20,6 @@ from adapters.http import Answer, Http, unexpected
 
 MAX_RENEWALS: Final = 5
 DAY_S: Final = 86_400.0
-RENEW_LEFT_S: Final = 16 * DAY_S
-"""Renew the refresh token with less than this left: the next access token ends in 15 days."""
 RETRY_S: Final = 3600.0
 LONGEST_S: Final = 400 * DAY_S
 
@@ -113,8 +111,8 @@ def seconds(value: object) -> float:
     return float(found)
 
 
-def renewal_due(tokens: Tokens, now: float) -> bool:
-    return 0 < tokens.ends < now + RENEW_LEFT_S and tokens.renewals < MAX_RENEWALS
+def renewal_due(tokens: Tokens, now: float, left_s: float) -> bool:
+    return 0 < tokens.ends < now + left_s and tokens.renewals < MAX_RENEWALS
 
 
 def _secret(value: SecretStr | None) -> str:
@@ -148,7 +146,7 @@ class Grants:
         return {"access-token": self._tokens.access, "content-type": "application/json"}
 
     async def refresh(self) -> None:
-        """A new access token, and a new refresh token where the old one will not last until the next time."""
+        """A new access token, unless another process has got one, and a new refresh token where it is time to."""
         known, tokens = self._tokens, await self._newest()
         if known is not None and tokens.access and tokens.access != known.access:
             self._tokens = tokens  # another process was faster
@@ -161,7 +159,8 @@ class Grants:
     async def renew(self) -> None:
         """Renew the refresh token if it is time to; a renewal that fails is tried again an hour later."""
         tokens, now = self._tokens, self._now()
-        if tokens is None or not renewal_due(tokens, now) or now < self._renew_from:
+        left_s = self._options.renew_left_days * DAY_S
+        if tokens is None or now < self._renew_from or not renewal_due(tokens, now, left_s):
             return
         self._renew_from = now + RETRY_S
         form = {"client_key": self._options.client_key, "refresh_token": tokens.refresh}
@@ -196,9 +195,9 @@ class Grants:
             answer = await self._http.write("POST", path, form=form)
         except AuthExpired as error:
             raise ReauthRequired(f"{what}: refused; connect the account again") from error
-        error = self._refusal(what, answer)
-        if error is not None:
-            raise error
+        refused = self._refusal(what, answer)
+        if refused is not None:
+            raise refused
         data = answer.data.get("data") if isinstance(answer.data, Mapping) else None
         if answer.status != 200:
             raise unexpected(what, answer)

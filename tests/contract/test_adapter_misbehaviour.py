@@ -13,6 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.base import Budget, CommentRef, PlatformAdapter
+from adapters.douyin import DouyinAdapter
+from adapters.douyin_options import DouyinOptions
 from adapters.errors import AdapterError, Permanent, RateLimited, Transient
 from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
@@ -24,13 +26,20 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TARGETS = {
     "sandbox": CommentRef("1", "7", "7", NOW),
     "isso": CommentRef("/a", "7-1795176000000000", "7-1795176000000000", NOW),
+    "douyin": CommentRef("@a==", "@7==", "@7==", NOW),
 }
 CURSORS: dict[str, dict[str, Any]] = {
     "sandbox": {"from": NOW.isoformat(), "since": NOW.isoformat(), "page": None},
     "isso": {"since": NOW.timestamp(), "posts": {}, "queue": [], "walk": None, "hashes": []},
+    "douyin": {"since": NOW.timestamp(), "items": {}, "queue": [], "walk": None},
+}
+GRANTS: dict[str, dict[str, Any]] = {
+    "/api/token": {"access_token": "access-token", "expires_in": 60},
+    "/oauth/refresh_token/": {"data": {"access_token": "access-token", "expires_in": "60"}},
 }
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORT_S = 0.15
+LOGS_IN = {"sandbox", "douyin"}
 
 
 @asynccontextmanager
@@ -38,9 +47,9 @@ async def platform(answer: Answerer) -> AsyncIterator[str]:
     """A server that hands out tokens and answers everything else as told."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.path == "/api/token":
+        if request.path in GRANTS:
             # A kept connection would make "cannot connect" look like "broke on the way".
-            granted = web.json_response({"access_token": "access-token", "expires_in": 60})
+            granted = web.json_response(GRANTS[request.path])
             granted.force_close()
             return granted
         return await answer(request)
@@ -59,6 +68,10 @@ def make(name: str, url: str, http: aiohttp.ClientSession, timeout_s: float = 10
     if name == "sandbox":
         options = {"base_url": url, "refresh_token": "r" * 20, "timeout_s": timeout_s}
         return SandboxAdapter(SandboxOptions.model_validate(options), http=http, clock=utc_now)
+    if name == "douyin":
+        app = {"client_key": "k", "open_id": "me", "refresh_token": "r" * 20, "items": ["@a=="]}
+        given = DouyinOptions.model_validate({"base_url": url, "timeout_s": timeout_s, **app})
+        return DouyinAdapter(given, http=http, clock=utc_now)
     chosen = {
         "base_url": url,
         "author": "Creator",
@@ -132,6 +145,10 @@ BAD_ANSWERS: dict[str, Answerer] = {
     "rows of rubbish": says(
         json.dumps({"comments": [1, None, [], {}], "replies": [1, None, [], {}], "posts": [3]})
     ),
+    "rows of rubbish inside": says(
+        json.dumps({"data": {"list": [1, None, [], {}, ROW], "cursor": "7", "has_more": True}})
+    ),
+    "codes of rubbish": says(json.dumps({"data": {"error_code": "many"}, "extra": {"error_code": [1]}})),
     "a huge number": says('{"replies": [{"id": 1e999, "created": NaN}], "total_replies": ' + "9" * 50 + "}"),
     "half a row": says(json.dumps({"comments": [ROW], "replies": [ROW], "posts": [], "total_replies": 1})),
     "wrong length": says("{}", 200, **{"Content-Encoding": "gzip"}),
@@ -147,11 +164,11 @@ BAD_ANSWERS: dict[str, Answerer] = {
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", ["sandbox", "isso", "douyin"])
 async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answer: Answerer) -> None:
     async with platform(answer) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
-        if name == "sandbox":
+        if name in LOGS_IN:
             await adapter.refresh_auth()
         messages: list[str] = []
         calls: list[Callable[[], Awaitable[object]]] = [
@@ -174,11 +191,11 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(name: str, answe
 @pytest.mark.parametrize(
     "answer", ["truncated", "drops", "never", "html", "broken json", "server error", "fifty megabytes"]
 )
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", ["sandbox", "isso", "douyin"])
 async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name: str, answer: str) -> None:
     async with platform(BAD_ANSWERS[answer]) as url, new_session() as http:
         adapter = make(name, url, http, SHORT_S)
-        if name == "sandbox":
+        if name in LOGS_IN:
             await adapter.refresh_auth()
         with pytest.raises(Transient) as sent:
             await adapter.reply(TARGETS[name], "an answer", "key")
@@ -187,30 +204,30 @@ async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(name:
     assert (sent.value.ambiguous, read.value.ambiguous) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", ["sandbox", "isso", "douyin"])
 async def test_a_reply_that_never_left_is_not_ambiguous(name: str) -> None:
     async with new_session() as http:
         async with platform(says("{}")) as url:
             adapter = make(name, url, http)
-            if name == "sandbox":
+            if name in LOGS_IN:
                 await adapter.refresh_auth()
         with pytest.raises(Transient) as refused:
             await adapter.reply(TARGETS[name], "an answer", "key")
     assert refused.value.ambiguous is False
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", ["sandbox", "isso", "douyin"])
 async def test_too_many_calls_tells_the_seconds_to_wait(name: str) -> None:
     async with platform(says("slow down", 429, **{"Retry-After": "17"})) as url, new_session() as http:
         adapter = make(name, url, http)
-        if name == "sandbox":
+        if name in LOGS_IN:
             await adapter.refresh_auth()
         with pytest.raises(RateLimited) as limited:
             await adapter.reply(TARGETS[name], "an answer", "key")
     assert limited.value.retry_after == 17
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", ["sandbox", "isso", "douyin"])
 async def test_a_redirect_is_not_followed(name: str) -> None:
     visited = []
 
@@ -220,14 +237,14 @@ async def test_a_redirect_is_not_followed(name: str) -> None:
 
     async with platform(redirect) as url, new_session() as http:
         adapter = make(name, url, http)
-        if name == "sandbox":
+        if name in LOGS_IN:
             await adapter.refresh_auth()
         with pytest.raises(Permanent, match="redirects"):
             await adapter.reply(TARGETS[name], "an answer", "key")
     assert len(visited) == 1
 
 
-@pytest.mark.parametrize("name", ["sandbox", "isso"])
+@pytest.mark.parametrize("name", ["sandbox", "isso", "douyin"])
 async def test_cancelling_a_call_cancels_it(name: str) -> None:
     arrived = asyncio.Event()
 
@@ -238,7 +255,7 @@ async def test_cancelling_a_call_cancels_it(name: str) -> None:
 
     async with platform(hang) as url, new_session() as http:
         adapter = make(name, url, http)
-        if name == "sandbox":
+        if name in LOGS_IN:
             await adapter.refresh_auth()
         task = asyncio.ensure_future(adapter.reply(TARGETS[name], "an answer", "key"))
         await arrived.wait()
