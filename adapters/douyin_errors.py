@@ -131,7 +131,7 @@ def _part(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _words(said: str) -> str:
-    return _TOKEN.sub("(token)", clean(said))[:200]
+    return _TOKEN.sub("(token)", " ".join(clean(said).split()))[:200]
 
 
 def error_for(
