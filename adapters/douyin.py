@@ -90,7 +90,7 @@ class DouyinAdapter:
     async def poll(self, cursor: Cursor, budget: Budget) -> CommentPage:
         """What is new under the videos that are due, video by video."""
         reading = Reading(self._api, self._options, self._clock, cursor)
-        await self._grants.renew()
+        self._grants.require_renewed()
         woken, self._woken = self._woken, {}
         try:
             await reading.run(budget, list(woken))

@@ -20,10 +20,15 @@ from adapters.http import Answer, Http, unexpected
 
 MAX_RENEWALS: Final = 5
 DAY_S: Final = 86_400.0
-RETRY_S: Final = 3600.0
+RETRY_S: Final = 6 * 3600.0
+RENEWED_OUT: Final = 10020
 LONGEST_S: Final = 400 * DAY_S
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class RenewedOut(ReauthRequired):
+    """The refresh token was renewed as often as it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def parse_tokens(kept: Mapping[str, str]) -> Tokens | None:
     return Tokens(
         access=kept.get("access_token", ""),
         refresh=kept["refresh_token"],
-        ends=float(number(kept.get("refresh_ends") or "0")),
+        ends=float(number((kept.get("refresh_ends") or "0").partition(".")[0])),
         renewals=number(kept.get("renewals") or "0"),
         given=kept.get("given", ""),
     )
@@ -154,21 +159,26 @@ class Grants:
             data = await self._refreshed(tokens)
             if data is not None:
                 await self._keep(_read(lambda: parse_granted(data, tokens, self._now())))
-        await self.renew()
+        if self._tokens is not None and self._is_due(self._tokens):
+            await self._renew(self._tokens, self._now())
 
-    async def renew(self) -> None:
-        """Renew the refresh token if it is time to; a renewal that fails is tried again an hour later."""
-        tokens, now = self._tokens, self._now()
-        left_s = self._options.renew_left_days * DAY_S
-        if tokens is None or now < self._renew_from or not renewal_due(tokens, now, left_s):
-            return
+    def require_renewed(self) -> None:
+        """Raises AuthExpired when the refresh token is to be renewed: `refresh` does it, one process at a time."""
+        if self._tokens is not None and self._is_due(self._tokens):
+            raise AuthExpired("douyin: the refresh token ends soon and is to be renewed")
+
+    def _is_due(self, tokens: Tokens) -> bool:
+        now = self._now()
+        return now >= self._renew_from and renewal_due(tokens, now, self._options.renew_left_days * DAY_S)
+
+    async def _renew(self, tokens: Tokens, now: float) -> None:
+        """A renewal that fails is tried again some hours later: the access token still works."""
         self._renew_from = now + RETRY_S
         form = {"client_key": self._options.client_key, "refresh_token": tokens.refresh}
         try:
             data = await self._ask("/oauth/renew_refresh_token/", form)
             renewed = _read(lambda: parse_renewed(data, tokens, now))
-        except ReauthRequired as error:
-            # The access token still works; what ends is told when it does.
+        except RenewedOut as error:
             await self._keep(replace(tokens, renewals=MAX_RENEWALS))
             log.warning("douyin renews the refresh token no more", reason=str(error))
             return
@@ -216,6 +226,8 @@ class Grants:
             return None
         now = answer.server_time(self._clock())
         found = error_for(what, refusal, options=self._options, now=now, writes=False)
+        if RENEWED_OUT in refusal.codes:
+            return RenewedOut(str(found))
         if isinstance(found, AuthExpired | Permanent):
             return ReauthRequired(f"{found}; check client_key, then connect the account again")
         return found

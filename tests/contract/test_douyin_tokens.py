@@ -76,20 +76,41 @@ async def test_the_platforms_own_count_of_renewals_is_believed(
         await adapter.refresh_auth()
 
 
-async def test_a_renewal_that_fails_is_tried_again_an_hour_later(
+async def test_a_renewal_that_fails_is_tried_again_hours_later_and_stops_nothing(
     harness: DouyinHarness, clock: FakeClock
 ) -> None:
     adapter = harness.make(renew_left_days=16)
-    await adapter.open()
+    fresh = FreshAuth(adapter)
+    await fresh.call(adapter.open)
     cursor = await adapter.baseline(clock())
     clock.forward(15 * DAY)
     harness.world.faults.refuse.append((RENEW, 28001005))
-    await adapter.refresh_auth()
-    await adapter.poll(cursor, Budget())
+    await fresh.call(adapter.open)
+    await fresh.call(lambda: adapter.poll(cursor, Budget()))
     assert harness.world.calls.count(RENEW) == 1
-    clock.forward(3600)
-    await adapter.poll(cursor, Budget())
+    clock.forward(6 * 3600)
+    await fresh.call(lambda: adapter.poll(cursor, Budget()))
     assert (harness.world.calls.count(RENEW), harness.world.renewals) == (2, 1)
+
+
+async def test_an_application_that_may_not_renew_lives_as_long_as_its_tokens(
+    harness: DouyinHarness, clock: FakeClock
+) -> None:
+    fresh = FreshAuth(harness.adapter)
+    await fresh.call(harness.adapter.open)
+    cursor = await harness.adapter.baseline(clock())
+    began = clock()
+
+    async def live() -> None:
+        for _ in range(60):
+            clock.forward(DAY)
+            harness.world.faults.refuse = [(RENEW, 28001018)]
+            await fresh.call(lambda: harness.adapter.poll(cursor, Budget()))
+
+    with pytest.raises(ReauthRequired, match="connect the account again"):
+        await live()
+    assert 30 <= (clock() - began).days <= 45
+    assert (await harness.vault.load())["renewals"] == "0"
 
 
 async def test_a_token_is_kept_before_it_is_used(harness: DouyinHarness, clock: FakeClock) -> None:
