@@ -154,7 +154,13 @@ class Poller:
         now, message = self._context.clock(), str(error)
         self._context.metrics.polls.labels(channel.name, type(error).__name__).inc()
         if isinstance(error, ReauthRequired | AccountRestricted):
-            await self._context.ledger.awrite(channels.restrict, channel.id or 0, error=message, now=now)
+            await self._context.ledger.awrite(
+                channels.restrict,
+                channel.id or 0,
+                error=message,
+                now=now,
+                to_connect=isinstance(error, ReauthRequired),
+            )
         failures = await self._context.ledger.awrite(
             polling.poll_failed,
             channel_id=channel.id or 0,

@@ -354,7 +354,13 @@ class Sender:
         """Keep the channel from sending for as long as the error asks; returns until when."""
         now, message = self._context.clock(), str(error)
         if isinstance(error, ReauthRequired | AccountRestricted):
-            await self._context.ledger.awrite(channels.restrict, channel.id or 0, error=message, now=now)
+            await self._context.ledger.awrite(
+                channels.restrict,
+                channel.id or 0,
+                error=message,
+                now=now,
+                to_connect=isinstance(error, ReauthRequired),
+            )
             log.error("channel stopped", channel=channel.name, error=message)
             return now + timedelta(seconds=self._context.settings.retry_s)
         until = now + timedelta(seconds=self._pause_s(channel.failures + 1))

@@ -38,7 +38,7 @@ def parse_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
             raise BadOptions(
                 f"{key} is a secret and is not kept here; give {key}=env:NAME or {key}=file:PATH"
             )
-    check_options(platform, factory, with_secrets(platform, options))
+    check_options(platform, factory, with_secrets(platform, options, {}))
     return options
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from adapters.base import Account, Capabilities
+from adapters.base import Account, Capabilities, MemoryVault
 from adapters.registry import available
 from bot.backfill import backfill as read_back
 from bot.bootstrap import open_http, open_ledger, utc_now
@@ -20,6 +20,7 @@ from bot.connections import Connections
 from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
 from bot.store import channel_acts, channels
+from bot.vault import LooseVaults
 
 app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
 
@@ -301,7 +302,12 @@ async def _log_in(
         next_send_at=now,
     )  # fmt: skip
     async with open_http() as http:
-        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
+        connections = Connections(
+            http=http,
+            vaults=LooseVaults({}, MemoryVault()),
+            clock=utc_now,
+            timeout_s=settings.service.call_timeout_s,
+        )
         try:
             connection = await connections.get(probe)
             return connection.account, connection.capabilities

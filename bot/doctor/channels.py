@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from adapters.errors import AdapterError
-from bot.bootstrap import open_http, utc_now
+from bot.bootstrap import make_connections, open_http, open_ledger
 from bot.building.persona import make_personas
 from bot.connections import Connections
 from bot.doctor.report import Finding
 from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
+from bot.store.ledger import Ledger
 
 
 def persona_findings(settings: Settings, known: Sequence[Channel]) -> Iterator[Finding]:
@@ -38,8 +39,14 @@ async def channel_findings(settings: Settings, found: list[Channel]) -> AsyncIte
             "还没有频道；请添加：rejoinder channels add 名称 --platform 平台",
         )
         return
+    with open_ledger(settings) as ledger:
+        async for finding in _logged_in(settings, ledger, found):
+            yield finding
+
+
+async def _logged_in(settings: Settings, ledger: Ledger, found: list[Channel]) -> AsyncIterator[Finding]:
     async with open_http() as http:
-        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
+        connections = make_connections(settings, ledger, http)
         try:
             for task in asyncio.as_completed([_channel_finding(connections, channel) for channel in found]):
                 yield await task

@@ -32,13 +32,21 @@ class Channel(SQLModel, table=True):
     name: str = Field(unique=True)
     platform: str
     options: dict[str, Any] = json_of(dict)
-    """The adapter's options. Secrets stand here only as references (`env:NAME`, `file:PATH`)."""
+    """The adapter's options. Secrets stand here only as references (`env:NAME`, `file:PATH`, `vault:`)."""
     rules: dict[str, Any] = json_of(dict)
     """What this channel may do by itself; see `bot.settings.ChannelRulesSettings`."""
     account_id: str | None = None
     account_name: str | None = None
     can: dict[str, bool] = json_of(dict)
     """What the platform lets the account do; see `adapters.base.Account`."""
+    connected_at: datetime | None = moment(default=None)
+    """When a person connected the account last; None where nobody logged in."""
+    to_connect: bool = False
+    """The platform takes its credentials no more, so that a person must connect the account again."""
+    auth_owner: str | None = None
+    """Who is getting new tokens, which some platforms hand out once."""
+    auth_until: datetime | None = moment(default=None)
+    """When that turn ends, whatever became of its owner."""
     max_reply_chars: int | None = None
     """Longest reply the platform takes; None until it was asked."""
     flat_threads: bool = False

@@ -116,6 +116,7 @@ def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channe
     channel.paused = paused
     if not paused:
         channel.last_error, channel.error_since, channel.failures = None, None, 0
+        channel.to_connect = False
         channel.next_poll_at = channel.next_send_at = now
         channel.poll_owner = None
     session.add(channel)
@@ -163,9 +164,25 @@ def known_as(
     )
 
 
-def restrict(session: Session, channel_id: int, *, error: str, now: datetime) -> None:
-    """Stop the channel until a person resumes it: the account itself is in trouble."""
-    _note(session, channel_id, error=error, now=now, paused=True)
+def connected(session: Session, name: str, options: Mapping[str, Any], *, now: datetime) -> Channel:
+    """A person has connected the account; a channel that stopped by itself goes on. Raises NoSuchChannel."""
+    channel = named(session, name)
+    channel.options, channel.connected_at, channel.to_connect = dict(options), now, False
+    session.add(channel)
+    return pause(session, name, paused=False, now=now) if channel.last_error else channel
+
+
+def begin_at(session: Session, channel_id: int, cursor: Mapping[str, Any]) -> None:
+    """Where the first poll starts."""
+    session.execute(update(Channel).where(col(Channel.id) == channel_id).values(cursor=dict(cursor)))
+
+
+def restrict(
+    session: Session, channel_id: int, *, error: str, now: datetime, to_connect: bool = False
+) -> None:
+    """Stop the channel until a person resumes it, or connects it again: the account itself is in trouble."""
+    changed = {"to_connect": True} if to_connect else {}
+    _note(session, channel_id, error=error, now=now, paused=True, **changed)
 
 
 def hold_sending(session: Session, channel_id: int, *, until: datetime, error: str, now: datetime) -> None:

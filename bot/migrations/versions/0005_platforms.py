@@ -11,6 +11,10 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.add_column("channel", sa.Column("can", sa.JSON(), nullable=False, server_default="{}"))
+    op.add_column("channel", sa.Column("connected_at", sa.DateTime(), nullable=True))
+    op.add_column("channel", sa.Column("to_connect", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("channel", sa.Column("auth_owner", sa.String(), nullable=True))
+    op.add_column("channel", sa.Column("auth_until", sa.DateTime(), nullable=True))
     op.add_column("comment", sa.Column("likes", sa.Integer(), nullable=True))
     op.create_table(
         "credential",
