@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 LOG = "nights/nightly.log"
 """Below `data_dir`: what the nights say that the service starts."""
+MOST_LOG_BYTES = 4 * 1024 * 1024
+"""Then it is put aside as `nightly.log.1`, in place of the one before."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -84,6 +86,8 @@ class Nights:
     async def _spawn(self, *arguments: str) -> asyncio.subprocess.Process:
         file = self._data_dir / LOG
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and file.stat().st_size > MOST_LOG_BYTES:
+            file.replace(file.with_name(f"{file.name}.1"))
         with file.open("ab") as out:
             return await asyncio.create_subprocess_exec(
                 *command(*self._options, *arguments),

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -83,6 +84,7 @@ OfNight = Annotated[int | None, typer.Argument(metavar="[NIGHT]", help="Number o
 Data = Annotated[
     Path | None, typer.Option(help="In place of a night: what 'export feedback --format trl' wrote.")
 ]
+CRON_TIME = "%Y-%m-%dT%H:%M:%S%z"
 Out = Annotated[Path | None, typer.Option(help="With --data: the folder to make.")]
 Start = Annotated[Path | None, typer.Option(help="Weights to begin with; default: the base model's own.")]
 
@@ -94,9 +96,11 @@ def nightly(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but the promotion.")] = False,
     channel: Annotated[str | None, typer.Option(help="The voice of one channel only.")] = None,
     by_cron: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="Do nothing if a night runs, or began since then.", hidden=True),
-    ] = "",
+        datetime | None,
+        typer.Option(
+            formats=[CRON_TIME], help="Do nothing if a night runs, or began since then.", hidden=True
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Snapshot, fine-tuning, reward model, PPO, evaluation, promotion; or go on with what was stopped."""
@@ -116,9 +120,9 @@ def nightly(
         raise typer.Exit(FAILED)
 
 
-def _nights(settings: "Settings", ledger: "Ledger", dry: bool, channel: str | None, by_cron: str) -> Any:
-    from datetime import datetime  # noqa: PLC0415
-
+def _nights(
+    settings: "Settings", ledger: "Ledger", dry: bool, channel: str | None, by_cron: datetime | None
+) -> Any:
     from bot.store import nights  # noqa: PLC0415
     from training.nightly import House, run  # noqa: PLC0415
 
@@ -126,7 +130,7 @@ def _nights(settings: "Settings", ledger: "Ledger", dry: bool, channel: str | No
         raise Ended(
             "a night is one process; do its steps by several: accelerate launch -m training ppo NIGHT", MISUSE
         )
-    if by_cron and ledger.read(nights.begun_since, datetime.fromisoformat(by_cron)):
+    if by_cron and ledger.read(nights.begun_since, by_cron):
         return []
     try:
         done = run(House(settings, ledger, dry=dry), channel)

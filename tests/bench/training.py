@@ -46,6 +46,7 @@ TARGETS = {
     "demo_distinct": ">= .9",
     "bad_nights_refused": "10 of 10",
     "rm_accuracy": ">= .95",
+    "rm_accuracy_verdicts": "(slips and equals count)",
     "hh_accuracy": "(near .5)",
 }
 Figures = dict[str, Any]
@@ -114,7 +115,7 @@ def _run(side: str, job: Job) -> dict[str, float]:
 def demo(seeds: Sequence[int], threads: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="bench-demo-") as name, ThreadPoolExecutor(2) as pool:
         rows = list(pool.map(lambda seed: _demo(seed, Path(name)), seeds))
-    same = ("demo_taste_before", "demo_taste_after", "demo_kl", "rm_accuracy")
+    same = ("demo_taste_before", "demo_taste_after", "demo_kl", "rm_accuracy", "rm_accuracy_verdicts")
     return {
         **{key: median(row[key] for row in rows) for key in same},
         "demo_ended": median(row["ended"] for row in rows),

@@ -259,6 +259,20 @@ class TestService:
         assert (tmp_path / "nights" / "nightly.log").exists()
         held.stop()
 
+    async def test_a_log_that_has_grown_large_is_put_aside_before_a_night_writes_to_it(
+        self, child: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        child("print('tonight')")
+        monkeypatch.setattr(starting, "MOST_LOG_BYTES", 3)
+        log = tmp_path / starting.LOG
+        log.parent.mkdir()
+        log.write_text("last night\n")
+        held = Nights([], tmp_path, lambda: START)
+        await held.start()
+        await held.drain()
+        held.stop()
+        assert (log.read_text(), log.with_name("nightly.log.1").read_text()) == ("tonight\n", "last night\n")
+
     async def test_while_one_runs_no_other_is_started_and_at_the_end_it_is_asked_to_stop(
         self, child: Callable[[str], Path], tmp_path: Path
     ) -> None:

@@ -178,7 +178,7 @@ def test_the_report_counts_sound_and_broken_nights_apart(tmp_path: Path) -> None
     def night(number: int, status: str, kl: float) -> NightTold:
         figures = {"evaluation": {"kl": kl}, "reward": {"accuracy": 0.97}}
         voice = f"voice-{number}" if status == "promoted" else ""
-        return NightTold(number, status, voice, (), "", base, base, better, figures, {}, 1.0, tmp_path)
+        return NightTold(number, status, voice, (), "", base, base, better, figures, {}, 1.0, tmp_path, 0.98)
 
     told = [night(1, "promoted", 3.0), night(2, "promoted", 2.0), night(3, "refused", 40.0)]
     report = DemoReport(
@@ -187,4 +187,4 @@ def test_the_report_counts_sound_and_broken_nights_apart(tmp_path: Path) -> None
     found = report.as_json()
     assert (found["demo_taste_before"], found["demo_taste_after"]) == (0.1, 0.7)
     assert (found["demo_kl"], found["bad_nights_refused"]) == (3.0, 1)
-    assert (found["rm_accuracy"], found["distinct_ratio"]) == (0.97, 0.9)
+    assert (found["rm_accuracy"], found["rm_accuracy_verdicts"], found["distinct_ratio"]) == (0.98, 0.97, 0.9)

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from time import monotonic
 from typing import Any
 
 from bot.models import Night, NightStatus
 from bot.store import nights
 from bot.store.ledger import Ledger
+from bot.training_settings import TrainingSettings
 from training.demo.days import decided, write_day
+from training.demo.liking import agreement
 from training.demo.settings import Plan, settings_of
 from training.demo.shop import Ask, asks, dice
 from training.demo.tastes import taste
@@ -52,6 +55,8 @@ class NightTold:
     verdicts: dict[str, int]
     seconds: float
     folder: Path
+    liking: float = float("nan")
+    """How often the preference model likes better what she does, see `training.demo.liking`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,29 @@ def spend(site: Site, number: int) -> NightTold:
         verdicts=verdicts,
         seconds=monotonic() - began,
         folder=folder,
+        liking=_liking(site, number, folder, settings.training),
     )
 
 
+def _liking(site: Site, number: int, folder: Path, settings: TrainingSettings) -> float:
+    reward, pairs = folder / "reward", folder / "snapshot" / "pairs-held.jsonl"
+    if not reward.is_dir() or not pairs.is_file():
+        return float("nan")
+    asked = [ask for day in range(1, number + 1) for ask in _asked(site, day, _dice_of(site, day))]
+    return agreement(site.base, reward, pairs, asked, settings)
+
+
+def _asked(site: Site, day: int, random: Random) -> list[Ask]:
+    return asks(site.plan.comments[day - 1], random)
+
+
+def _dice_of(site: Site, day: int) -> Random:
+    return dice(f"day {site.seed} {day}")
+
+
 def _day(site: Site, number: int, voice: Path | None, name: str | None) -> dict[str, int]:
-    random = dice(f"day {site.seed} {number}")
-    asked = asks(site.plan.comments[number - 1], random)
+    random = _dice_of(site, number)
+    asked = _asked(site, number, random)
     cases = decided(asked, drafts(site.base, asked, seed=site.seed * 100 + number, voice=voice), random)
     site.ledger.write(write_day, number, cases, model=site.base.name, voice=name, now=datetime.now(UTC))
     kinds = [one.judgement.kind for one in cases]

@@ -72,7 +72,8 @@ class DemoReport:
             "ended": round(self.last.ended, 4),
             "distinct_ratio": round(self.last.distinct / max(self.nights[0].before.distinct, 1), 4),
             "bad_nights_refused": self.bad_refused,
-            "rm_accuracy": accuracy_of(self.nights[0]),
+            "rm_accuracy": round(self.nights[0].liking, 4),
+            "rm_accuracy_verdicts": accuracy_of(self.nights[0]),
             "nights": [_night(night, self.plan.broken.get(night.number, {})) for night in self.nights],
         }
 
@@ -82,6 +83,7 @@ def kl_of(night: NightTold) -> float:
 
 
 def accuracy_of(night: NightTold) -> float:
+    """Of the preference model by the held-out verdicts, slips and choices between equals included."""
     return float(_figure(night, "reward", "accuracy"))
 
 
@@ -101,7 +103,8 @@ def _night(night: NightTold, broken: dict[str, Any]) -> dict[str, Any]:
         "error": night.error,
         "verdicts": night.verdicts,
         "kl": kl_of(night),
-        "rm_accuracy": accuracy_of(night),
+        "rm_accuracy": round(night.liking, 4),
+        "rm_accuracy_verdicts": accuracy_of(night),
         "taste": {name: round(look.taste, 4) for name, look in looks.items() if look is not None},
         "ended": {name: round(look.ended, 4) for name, look in looks.items() if look is not None},
         "distinct": {name: look.distinct for name, look in looks.items() if look is not None},

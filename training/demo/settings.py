@@ -30,7 +30,7 @@ TRAINING = TrainingSettings(
     sft=SftSettings(learning_rate=3e-4, epochs=1.0, batch=16, micro_batch=16),
     reward=RewardSettings(learning_rate=2e-3, epochs=3.0, batch=16, micro_batch=16),
     ppo=PpoSettings(
-        learning_rate=1e-3,
+        learning_rate=7e-4,
         batches=30,
         batch=32,
         micro_batch=32,
