@@ -1,5 +1,7 @@
 """Douyin as the conformance suite meets it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -8,7 +10,8 @@ from adapters.base import Clock, CommentRef, MemoryVault, Vault
 from adapters.douyin import DouyinAdapter
 from adapters.douyin_options import DouyinOptions
 from adapters.sandbox_site import utc_now
-from tests.platforms.douyin import KEY, ME, SECRET, Douyin
+from tests.contract.harnesses import new_session
+from tests.platforms.douyin import KEY, ME, SECRET, Douyin, running
 
 
 class DouyinHarness:
@@ -46,3 +49,9 @@ class DouyinHarness:
 
     async def remove(self, ref: CommentRef) -> None:
         self.world.remove(ref.comment_id)
+
+
+@asynccontextmanager
+async def douyin() -> AsyncIterator[DouyinHarness]:
+    async with running(Douyin()) as world, new_session() as http:
+        yield DouyinHarness(world, http)

@@ -21,7 +21,7 @@ from adapters.errors import (
 )
 from tests.builders import FakeClock
 from tests.contract.harnesses import new_session
-from tests.contract.harnesses_douyin import DouyinHarness
+from tests.contract.harnesses_douyin import DouyinHarness, douyin
 from tests.platforms.douyin import DEVICE, Douyin, running
 
 EVERY_SHAPE: list[dict[str, Any]] = [
@@ -33,8 +33,8 @@ EVERY_SHAPE: list[dict[str, Any]] = [
 
 @pytest.fixture
 async def harness() -> AsyncIterator[DouyinHarness]:
-    async with running(Douyin()) as world, new_session() as http:
-        yield DouyinHarness(world, http)
+    async with douyin() as made:
+        yield made
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from adapters.conformance import Harness
 from tests.conftest import require
 from tests.contract.fuzzing import fuzz
 from tests.contract.harnesses import IssoHarness, new_session, sandbox
+from tests.contract.harnesses_douyin import douyin
 from tests.integration import isso_server
 
 CASES = 300
@@ -29,6 +30,7 @@ async def isso(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harnes
 PLATFORMS: dict[str, Callable[[pytest.TempPathFactory], AbstractAsyncContextManager[Harness]]] = {
     "sandbox": lambda _: sandbox(),
     "isso": isso,
+    "douyin": lambda _: douyin(),
 }
 
 
