@@ -39,10 +39,12 @@ from adapters.douyin_options import DouyinOptions
 from adapters.douyin_reading import Reading
 from adapters.douyin_rows import Row, parse_comment, reply_ref
 from adapters.douyin_tokens import Grants
-from adapters.errors import AdapterError, RejectedContent, TargetGone, Transient
+from adapters.errors import AdapterError, Permanent, RejectedContent, TargetGone, Transient
 from adapters.http import Answer, Http
 from adapters.text import parse_id
 
+PEEKS: Final = 5
+"""Videos to try before an account counts as unusable."""
 # Clocks tick apart within the second that `Http` cannot see, and Douyin tells whole seconds.
 MARGIN: Final = timedelta(seconds=3)
 CAN: Final = {"read": True, "reply": True, "hide": False}
@@ -71,7 +73,7 @@ class DouyinAdapter:
         self._woken: dict[str, None] = {}
 
     async def open(self) -> Account:
-        """Check that the account may list the comments of its first video, and say who we are."""
+        """Check that the account may list comments, and say who we are."""
         await self._grants.load()
         await self._peek()
         return Account(id=self._options.open_id, name=self._options.name or self._options.open_id, can=CAN)
@@ -148,8 +150,15 @@ class DouyinAdapter:
         self._grants.forget()
 
     async def _peek(self) -> Page:
-        """The newest comment of the first video: the cheapest call that needs everything a poll needs."""
-        return await self._api.comments(self._options.items[0].id, at=0, count=1)
+        """The newest comment of a video: the cheapest call that needs everything a poll needs."""
+        first: AdapterError | None = None
+        for item in self._options.items[:PEEKS]:
+            try:
+                return await self._api.comments(item.id, at=0, count=1)
+            except (RefusedCall, TargetGone) as refused:
+                # That video may be gone; the next one tells whether it is only that.
+                first = first or refused
+        raise first or Permanent("douyin: no video is named; set items")
 
     async def _explain(self, target: CommentRef, refused: RefusedCall) -> None:
         """No code is known to mean that a comment is gone: the lists tell. Raises TargetGone."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from adapters.base import Clock
 from adapters.douyin_errors import error_for, refusal_of
-from adapters.douyin_options import DouyinOptions
+from adapters.douyin_options import DEVICE, DouyinOptions
 from adapters.douyin_rows import Listed, parse_page
 from adapters.douyin_tokens import Grants
 from adapters.errors import Transient
@@ -71,8 +71,8 @@ class DouyinApi:
             raise Transient(f"{what}: the answer cannot be read ({exc})", ambiguous=False) from exc
 
     def _common(self) -> dict[str, str]:
-        given = self._options.device.model_dump()
-        return {"open_id": self._options.open_id, **{name: value for name, value in given.items() if value}}
+        device = {name: getattr(self._options, name) for name in DEVICE}
+        return {"open_id": self._options.open_id, **{name: value for name, value in device.items() if value}}
 
     def _check(self, what: str, answer: Answer, *, writes: bool) -> None:
         """Raises what an answer without success means."""

@@ -1,7 +1,7 @@
 """Options of a Douyin channel. What the platform's pages do not say is an option, with a careful default."""
 
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -24,17 +24,8 @@ class DouyinItem(BaseModel):
     url: str = ""
 
 
-class Device(BaseModel):
-    """What newer pages require of a call: the device of the person who runs the account, not the server's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ip: str = ""
-    device_brand: str = ""
-    device_platform: str = ""
-    device_type: str = ""
-    os_version: str = ""
-    shark_channel: str = "open_api"
+DEVICE: Final = ("ip", "device_brand", "device_platform", "device_type", "os_version", "shark_channel")
+"""What newer pages require of a call: the device of the person who runs the account, not the server's."""
 
 
 class DouyinOptions(BaseModel):
@@ -57,7 +48,13 @@ class DouyinOptions(BaseModel):
     items: tuple[Annotated[DouyinItem, BeforeValidator(_as_item)], ...] = Field(min_length=1)
     learn_items: bool = True
     """Also read what the platform's calls to us name."""
-    device: Device = Device()
+    ip: str = ""
+    """This and the next five: see `DEVICE`; what is empty is not sent."""
+    device_brand: str = ""
+    device_platform: str = ""
+    device_type: str = ""
+    os_version: str = ""
+    shark_channel: str = "open_api"
     base_url: BaseUrl = "https://open.douyin.com"
     token_url: BaseUrl | None = None
     """Where tokens are renewed; as `base_url` where it is not set."""

@@ -184,13 +184,24 @@ async def test_a_deleted_video_holds_up_no_other(harness: DouyinHarness) -> None
     assert sorted(texts(await drained(adapter, cursor))) == ["first", "third"]
 
 
+async def test_an_account_opens_though_its_first_video_is_deleted(harness: DouyinHarness) -> None:
+    items = [harness.world.add_item() for _ in range(2)]
+    harness.world.refused_items.add(items[0])
+    adapter, cursor = await opened(harness, items=items)
+    harness.world.write(items[1], "second")
+    assert texts(await drained(adapter, cursor)) == ["second"]
+    harness.world.refused_items.add(items[1])
+    with pytest.raises(Permanent, match="28001007"):
+        await adapter.open()
+
+
 async def test_a_call_that_is_refused_for_every_video_is_told(harness: DouyinHarness) -> None:
     adapter, cursor = await opened(harness)
     harness.world.faults.needs_device = True
     with pytest.raises(Permanent, match="28001007"):
         await adapter.poll(cursor, Budget())
     device = {name: "203.0.113.7" if name == "ip" else "x" for name in DEVICE}
-    told, cursor = await opened(harness, device=device)
+    told, cursor = await opened(harness, **device)
     await harness.write("with a device")
     assert texts(await drained(told, cursor)) == ["with a device"]
 
