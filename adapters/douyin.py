@@ -141,7 +141,9 @@ class DouyinAdapter:
         event = proven(headers, body, self._options)
         fresh = not is_late(event, self._clock(), self._options) and self._recent.is_new(body)
         hook = hook_of(event, fresh=fresh)
-        if hook.poll and event.item and (self._options.learn_items or event.item in self._items):
+        # One address serves all accounts of an application: another's videos are not ours to answer under.
+        learns = self._options.learn_items and event.to == self._options.open_id
+        if hook.poll and event.item and (learns or event.item in self._items):
             self._woken[event.item] = None
         return hook
 

@@ -33,6 +33,8 @@ class Event:
 
     kind: str
     client_key: str = ""
+    to: str = ""
+    """The account whose video it is about."""
     challenge: int | None = None
     item: str = ""
     """The video that was commented on."""
@@ -62,6 +64,7 @@ def parse_event(body: bytes) -> Event:
     return Event(
         kind=data["event"],
         client_key=key if isinstance(key, str) else "",
+        to=_id(data.get("to_user_id")),
         challenge=_number(content.get("challenge")),
         item=_id(content.get("reply_to_item_id")),
         at=_moment(content.get("create_time")),

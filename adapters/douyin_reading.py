@@ -21,7 +21,7 @@ from adapters.douyin_errors import RefusedCall
 from adapters.douyin_options import DouyinOptions
 from adapters.douyin_pacing import DAY_S, Pace, Seen, due
 from adapters.douyin_rows import Row, created, reached, short, threads_of
-from adapters.errors import Permanent, TargetGone
+from adapters.errors import Permanent, QuotaExhausted, RateLimited, TargetGone, Transient
 from adapters.http import TooLarge
 from adapters.text import parse_time
 
@@ -103,13 +103,18 @@ class Reading:
         refused: list[RefusedCall | TargetGone] = []
         looked = False
         while not self.complete and self._requests < budget.requests and len(self.rows) < budget.comments:
-            walk = self._walk or self._begin(self._queue.pop(0))
+            walk = self._walk = self._walk or self._begin(self._queue.pop(0))
             try:
                 self._walk = await self._step(walk, budget.comments - len(self.rows))
                 looked = True
             except (RefusedCall, TargetGone) as error:
                 refused.append(error)
                 self._walk = self._refused(walk, error)
+            except (RateLimited, QuotaExhausted, Transient):
+                if not looked:
+                    raise
+                # What was read is kept: a platform that bears few calls at a time would be read in vain for ever.
+                return
         if not looked and len(refused) >= min(len(self._named), budget.requests):
             # Not one video, then, but the call as such.
             raise refused[0]

@@ -1,5 +1,6 @@
 """Douyin's adapter on a platform that is as strict as the real one's pages: reading and answering."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from adapters.errors import (
 from tests.builders import FakeClock
 from tests.contract.harnesses import new_session
 from tests.contract.harnesses_douyin import DouyinHarness, douyin
-from tests.platforms.douyin import DEVICE, Douyin, running
+from tests.platforms.douyin import DEVICE, ME, Douyin, running
 
 EVERY_SHAPE: list[dict[str, Any]] = [
     {},
@@ -340,6 +341,55 @@ async def test_the_quota_ends_until_eight_in_beijing_and_the_cursor_stands(
     assert (told.value.resets_at - clock()) == timedelta(hours=12)
     slow.world.faults.quota = None
     assert texts(await drained(adapter, cursor)) == ["unread"]
+
+
+async def test_a_platform_that_bears_few_calls_at_a_time_is_read_to_the_end(harness: DouyinHarness) -> None:
+    items = [harness.world.add_item() for _ in range(7)]
+    adapter, cursor = await opened(harness, items=items)
+    for item in items:
+        harness.world.write(item, f"under {item}")
+    found: set[str] = set()
+    for _ in range(4):
+        harness.world.faults.quota = 2
+        page = await adapter.poll(cursor, Budget())
+        found, cursor = found | set(texts(page)), page.cursor
+        assert page.complete is (len(found) == 7)
+        if page.complete:
+            break
+        with pytest.raises(QuotaExhausted):
+            await adapter.poll(cursor, Budget())
+    assert len(found) == 7
+
+
+def call_about(item: str, to: str) -> bytes:
+    content = {"reply_to_item_id": item}
+    return json.dumps({"event": "item_comment_reply", "to_user_id": to, "content": content}).encode()
+
+
+async def test_a_video_is_learnt_from_a_call_about_our_own_account_only(harness: DouyinHarness) -> None:
+    adapter, cursor = await opened(harness)
+    ours, others = harness.world.add_item(), harness.world.add_item()
+    for item, to in ((ours, ME), (others, "another account")):
+        harness.world.write(item, f"under {item}")
+        body = call_about(item, to)
+        assert adapter.read_hook(harness.world.sign(body), body).poll is True
+    page = await drained(adapter, cursor)
+    assert texts(page) == [f"under {ours}"]
+    harness.world.write(ours, "and later")
+    assert "and later" in texts(await drained(adapter, page.cursor))
+    strict, _ = await opened(harness, learn_items=False)
+    assert texts(await drained(strict, page.cursor)) == []
+
+
+async def test_a_call_has_its_video_read_before_it_is_due(slow: DouyinHarness, clock: FakeClock) -> None:
+    adapter, cursor = await opened(slow, min_poll_s=3600)
+    page = await drained(adapter, cursor)
+    clock.forward(60)
+    await slow.write("at once")
+    assert texts(await drained(adapter, page.cursor)) == []
+    body = call_about(slow.item, ME)
+    adapter.read_hook(slow.world.sign(body), body)
+    assert texts(await drained(adapter, page.cursor)) == ["at once"]
 
 
 async def test_a_clock_ten_minutes_wrong_hides_nothing(harness: DouyinHarness) -> None:

@@ -77,7 +77,7 @@ def due_in(site: House) -> float:
 
 
 def event(text: str = "新评论", kind: str = "item_comment_reply", **content: Any) -> bytes:
-    told = {"event": kind, "client_key": KEY, "content": {"content": text, **content}}
+    told = {"event": kind, "client_key": KEY, "to_user_id": ME, "content": {"content": text, **content}}
     return json.dumps(told, ensure_ascii=False).encode() + b"\n"
 
 
