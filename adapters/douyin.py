@@ -33,12 +33,12 @@ from adapters.base import (
 )
 from adapters.douyin_api import DouyinApi, Page
 from adapters.douyin_errors import RESETS_AT, ZONE, RefusedCall
+from adapters.douyin_grants import Grants
 from adapters.douyin_hooks import Recent, hook_of, is_late, proven
 from adapters.douyin_looking import Looking
 from adapters.douyin_options import DouyinOptions
 from adapters.douyin_reading import Reading
 from adapters.douyin_rows import Row, parse_comment, reply_ref
-from adapters.douyin_tokens import Grants
 from adapters.errors import AdapterError, Permanent, RejectedContent, TargetGone, Transient
 from adapters.http import Answer, Http
 from adapters.text import parse_id

@@ -6,9 +6,9 @@ from typing import Final
 
 from adapters.base import Clock
 from adapters.douyin_errors import error_for, refusal_of
+from adapters.douyin_grants import Grants
 from adapters.douyin_options import DEVICE, DouyinOptions
 from adapters.douyin_rows import Listed, parse_page
-from adapters.douyin_tokens import Grants
 from adapters.errors import Transient
 from adapters.http import Answer, Http, unexpected
 

@@ -108,14 +108,14 @@ class Reading:
                 self._walk = await self._step(walk, budget.comments - len(self.rows))
                 looked = True
             except (RefusedCall, TargetGone) as error:
-                refused.append(error)
+                refused += [error] if walk.item in self._named else []
                 self._walk = self._refused(walk, error)
             except (RateLimited, QuotaExhausted, Transient):
                 if not looked:
                     raise
                 # What was read is kept: a platform that bears few calls at a time would be read in vain for ever.
                 return
-        if not looked and len(refused) >= min(len(self._named), budget.requests):
+        if refused and not looked and len(refused) >= min(len(self._named), budget.requests):
             # Not one video, then, but the call as such.
             raise refused[0]
 
