@@ -77,13 +77,13 @@ class Keyring:
     """Where the keys are. They are read anew each time: another process may have changed them."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
-        self._file = folder / FILE
+        self.file = folder / FILE
         self._environment = environment
 
     @property
     def where(self) -> str:
         """For messages."""
-        return VARIABLE if self.from_environment else str(self._file)
+        return VARIABLE if self.from_environment else str(self.file)
 
     @property
     def from_environment(self) -> bool:
@@ -107,7 +107,7 @@ class Keyring:
     def keep_first(self) -> None:
         """Forget all keys but the first, and what a broken-off write left."""
         self._write(self._texts()[:1], fresh=False)
-        for left in self._file.parent.glob(f"{_UNFINISHED}*"):
+        for left in self.file.parent.glob(f"{_UNFINISHED}*"):
             left.unlink(missing_ok=True)
 
     def _texts(self) -> list[bytes]:
@@ -117,32 +117,32 @@ class Keyring:
 
     def _read_file(self) -> str:
         try:
-            with self._file.open(encoding="ascii") as file:
+            with self.file.open(encoding="ascii") as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 if mode & _OTHERS:
                     raise KeyUnusable(
-                        f"{self._file} can be read by others (mode {mode:o}); run: chmod 600 {self._file}"
+                        f"{self.file} can be read by others (mode {mode:o}); run: chmod 600 {self.file}"
                     )
                 text = file.read()
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
             raise KeyUnusable(
-                f"{self._file} cannot be read ({error}); give it to the user that runs rejoinder, or restore it"
+                f"{self.file} cannot be read ({error}); give it to the user that runs rejoinder, or restore it"
             ) from error
         if not text.strip():
             raise KeyUnusable(
-                f"{self._file} is empty; restore it, or remove it and connect the accounts again"
+                f"{self.file} is empty; restore it, or remove it and connect the accounts again"
             )
         return text
 
     def _make(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self._write([Fernet.generate_key()], fresh=True)
 
     def _write(self, keys: Sequence[bytes], *, fresh: bool) -> None:
         """`fresh`: leave the file of another process that was quicker."""
-        beside = self._file.with_name(f"{_UNFINISHED}{token_hex(8)}")
+        beside = self.file.with_name(f"{_UNFINISHED}{token_hex(8)}")
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -151,12 +151,12 @@ class Keyring:
                 os.fsync(file.fileno())
             # Either name appears with the whole content behind it.
             if fresh:
-                _link(beside, self._file)
+                _link(beside, self.file)
             else:
-                beside.replace(self._file)
+                beside.replace(self.file)
         finally:
             beside.unlink(missing_ok=True)
-        _sync(self._file.parent)
+        _sync(self.file.parent)
 
 
 def _link(beside: Path, file: Path) -> None:

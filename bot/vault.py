@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from adapters.base import Clock, MemoryVault, Vault
 from adapters.errors import Permanent, ReauthRequired
-from bot.keyring import KeyUnusable, Keyring, Keys, Unreadable
+from bot.keyring import Keyring, Keys, KeyUnusable, Unreadable
 from bot.models import Channel
 from bot.store import credentials
 from bot.store.credentials import Kept, Kind, name_of
@@ -92,11 +92,13 @@ class LedgerVaults:
     async def turn(self, channel: Channel, seconds: float) -> AsyncIterator[None]:
         owner, number = uuid4().hex, channel.id or 0
         length = timedelta(seconds=seconds)
-        while not await self._take(number, owner, length):
-            await asyncio.sleep(LOOK_AGAIN_S)
         try:
+            # Nothing tells of another process's turn but the ledger.
+            while not await self._take(number, owner, length):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_AGAIN_S)
             yield
         finally:
+            # Also after a cancelled wait: the turn may have been taken all the same.
             await self._ledger.awrite(credentials.end_turn, number, owner=owner)
 
     async def _take(self, number: int, owner: str, length: timedelta) -> bool:

@@ -6,10 +6,11 @@ from typing import Any, get_origin
 from pydantic import ValidationError
 
 from adapters.base import AdapterFactory
-from adapters.registry import BadOptions, UnknownPlatform, available, check_options
+from adapters.registry import BadOptions, UnknownPlatform, available
 from bot.cli.errors import Misuse
-from bot.connections import secret_fields, with_secrets
+from bot.connections import secret_fields
 from bot.opening import parse_week
+from bot.references import refers
 from bot.settings import ChannelRulesSettings
 from bot.tools.settings import Day
 
@@ -17,32 +18,37 @@ _OPTIONS = {"tags": "tag", "post_tags": "post-tag"}
 """Rules whose option has another name."""
 
 
-def parse_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE` texts as the adapter's options, checked, with references where secrets belong.
-
-    Raises UnknownPlatform, BadOptions, SettingsError (a reference leads nowhere), Misuse.
-    """
+def factory_of(platform: str) -> AdapterFactory:
+    """Raises UnknownPlatform."""
     factories = available()
     if platform not in factories:
         raise UnknownPlatform(f"unknown platform {platform!r}; known: {', '.join(factories)}")
-    factory = factories[platform]
+    return factories[platform]
+
+
+def read_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts as the adapter's options, not checked, with references where secrets belong.
+
+    Raises UnknownPlatform, BadOptions, Misuse.
+    """
+    factory = factory_of(platform)
     options: dict[str, Any] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key:
             # The text itself is not repeated: it may be a secret.
             raise Misuse("--option needs KEY=VALUE; 'rejoinder channels platforms' lists the keys")
-        options[key] = [*options.get(key, []), value] if _is_list(factory, key) else value
+        options[key] = [*options.get(key, []), value] if is_list(factory, key) else value
     for key in secret_fields(factory) & options.keys():
-        if not options[key].startswith(("env:", "file:")):
+        if not refers(options[key]):
             raise BadOptions(
-                f"{key} is a secret and is not kept here; give {key}=env:NAME or {key}=file:PATH"
+                f"{key} is a secret and must not stand on the command line; give {key}=env:NAME or {key}=file:PATH, or "
+                "leave it out on a terminal to type it in"
             )
-    check_options(platform, factory, with_secrets(platform, options, {}))
     return options
 
 
-def _is_list(factory: AdapterFactory, key: str) -> bool:
+def is_list(factory: AdapterFactory, key: str) -> bool:
     """Such an option is given once for each of its items."""
     field = factory.Options.model_fields.get(key)
     return field is not None and get_origin(field.annotation) in (list, tuple, set, frozenset)

@@ -2,25 +2,26 @@
 
 import asyncio
 from contextlib import nullcontext
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from adapters.base import Account, Capabilities, MemoryVault
 from adapters.registry import available
+from bot import connecting
 from bot.backfill import backfill as read_back
-from bot.bootstrap import open_http, open_ledger, utc_now
+from bot.bootstrap import make_keyring, open_ledger, utc_now
 from bot.building.persona import make_personas
-from bot.cli.channel_options import checked_rules, options_of, parse_options
+from bot.cli import accounts
+from bot.cli.asking import Asker, named
+from bot.cli.authorizing import Way
+from bot.cli.channel_options import checked_rules, options_of, read_options
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, caller, parse_since, print_json, shell_of
-from bot.connections import Connections
+from bot.connecting import log_in
 from bot.models import Channel
-from bot.settings import ChannelRulesSettings, Settings
+from bot.settings import ChannelRulesSettings
 from bot.store import channel_acts, channels
-from bot.vault import LooseVaults
 
 app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
 
@@ -104,12 +105,10 @@ def platforms(
 @app.command()
 def add(
     context: typer.Context,
-    name: Name,
+    name: Annotated[str, typer.Argument(help="Name of the channel, or the platform to be led through it.")],
     *,
-    platform: Annotated[str, typer.Option(help="See 'channels platforms'.")],
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Secrets as KEY=env:NAME or KEY=file:PATH.")
-    ] = None,
+    platform: Annotated[str | None, typer.Option(help="See 'channels platforms'.")] = None,
+    option: accounts.Option = None,
     since: Annotated[str | None, typer.Option(help="Answer what was written since; default: now.")] = None,
     send: Send = None,
     min_support: MinSupport = None,
@@ -124,13 +123,22 @@ def add(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
+    browser: accounts.Browser = True,
+    device: accounts.Device = False,
+    port: accounts.Port = 0,
+    redirect_url: accounts.RedirectUrl = "",
+    wait: accounts.Wait = 300.0,
 ) -> None:
-    """Add a channel. Nothing is sent without a person unless --send opens it."""
+    """Add a channel; on a terminal, what is missing is asked for. Nothing is sent without a person unless --send
+    opens it.
+    """
+    shell, now = shell_of(context), utc_now()
+    asker = Asker(shell)
+    name, platform = named(asker, name, platform)
     if not 1 <= len(name) <= 60 or not name.isprintable() or name != name.strip():
         raise Misuse(f"{name!r} is no good name for a channel; use 1 to 60 printable characters")
-    shell, now = shell_of(context), utc_now()
     start = parse_since(since, now) if since is not None else None
-    options = parse_options(platform, option or [])
+    options = read_options(platform, option or [])
     rules = checked_rules(
         {},
         send,
@@ -146,32 +154,34 @@ def add(
         time_zone=time_zone,
     )
     shell.log()
+    keyring = make_keyring(shell.settings)
+    # Before anybody consents: some tokens are handed out once.
+    keyring.read()
     with open_ledger(shell.settings) as ledger:
         ledger.read(channels.refuse_taken, name)
-        found = asyncio.run(_log_in(shell.settings, platform, options, now)) if check else None
-        made = ledger.write(
-            channels.add,
+        walk = accounts.Walk(shell, asker, Way(browser, device, port, redirect_url, wait))
+        draft = accounts.draft_of(walk, platform, options, consent=check)
+        begins = start or now
+        found = asyncio.run(log_in(shell.settings, draft, since=begins)) if check else None
+        ledger.write(
+            connecting.add,
+            caller(),
+            keyring,
+            draft,
+            found,
             name=name,
-            platform=platform,
-            options=options,
             rules=rules,
             now=now,
             answer_since=start,
         )
-        if found is not None:
-            account, able = found
-            ledger.write(
-                channels.known_as,
-                made.id or 0,
-                account_id=account.id,
-                account_name=account.name,
-                can=account.can,
-                max_reply_chars=able.max_reply_chars,
-                flat_threads=able.reply_depth == "thread",
-            )
-            shell.tell("channel_account", name=account.name, id=account.id)
+    if found is not None:
+        accounts.tell_found(shell, found, begins)
     shell.tell("channel_added", name=name)
     shell.tell("channel_sends" if send else "channel_reviews", kinds=", ".join(send or []), name=name)
+
+
+app.command("connect")(accounts.reconnect)
+app.command("rotate-key")(accounts.rotate_key)
 
 
 @app.command()
@@ -293,28 +303,6 @@ def backfill(
     shell.tell("backfill_done", name=name, new=new)
 
 
-async def _log_in(
-    settings: Settings, platform: str, options: dict[str, Any], now: datetime
-) -> tuple[Account, Capabilities]:
-    """Who we are on the platform, and what it allows. Raises AdapterError."""
-    probe = Channel(
-        name="", platform=platform, options=options, created_at=now, answer_since=now, next_poll_at=now,
-        next_send_at=now,
-    )  # fmt: skip
-    async with open_http() as http:
-        connections = Connections(
-            http=http,
-            vaults=LooseVaults({}, MemoryVault()),
-            clock=utc_now,
-            timeout_s=settings.service.call_timeout_s,
-        )
-        try:
-            connection = await connections.get(probe)
-            return connection.account, connection.capabilities
-        finally:
-            await connections.aclose()
-
-
 def _pause(context: typer.Context, name: str, *, paused: bool) -> None:
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
@@ -334,6 +322,9 @@ def channel_json(channel: Channel) -> dict[str, Any]:
         "shadow",
         "created_at",
         "answer_since",
+        "can",
+        "connected_at",
+        "to_connect",
     }
     health = {"last_poll_at", "last_error", "error_since", "failures"}
     rules = ChannelRulesSettings.model_validate(channel.rules).model_dump()

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bot.cli.account_words import ACCOUNT_WORDS
 from bot.settings import Language
 
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
+    **ACCOUNT_WORDS,
     "comment": ("Comment", "评论"),
     "decision": ("Decision", "决定"),
     "reason": ("Reason", "原因"),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, ReauthRequired
 from bot.bootstrap import make_connections, open_http, open_ledger
 from bot.building.persona import make_personas
 from bot.connections import Connections
@@ -58,9 +58,20 @@ async def _channel_finding(connections: Connections, channel: Channel) -> Findin
     part = f"channel {channel.name}"
     try:
         account = (await connections.get(channel)).account
+    except ReauthRequired as error:
+        cure = f"rejoinder channels connect {channel.name}"
+        return Finding("error", part, f"{error}; connect again: {cure}", f"{error}；请重新连接：{cure}")
     except AdapterError as error:
         cure = f"rejoinder channels resume {channel.name}"
         return Finding("error", part, f"{error}; when it is mended: {cure}", f"{error}；修复之后运行：{cure}")
+    if channel.to_connect:
+        cure = f"rejoinder channels connect {channel.name}"
+        return Finding(
+            "warning",
+            part,
+            f"stopped, because its credentials were refused ({channel.last_error}); connect again: {cure}",
+            f"凭据被拒绝，已停止（{channel.last_error}）；请重新连接：{cure}",
+        )
     if channel.paused:
         why = f" ({channel.last_error})" if channel.last_error else ""
         cure = f"rejoinder channels resume {channel.name}"

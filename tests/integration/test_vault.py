@@ -167,7 +167,7 @@ async def test_rotation_with_keys_of_the_environment_takes_the_first(desk: Desk,
     desk.ledger.write(vault.settle, keyring)
     after = LedgerVaults(desk.ledger, Keyring(tmp_path, {VARIABLE: new}), desk.clock)
     assert await after.of(desk.channel).load() == TOKENS
-    assert list(tmp_path.glob("*.key")) == []
+    assert not keyring.file.exists()
 
 
 async def test_rotation_leaves_what_no_key_opens_and_names_it(desk: Desk, tmp_path: Path) -> None:
@@ -194,54 +194,80 @@ async def test_the_old_key_stays_while_another_rotation_still_needs_it(desk: Des
 
 
 KILLED = """
-import os, sys
+import os, signal, sys, traceback
 from pathlib import Path
 from bot import vault
 from bot.keyring import Keyring
+from bot.store.credentials import Kind
 from bot.store.ledger import connect
-keyring, step = Keyring(Path(sys.argv[1]), {}), int(sys.argv[3])
-real, count = {}, 0
-def dying(owner, name):
-    real[name] = getattr(owner, name)
+
+folder, address, channel = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+keyring, count = Keyring(folder, {}), 0
+
+def in_child(work, *given):
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    try:
+        work(*given)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+def may_die(step):
+    global count
+    if count == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+    count += 1
+
+def mortal(owner, name, step):
+    real = getattr(owner, name)
     def call(*given, **named):
-        global count
-        for when in ("before", "after"):
-            if count == step:
-                os.kill(os.getpid(), 9)
-            count += 1
-            if when == "before":
-                result = real[name](*given, **named)
+        may_die(step)
+        result = real(*given, **named)
+        may_die(step)
         return result
     setattr(owner, name, call)
-for owner, name in ((os, "open"), (os, "fsync"), (Path, "replace"), (Path, "unlink"), (vault.credentials, "reseal"),
-                    (vault.credentials, "lock_all"), (vault, "rotate"), (vault, "settle")):
-    dying(owner, name)
-ledger = connect(sys.argv[2])
-ledger.write(vault.rotate, keyring)
-ledger.write(vault.settle, keyring)
-print("whole", count)
+
+def rotates(step):
+    for owner, name in ((os, "open"), (os, "fsync"), (Path, "replace"), (Path, "unlink"), (vault, "rotate"),
+                        (vault, "settle"), (vault.credentials, "reseal"), (vault.credentials, "lock_all")):
+        mortal(owner, name, step)
+    ledger = connect(address)
+    for work in (vault.rotate, vault.settle):
+        ledger.write(work, keyring)
+        may_die(step)
+
+def reads():
+    ledger = connect(address)
+    found = ledger.read(vault.unsealed, keyring, channel, Kind.TOKEN)
+    ledger.close()
+    assert len(found) == 2 and found["refresh_token"] == "rft-8841", found
+
+for step in range(200):
+    ended = in_child(rotates, step)
+    reads()
+    if ended == 0:
+        break
+    assert os.WIFSIGNALED(ended), (step, ended)
+print(step)
 """
 
 
-async def test_rotation_killed_at_any_step_leaves_everything_readable(desk: Desk, tmp_path: Path) -> None:
-    address = desk.ledger.engine.url.render_as_string(hide_password=False)
-    await vaults(desk, tmp_path).of(desk.channel).save(TOKENS)
-    for step in range(200):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(tmp_path), address, str(step)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert await vaults(desk, tmp_path).of(desk.channel).load() == TOKENS, step
-        if done.stdout.startswith("whole"):
-            break
-        assert done.returncode == -9, done.stderr
-    else:
-        raise AssertionError("it never ran to its end")
-    assert step > 15
-    assert len(Keyring(tmp_path, {}).read()) == 1
+def test_rotation_killed_at_any_step_leaves_everything_readable(desk: Desk, tmp_path: Path) -> None:
+    address, keyring = desk.ledger.engine.url.render_as_string(hide_password=False), Keyring(tmp_path, {})
+    desk.ledger.write(vault.keep, keyring, desk.channel_id, Kind.TOKEN, TOKENS, now=desk.clock())
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), address, str(desk.channel_id)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 15
+    assert len(keyring.read()) == 1
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 

@@ -78,6 +78,43 @@ async def test_the_last_error_stands_with_its_cure(page: Browser) -> None:
     assert "then resume it" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            ("may: prune, read comments", "may not: reply", "takes the account&#39;s credentials no more"),
+        ),
+        ("zh", ("可以：prune, 读取评论", "不可以：回复", "平台不再接受该账号的凭据")),
+    ],
+)
+async def test_what_the_account_may_do_is_shown_and_how_to_connect_it_again(
+    page: Browser, desk: Desk, language: str, words: tuple[str, ...]
+) -> None:
+    ledger, now = page.running.ledger, desk.clock()
+    can = {"read": True, "reply": False, "prune": True}
+    ledger.write(
+        channels.known_as,
+        1,
+        account_id="me",
+        account_name="Me",
+        can=can,
+        max_reply_chars=9,
+        flat_threads=False,
+    )
+    ledger.write(channels.connected, "demo", {"client_secret": "vault:"}, now=now)
+    ledger.write(channels.restrict, 1, error="revoked", now=now, to_connect=True)
+    for address in ("channels", "channels/1"):
+        _, text = await page.get(f"{address}?lang={language}")
+        for word in (*words, "<code>rejoinder channels connect demo</code>"):
+            assert word in text
+    assert "vault:" not in text
+    assert "client_secret" in text
+    await change(page, "resume")
+    _, text = await page.get("channels")
+    assert "channels connect" not in text
+
+
 async def test_pause_and_resume_are_done_and_noted(page: Browser) -> None:
     assert (await change(page, "pause"))[0] == 200
     assert the_channel(page.running).paused is True
