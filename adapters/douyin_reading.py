@@ -74,6 +74,7 @@ class Reading:
         self._options = options
         self._clock = clock
         self._requests = 0
+        self._pages = 0
         self._named = [item.id for item in options.items]
         try:
             self._since = parse_time(cursor["since"]).timestamp()
@@ -101,21 +102,19 @@ class Reading:
             self._start_round()
         self._queue = list(dict.fromkeys([*woken, *self._queue]))
         refused: list[RefusedCall | TargetGone] = []
-        looked = False
         while not self.complete and self._requests < budget.requests and len(self.rows) < budget.comments:
             walk = self._walk = self._walk or self._begin(self._queue.pop(0))
             try:
                 self._walk = await self._step(walk, budget.comments - len(self.rows))
-                looked = True
             except (RefusedCall, TargetGone) as error:
                 refused += [error] if walk.item in self._named else []
                 self._walk = self._refused(walk, error)
             except (RateLimited, QuotaExhausted, Transient):
-                if not looked:
+                if not self._pages:
                     raise
                 # What was read is kept: a platform that bears few calls at a time would be read in vain for ever.
                 return
-        if refused and not looked and len(refused) >= min(len(self._named), budget.requests):
+        if refused and not self._pages and len(refused) >= min(len(self._named), budget.requests):
             # Not one video, then, but the call as such.
             raise refused[0]
 
@@ -158,6 +157,7 @@ class Reading:
             if limit == 1:
                 raise
             return replace(walk, limit=limit // 2)
+        self._pages += 1
         walk = replace(walk, limit=MAX_PAGE)
         if walk.todo or not walk.listed:
             return walk
