@@ -303,6 +303,7 @@ async def assemble(
                     writer=prose,
                     servers=fleet,
                     intake=intake,
+                    connections=connections,
                     works=bool(roles & WORK),
                     clock=clock,
                     on_new=lambda: waker("responder"),

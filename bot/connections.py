@@ -22,6 +22,7 @@ from adapters.base import (
     CommentPage,
     CommentRef,
     Cursor,
+    Hooked,
     Metered,
     PlatformAdapter,
     ReplyRef,
@@ -61,6 +62,14 @@ class Connection:
         """
         call = in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
         return await (call if self.meter is None else self.meter.counted(call, polls=polls))
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What proves and reads a platform's calls to us."""
+
+    hooked: Hooked
+    min_poll_s: float
 
 
 class Muted:
@@ -146,6 +155,7 @@ class Connections:
         self._timeout_s = timeout_s
         self._open: dict[int, tuple[str, Connection]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._unopened: dict[int, tuple[str, PlatformAdapter]] = {}
 
     async def get(self, channel: Channel) -> Connection:
         """The channel's connection, opened if need be; in shadow it cannot send. Raises AdapterError."""
@@ -155,9 +165,7 @@ class Connections:
     async def _opened(self, channel: Channel) -> Connection:
         key = channel.id or 0
         options = await self._options(channel)
-        # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
-        stands = f"{channel.platform} {channel.connected_at} {sorted(options.items())}"
-        made_from = sha256(stands.encode()).hexdigest()
+        made_from = _fingerprint(channel, options)
         async with self._locks.setdefault(key, asyncio.Lock()):
             known = self._open.get(key)
             if known is not None and known[0] == made_from:
@@ -169,6 +177,22 @@ class Connections:
             self._open[key] = (made_from, connection)
             return connection
 
+    async def listener(self, channel: Channel) -> Listener | None:
+        """Who reads the platform's calls to the channel; None where it makes none. Raises AdapterError.
+
+        The channel's open adapter does, or one that is only built: whoever calls us must not make us call the platform.
+        """
+        key, options = channel.id or 0, await self._options(channel)
+        made_from = _fingerprint(channel, options)
+        opened = self._open.get(key)
+        if opened is not None and opened[0] == made_from:
+            return _listener(opened[1].adapter)
+        known = self._unopened.get(key)
+        if known is None or known[0] != made_from:
+            known = made_from, self._built(channel, options)
+            self._unopened[key] = known
+        return _listener(known[1])
+
     async def _options(self, channel: Channel) -> dict[str, Any]:
         kept = await self._vaults.secrets(channel) if KEPT in channel.options.values() else {}
         try:
@@ -177,11 +201,7 @@ class Connections:
             raise Permanent(str(error)) from error
 
     async def _connect(self, channel: Channel, options: Mapping[str, Any]) -> Connection:
-        vault = self._vaults.of(channel)
-        try:
-            adapter = build(channel.platform, options, http=self._http, clock=self._clock, vault=vault)
-        except (BadOptions, UnknownPlatform) as error:
-            raise Permanent(str(error)) from error
+        adapter = self._built(channel, options)
         async with AsyncExitStack() as unless_opened:
             unless_opened.push_async_callback(adapter.aclose)
             account = await in_time(self._log_in(channel, adapter), self._timeout_s, ambiguous=False)
@@ -202,10 +222,27 @@ class Connections:
         meter = Meter(adapter, quota, budget, ledger=self._ledger, clock=self._clock)
         return replace(connection, meter=meter)
 
+    def _built(self, channel: Channel, options: Mapping[str, Any]) -> PlatformAdapter:
+        vault = self._vaults.of(channel)
+        try:
+            return build(channel.platform, options, http=self._http, clock=self._clock, vault=vault)
+        except (BadOptions, UnknownPlatform) as error:
+            raise Permanent(str(error)) from error
+
     async def aclose(self) -> None:
         for _, connection in self._open.values():
             await connection.adapter.aclose()
         self._open.clear()
+        self._unopened.clear()
+
+
+def _fingerprint(channel: Channel, options: Mapping[str, Any]) -> str:
+    # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
+    return sha256(f"{channel.platform} {channel.connected_at} {sorted(options.items())}".encode()).hexdigest()
+
+
+def _listener(adapter: PlatformAdapter) -> Listener | None:
+    return Listener(adapter, adapter.capabilities.min_poll_s) if isinstance(adapter, Hooked) else None
 
 
 def with_secrets(platform: str, options: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:

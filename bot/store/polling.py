@@ -119,6 +119,24 @@ def poll_failed(
     return channel.failures
 
 
+def wake(session: Session, channel_id: int, *, now: datetime, gap: timedelta) -> bool:
+    """Make the channel due at once, or `gap` after its last poll; False where that changes nothing.
+
+    A channel that waits after a failure goes on waiting, and one that is being polled is left to that.
+    """
+    channel = session.get(Channel, channel_id)
+    if channel is None:
+        return False
+    due = max(now, channel.last_poll_at + gap) if channel.last_poll_at is not None else now
+    waiting = update(Channel).where(
+        col(Channel.id) == channel_id,
+        col(Channel.poll_owner).is_(None),
+        col(Channel.failures) == 0,
+        col(Channel.next_poll_at) > due,
+    )
+    return bool(session.connection().execute(waiting.values(next_poll_at=due)).rowcount)
+
+
 def release_channels(session: Session, *, owner: str, now: datetime) -> None:
     """Give back what `owner` still holds, due at once."""
     held = update(Channel).where(col(Channel.poll_owner).startswith(f"{owner}/", autoescape=True))

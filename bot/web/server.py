@@ -15,6 +15,7 @@ from adapters.base import Clock
 from bot.access.passwords import Passwords
 from bot.answer import Answerer
 from bot.api.site import ApiParts, api_routes
+from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
 from bot.planning import PollShare
@@ -30,6 +31,7 @@ from bot.web.entry import EntryPages
 from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
+from bot.web.hooks import Hooks
 from bot.web.inbox import InboxPages
 from bot.web.nights import NightPages
 from bot.web.outbox import OutboxPages
@@ -94,6 +96,7 @@ class PageParts:
     servers: VoiceServers | None
     """The model servers; None where no model is set up."""
     intake: Intake
+    connections: Connections
     works: bool
     """Whether this process answers comments, too; else it only serves pages."""
     clock: Clock
@@ -135,6 +138,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     return [
         *status.routes(),
         *channels.routes(),
+        *Hooks(ledger=parts.ledger, connections=parts.connections, clock=parts.clock).routes(),
         *reading.routes(),
         *trial.routes(),
         *access_routes(parts, render),

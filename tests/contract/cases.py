@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from adapters.base import CommentRef, MemoryVault, PlatformAdapter
 from adapters.bluesky import BlueskyAdapter
 from adapters.discord import DiscordAdapter
+from adapters.douyin import DouyinAdapter
 from adapters.isso import IssoAdapter
 from adapters.mastodon import MastodonAdapter
 from adapters.sandbox import SandboxAdapter
@@ -84,6 +85,13 @@ CASES: dict[str, Case] = {
         },
         logs_in=True,
     ),
+    "douyin": Case(
+        DouyinAdapter,
+        {"client_key": "k", "open_id": "me", "refresh_token": "r" * 20, "items": ["@a=="]},
+        CommentRef("@a==", "@7==", "@7==", NOW),
+        {"since": NOW.timestamp(), "items": {}, "queue": [], "walk": None},
+        logs_in=True,
+    ),
     "bluesky": Case(
         BlueskyAdapter,
         {"identifier": "me.example.org", "app_password": "abcd-efgh-ijkl-mnop"},
@@ -131,6 +139,7 @@ CASES: dict[str, Case] = {
 }
 GRANTS: dict[str, dict[str, Any]] = {
     "/api/token": {"access_token": SECRET, "expires_in": 60},
+    "/oauth/refresh_token/": {"data": {"access_token": SECRET, "expires_in": "60"}},
     "/wp-json/wp/v2/users/me": {"id": 1, "name": "Creator", "capabilities": {"moderate_comments": True}},
     "/xrpc/com.atproto.server.createSession": {"accessJwt": SECRET, "refreshJwt": "refresh-token"},
     # What is asked before a reply is written: is its comment still there?

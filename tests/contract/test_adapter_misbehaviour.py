@@ -118,6 +118,10 @@ BAD_ANSWERS: dict[str, Answerer] = {
         ' {"update_id": 8, "message": {"chat": {"id": -100}, "text": [], "message_id": {}}}]}'
     ),
     "a channel of rubbish": says('{"id": "7", "type": 0, "guild_id": [], "threads": [1, {}], "ok": true}'),
+    "rows of rubbish inside": says(
+        json.dumps({"data": {"list": [1, None, [], {}, ROW], "cursor": "7", "has_more": True}})
+    ),
+    "codes of rubbish": says(json.dumps({"data": {"error_code": "many"}, "extra": {"error_code": [1]}})),
     "a huge number": says('{"replies": [{"id": 1e999, "created": NaN}], "total_replies": ' + "9" * 50 + "}"),
     "half a row": says(json.dumps({"comments": [ROW], "replies": [ROW], "posts": [], "total_replies": 1})),
     "wrong length": says("{}", 200, **{"Content-Encoding": "gzip"}),

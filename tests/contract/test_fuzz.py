@@ -11,6 +11,7 @@ from adapters.conformance import Harness
 from tests.conftest import require
 from tests.contract.fuzzing import fuzz
 from tests.contract.harnesses import IssoHarness, new_session, sandbox
+from tests.contract.harnesses_douyin import douyin
 from tests.contract.harnesses_fediverse import bluesky, mastodon
 from tests.integration import isso_server
 
@@ -32,6 +33,7 @@ PLATFORMS: dict[str, Callable[[pytest.TempPathFactory], AbstractAsyncContextMana
     "isso": isso,
     "bluesky": lambda _: bluesky(),
     "mastodon": lambda _: mastodon(),
+    "douyin": lambda _: douyin(),
 }
 
 
