@@ -37,7 +37,7 @@ from adapters.errors import (
 from adapters.inbox import InboxAdapter
 from adapters.inbox_options import InboxOptions
 from tests.contract.harnesses import new_session
-from tests.contract.test_adapter_misbehaviour import BAD_ANSWERS, Answerer, platform, says
+from tests.contract.misbehaving import BAD_ANSWERS, Answerer, platform, says
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TARGET = CommentRef("p1", "c1", "c1", NOW)

@@ -26,9 +26,10 @@ from adapters.errors import (
 from adapters.telegram import TelegramAdapter
 from adapters.telegram_options import TelegramOptions
 from adapters.telegram_reading import POSTS, ROOTS
+from tests.contract.cases import CASES
 from tests.contract.harnesses import new_session
 from tests.contract.harnesses_telegram import TelegramHarness, telegram
-from tests.contract.test_adapter_misbehaviour import BAD_ANSWERS, SHORT_S, TARGETS, platform
+from tests.contract.misbehaving import BAD_ANSWERS, SHORT_S, platform
 from tests.platforms.telegram import (
     ANONYMOUS,
     BOT,
@@ -478,8 +479,8 @@ async def everything_said(base: str, http: Any) -> list[str]:
         adapter.open,
         lambda: adapter.baseline(LONG_AGO),
         lambda: adapter.poll(cursor, Budget()),
-        lambda: adapter.reply(TARGETS["telegram"], "an answer", "key"),
-        lambda: adapter.find_own_replies(TARGETS["telegram"], LONG_AGO),
+        lambda: adapter.reply(CASES["telegram"].target, "an answer", "key"),
+        lambda: adapter.find_own_replies(CASES["telegram"].target, LONG_AGO),
         adapter.refresh_auth,
     ]
     lines = [repr(options), str(options), repr(adapter)]

@@ -9,10 +9,11 @@ from aiohttp import web
 from adapters.base import Budget, CommentPage
 from adapters.conformance import CHECKS, Check
 from adapters.errors import Permanent, Transient
+from tests.contract.cases import CASES, NOW
 from tests.contract.fuzzing import fuzz
 from tests.contract.harnesses import new_session
 from tests.contract.harnesses_wordpress import on_a_post_of_its_own
-from tests.contract.test_adapter_misbehaviour import CURSORS, NOW, TARGETS, Answerer, make, platform
+from tests.contract.misbehaving import Answerer, platform
 from tests.integration.wordpress_server import WordPressServer
 
 
@@ -45,7 +46,7 @@ def site(comments: list[Any], total: str | None, posts: web.Response | None = No
 
 async def polled(answer: Answerer, budget: Budget | None = None) -> CommentPage:
     async with platform(answer) as url, new_session() as http:
-        return await make("wordpress", url, http).poll(CURSORS["wordpress"], budget or Budget())
+        return await CASES["wordpress"].make(url, http).poll(CASES["wordpress"].cursor, budget or Budget())
 
 
 @pytest.mark.parametrize("total", ["450", "1", None])
@@ -71,7 +72,7 @@ async def test_a_reply_that_cannot_be_read_makes_the_search_unsure() -> None:
 
     async with platform(answer) as url, new_session() as http:
         with pytest.raises(Transient, match="cannot be read"):
-            await make("wordpress", url, http).find_own_replies(TARGETS["wordpress"], NOW)
+            await CASES["wordpress"].make(url, http).find_own_replies(CASES["wordpress"].target, NOW)
 
 
 async def test_a_comment_with_more_answers_than_can_be_read_goes_to_a_person() -> None:
@@ -81,7 +82,7 @@ async def test_a_comment_with_more_answers_than_can_be_read_goes_to_a_person() -
 
     async with platform(answer) as url, new_session() as http:
         with pytest.raises(Permanent, match="by hand"):
-            await make("wordpress", url, http).find_own_replies(TARGETS["wordpress"], NOW)
+            await CASES["wordpress"].make(url, http).find_own_replies(CASES["wordpress"].target, NOW)
 
 
 async def test_a_post_that_is_not_shown_has_its_number_for_a_title_and_a_title_that_fails_fails_the_poll() -> (
@@ -100,7 +101,7 @@ async def test_a_reply_whose_status_cannot_be_read_is_a_reply() -> None:
         return web.json_response({"id": 7, "status": "approved"})
 
     async with platform(answer) as url, new_session() as http:
-        sent = await make("wordpress", url, http).reply(TARGETS["wordpress"], "an answer", "key")
+        sent = await CASES["wordpress"].make(url, http).reply(CASES["wordpress"].target, "an answer", "key")
     assert (sent.id, sent.parent_id) == ("8", "7")
 
 
@@ -122,8 +123,8 @@ async def test_damaged_answers_raise_adapter_errors_only() -> None:
         return web.json_response(rows, headers={"X-WP-Total": str(len(rows))})
 
     async with platform(answer) as url, new_session() as http:
-        adapter = make("wordpress", url, http)
+        adapter = CASES["wordpress"].make(url, http)
         await adapter.open()
-        cursor = {**CURSORS["wordpress"], "held": ["5", "7"]}
-        found = await fuzz(adapter, cursor, TARGETS["wordpress"], cases=400, seed=1)
+        cursor = {**CASES["wordpress"].cursor, "held": ["5", "7"]}
+        found = await fuzz(adapter, cursor, CASES["wordpress"].target, cases=400, seed=1)
     assert (found.cases, found.escapes) == (400, [])

@@ -12,18 +12,9 @@ from aiohttp import web
 from adapters.base import Budget
 from adapters.errors import AdapterError, Transient
 from adapters.youtube import YouTubeAdapter
+from tests.contract.cases import CASES, NOW
 from tests.contract.harnesses import new_session
-from tests.contract.test_adapter_misbehaviour import (
-    BAD_ANSWERS,
-    CURSORS,
-    NOW,
-    SHORT_S,
-    TARGETS,
-    Answerer,
-    make,
-    platform,
-    says,
-)
+from tests.contract.misbehaving import BAD_ANSWERS, SHORT_S, Answerer, platform, says
 
 ME = says(json.dumps({"items": [{"id": "UCme", "snippet": {"title": "Creator"}}]}))
 THREAD = {
@@ -64,7 +55,7 @@ async def opened(answer: Answerer) -> AsyncIterator[YouTubeAdapter]:
         return await (ME if request.path.endswith("/channels") else answer)(request)
 
     async with platform(handle) as url, new_session() as http:
-        adapter: Any = make("youtube", url, http, SHORT_S)
+        adapter: Any = CASES["youtube"].make(url, http, SHORT_S)
         # A request that is given up on a busy machine would fail `open`, which is not the question here.
         async with asyncio.timeout(60):
             while True:
@@ -81,11 +72,11 @@ async def opened(answer: Answerer) -> AsyncIterator[YouTubeAdapter]:
 )
 async def test_a_bad_answer_raises_adapter_errors_only_and_soon(answer: Answerer) -> None:
     calls: list[Callable[[YouTubeAdapter], Awaitable[object]]] = [
-        lambda adapter: adapter.poll(CURSORS["youtube"], Budget(requests=3)),
+        lambda adapter: adapter.poll(CASES["youtube"].cursor, Budget(requests=3)),
         lambda adapter: adapter.poll(LONG, Budget(requests=3)),
-        lambda adapter: adapter.reply(TARGETS["youtube"], "an answer", "key"),
-        lambda adapter: adapter.find_own_replies(TARGETS["youtube"], NOW),
-        lambda adapter: adapter.hide(TARGETS["youtube"]),
+        lambda adapter: adapter.reply(CASES["youtube"].target, "an answer", "key"),
+        lambda adapter: adapter.find_own_replies(CASES["youtube"].target, NOW),
+        lambda adapter: adapter.hide(CASES["youtube"].target),
     ]
     messages: list[str] = []
     async with opened(answer) as adapter, asyncio.timeout(60):
@@ -97,15 +88,15 @@ async def test_a_bad_answer_raises_adapter_errors_only_and_soon(answer: Answerer
     assert not [message for message in messages if "access-token" in message]
 
 
-LONG = {**CURSORS["youtube"], "queue": [{"thread": "Ugx1", "post": "v", "replies": 9, "page": None}]}
+LONG = {**CASES["youtube"].cursor, "queue": [{"thread": "Ugx1", "post": "v", "replies": 9, "page": None}]}
 
 
 @pytest.mark.parametrize("answer", ["truncated", "drops", "never", "html", "broken json", "server error"])
 async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(answer: str) -> None:
     async with opened(BAD_ANSWERS[answer]) as adapter:
         with pytest.raises(Transient) as sent:
-            await adapter.reply(TARGETS["youtube"], "an answer", "key")
-        for cursor in (CURSORS["youtube"], LONG):
+            await adapter.reply(CASES["youtube"].target, "an answer", "key")
+        for cursor in (CASES["youtube"].cursor, LONG):
             with pytest.raises(Transient) as read:
                 await adapter.poll(cursor, Budget())
             assert not read.value.ambiguous
@@ -115,5 +106,5 @@ async def test_a_reply_whose_answer_is_lost_is_ambiguous_and_a_poll_is_not(answe
 async def test_rows_that_cannot_be_read_are_counted_and_the_others_kept() -> None:
     rows = {"items": [{"snippet": {}}, {**THREAD, "snippet": {**THREAD["snippet"], "totalReplyCount": 0}}, 3]}  # type: ignore[dict-item]
     async with opened(says(json.dumps(rows))) as adapter:
-        page = await adapter.poll(CURSORS["youtube"], Budget())
+        page = await adapter.poll(CASES["youtube"].cursor, Budget())
     assert ([comment.text for comment in page.comments], page.malformed) == (["hi"], 2)
