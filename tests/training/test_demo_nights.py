@@ -24,7 +24,11 @@ SMALL = Plan(
     measured=32,
     training=TRAINING.model_copy(
         update={
-            "ppo": TRAINING.ppo.model_copy(update={"batches": 20}),
+            # With so few verdicts the preference model has to read them more often, and PPO to stay near its start.
+            "reward": TRAINING.reward.model_copy(update={"epochs": 3.0}),
+            "ppo": TRAINING.ppo.model_copy(
+                update={"batches": 20, "learning_rate": 1e-3, "kl_adaptive": False, "kl_stop": 20.0}
+            ),
             # A base this small garbles a number now and then, whoever speaks.
             "gate": TRAINING.gate.model_copy(update={"prompts": 32, "max_drop": 0.15}),
         }
