@@ -158,7 +158,8 @@ class IssoAdapter:
         if malformed:
             # One of the unreadable rows may be our reply: saying "none" could answer twice.
             raise Transient("isso: a comment of the thread cannot be read", ambiguous=False)
-        earliest = answer.server_time(since) - MARGIN
+        # `since` may be a time of ours or, as of a comment, of theirs already: looking back too far loses nothing.
+        earliest = min(since, answer.server_time(since)) - MARGIN
         mine = [c for c in comments if c.is_own and c.parent_id == target.thread_id]
         return [
             reply_ref(c)

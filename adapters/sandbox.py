@@ -171,7 +171,8 @@ class SandboxAdapter:
         if None in found:
             # One of the unreadable rows may be our reply: saying "none" could answer twice.
             raise Transient("sandbox: a comment of the thread cannot be read", ambiguous=False)
-        earliest = answer.server_time(since) - MARGIN
+        # `since` may be a time of ours or, as of a comment, of theirs already: looking back too far loses nothing.
+        earliest = min(since, answer.server_time(since)) - MARGIN
         return [
             reply_ref(comment)
             for comment in found

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from adapters.base import CommentRef
+from adapters.base import Clock, CommentRef
 from adapters.isso import IssoAdapter
 from adapters.isso_options import IssoOptions
 from adapters.isso_rows import author_hash, comment_number
@@ -87,11 +87,11 @@ class IssoHarness:
 
 @asynccontextmanager
 async def sandbox(
-    faults: Faults | None = None, *, access_ttl_s: float = 3600.0
+    faults: Faults | None = None, *, access_ttl_s: float = 3600.0, clock: Clock = utc_now
 ) -> AsyncIterator[SandboxHarness]:
-    """A sandbox site in memory with one post."""
+    """A sandbox site in memory with one post; `clock` is the site's."""
     token = new_token()
-    app = create_site(":memory:", refresh_token=token, access_ttl_s=access_ttl_s, admin=True)
+    app = create_site(":memory:", refresh_token=token, access_ttl_s=access_ttl_s, clock=clock, admin=True)
     post_id = seed_posts(app, [("A post", "About something")])[0]
     if faults:
         set_faults(app, faults)

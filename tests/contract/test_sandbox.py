@@ -43,6 +43,15 @@ async def stored_replies(harness: SandboxHarness) -> dict[str, int]:
         return dict((await answer.json())["replies"])
 
 
+@pytest.mark.parametrize("minutes", [10, -10])
+async def test_a_reply_is_found_by_its_comments_time_however_wrong_the_sites_clock_is(minutes: int) -> None:
+    async with sandbox(clock=lambda: utc_now() + timedelta(minutes=minutes)) as harness:
+        target = await one_comment(harness)
+        await harness.adapter.reply(target.ref, "the answer", "key")
+        found = await harness.adapter.find_own_replies(target.ref, target.ref.created_at)
+        assert [reply.text for reply in found] == ["the answer"]
+
+
 @pytest.mark.parametrize(
     "fault", ["error_after_store", "drop_after_store", "timeout_after_store", "malformed_json"]
 )

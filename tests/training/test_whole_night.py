@@ -171,14 +171,14 @@ def test_the_evaluation_of_a_night_is_done_anew_where_its_folder_was_removed(
     assert (folder / "report.json").read_text() == before
 
 
-def test_a_base_without_a_chat_template_fails_the_night_before_anything_is_done(
+def test_a_base_without_a_chat_template_fails_the_night_before_anything_is_learned(
     base: str, tmp_path: Path
 ) -> None:
     bare = Path(copytree(base, tmp_path / "bare"))
     (bare / "chat_template.jinja").unlink()
     settings, ledger = home(tmp_path / "data", str(bare))
     [night] = run(House(settings, ledger, clock=lambda: AT))
-    assert (night.status, night.step) == (NightStatus.FAILED, "snapshot")
+    assert (night.status, night.step) == (NightStatus.FAILED, "sft")
     assert "has no chat template" in night.error
     ledger.close()
 
