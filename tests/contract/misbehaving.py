@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from tests.contract.cases import GRANTS
 
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-SHORT_S = 0.15
+SHORT_S = 0.3
 
 
 @asynccontextmanager
