@@ -37,10 +37,9 @@ class Fuzzed:
 
 def mutated(value: Any, random: Random) -> Any:
     """`value`, parsed JSON, with one to three changes somewhere in it."""
-    copied = json.loads(json.dumps(value))
     for _ in range(random.randint(1, 3)):
-        copied = _changed(copied, random)
-    return copied
+        value = _changed(value, random)
+    return value
 
 
 def _changed(value: Any, random: Random) -> Any:
@@ -129,16 +128,13 @@ async def fuzz(
     for number in range(cases):
         random = Random(f"{seed} {number}")
         call = random.choices(_calls(adapter, cursor, target, number), (40, 30, 10, 10, 10))[0]
+        found.cases += 1
         with damaged(random):
             try:
                 await call()
-            except AdapterError:
-                found.cases += 1
             except Exception as error:  # noqa: BLE001 - what escapes is what is looked for
-                found.cases += 1
-                found.escapes.append(f"case {number}: {error!r}")
-            else:
-                found.cases += 1
+                if not isinstance(error, AdapterError):
+                    found.escapes.append(f"case {number}: {error!r}")
     return found
 
 

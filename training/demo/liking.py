@@ -44,10 +44,8 @@ def _margins(base: Path, reward: Path, pairs: list[Pair], settings: TrainingSett
     cast = Cast(load_base(str(base), settings))
     cast.add(_ROLE, settings.lora, folder=reward, head=True)
     scorer = Preference(cast, _ROLE, batch=BATCH)
-    chosen, rejected = (
-        scorer.score([_sample(cast, pair, text) for pair, text in some])
-        for some in ([(one, one.chosen) for one in pairs], [(one, one.rejected) for one in pairs])
-    )
+    chosen = scorer.score([_sample(cast, pair, pair.chosen) for pair in pairs])
+    rejected = scorer.score([_sample(cast, pair, pair.rejected) for pair in pairs])
     return [one - other for one, other in zip(chosen, rejected, strict=True)]
 
 
