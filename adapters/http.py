@@ -9,12 +9,13 @@
     any other status                      an Answer: what it means is the platform's business
 
 Messages name the method, the address without its query, and what came back; never a header, so never a token.
+Where a platform wants its token in the path (Telegram), `secret` keeps it out of them.
 """
 
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,7 +27,10 @@ from pydantic import AfterValidator
 
 from adapters.base import Clock
 from adapters.errors import AdapterError, AuthExpired, Permanent, RateLimited, Transient
-from adapters.text import clean
+from adapters.text import clean, parse_time
+
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Of a query; pairs where a name occurs more than once."""
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 DEFAULT_RETRY_AFTER_S: Final = 60.0
@@ -47,7 +51,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     data: Any
-    """The parsed JSON; None when the body is empty, or is no JSON and the status is 4xx."""
+    """The parsed JSON; None when the body is empty, or is no JSON and the status is 4xx or the call was `raw`."""
     excerpt: str
     """The first 300 characters of the body: for messages, and for platforms whose errors are plain text."""
     skew: timedelta
@@ -82,18 +86,21 @@ BaseUrl = Annotated[str, AfterValidator(check_base_url)]
 class _Call:
     method: str
     path: str
-    params: Mapping[str, str] | None
+    params: Params | None
     headers: Mapping[str, str] | None
     body: object = None
     form: Mapping[str, str] | None = None
     writes: bool = False
+    raw: bytes | None = None
 
 
 class Http:
     """Calls to one platform over a session that someone else owns and closes.
 
     `timeout_s` bounds a whole call, the last byte of the body included; `max_bytes` bounds the unpacked
-    body, which is counted while it arrives. Redirects are never followed.
+    body, which is counted while it arrives. Redirects are never followed. `secret` is a part of the path that neither
+    an error, nor what it was raised from, nor an excerpt shows. `wait_in` finds the seconds to wait in the JSON of a
+    429, for platforms that say it there.
     """
 
     def __init__(
@@ -104,15 +111,19 @@ class Http:
         clock: Clock,
         timeout_s: float = 20.0,
         max_bytes: int = MAX_BYTES,
+        secret: str = "",
+        wait_in: Callable[[Any], object] | None = None,
     ) -> None:
         self._session = session
         self._base_url = base_url
         self._clock = clock
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
+        self._secret = secret
+        self._wait_in = wait_in
 
     async def read(
-        self, path: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self, path: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """GET: a call without effect, so that no error of it is ambiguous."""
         return await self._perform(_Call("GET", path, params, headers))
@@ -122,16 +133,30 @@ class Http:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         body: object = None,
         form: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
     ) -> Answer:
-        """A call with an effect; `body` is sent as JSON, or `form` as a web form."""
-        return await self._perform(_Call(method, path, params, headers, body, form, writes=True))
+        """A call with an effect; `body` is sent as JSON, or `form` as a web form, or `raw` as it is: what a signature
+        is over. The answer to a `raw` one need not be JSON.
+        """
+        return await self._perform(_Call(method, path, params, headers, body, form, writes=True, raw=raw))
 
     async def _perform(self, call: _Call) -> Answer:
-        what = f"{call.method} {self._base_url}{call.path}"
+        if not self._secret:
+            return await self._attempt(call)
+        try:
+            return await self._attempt(call)
+        except AdapterError as exc:
+            failure = exc
+        # aiohttp's own errors and the frames that they passed through hold the address.
+        failure.__cause__ = failure.__context__ = None
+        raise failure.with_traceback(None)
+
+    async def _attempt(self, call: _Call) -> Answer:
+        what = self._hidden(f"{call.method} {self._base_url}{call.path}")
         if self._session.closed:
             raise Transient(f"{what}: the HTTP session is closed; the service is stopping", ambiguous=False)
         try:
@@ -151,7 +176,7 @@ class Http:
             raise Transient(message, ambiguous=call.writes) from exc
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{what}: answer of more than {self._max_bytes} bytes", ambiguous=call.writes)
-        return self._answer(what, status, headers, raw, writes=call.writes)
+        return self._answer(what, status, headers, raw, writes=call.writes, lax=call.raw is not None)
 
     async def _exchange(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
         async with self._session.request(
@@ -160,8 +185,10 @@ class Http:
             params=call.params,
             headers=call.headers,
             json=call.body,
-            data=call.form,
+            data=call.form if call.raw is None else call.raw,
             allow_redirects=False,
+            # Some platforms refuse a call that names the type of a body it does not have.
+            skip_auto_headers=["Content-Type"] if call.body is None and call.form is None else None,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
         ) as response:
             raw = bytearray()
@@ -173,21 +200,28 @@ class Http:
             return response.status, response.headers, bytes(raw)
 
     def _answer(
-        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
+        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool, lax: bool
     ) -> Answer:
-        excerpt = clean(raw[:1200].decode("utf-8", "replace"))[:300]
-        self._raise_for_status(what, status, headers, writes=writes)
+        excerpt = clean(self._hidden(raw[:2400].decode("utf-8", "replace")))[:300]
+        self._raise_for_status(what, status, headers, raw, writes=writes)
         try:
             data = json.loads(raw) if raw.strip() else None
         except (ValueError, RecursionError) as exc:
-            if status < 400:
+            if status < 400 and not lax:
                 raise Transient(f"{what}: answered {_kind(raw)} instead of JSON", ambiguous=writes) from exc
             data = None
         return Answer(status, headers, data, excerpt, self._skew(headers))
 
-    def _raise_for_status(self, what: str, status: int, headers: Mapping[str, str], *, writes: bool) -> None:
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._secret, "…") if self._secret else text
+
+    def _raise_for_status(
+        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
+    ) -> None:
         if status == 429:
-            wait = parse_retry_after(headers.get("Retry-After"), self._clock())
+            wait = self._told(raw)
+            if wait is None:
+                wait = told_wait(headers, self._clock())
             raise RateLimited(f"{what}: too many calls (429); wait {wait:g} s", retry_after=wait)
         if status == 401:
             raise AuthExpired(f"{what}: the access token is not accepted (401)")
@@ -195,6 +229,13 @@ class Http:
             raise Transient(f"{what}: the platform failed ({status})", ambiguous=writes)
         if 300 <= status < 400:
             raise Permanent(f"{what}: redirects ({status}); set base_url to the address it leads to")
+
+    def _told(self, raw: bytes) -> float | None:
+        """Seconds to wait, where the body of a 429 says so."""
+        seconds = self._wait_in(_json_or_none(raw)) if self._wait_in else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            return None
+        return parse_retry_after(str(seconds), self._clock())
 
     def _skew(self, headers: Mapping[str, str]) -> timedelta:
         told = _http_date(headers.get("Date", ""))
@@ -216,11 +257,34 @@ def parse_retry_after(value: str | None, now: datetime) -> float:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 
+def told_wait(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds to wait by `Retry-After`, else by `RateLimit-Reset` or `X-RateLimit-Reset`; one minute by neither."""
+    value = headers.get("Retry-After")
+    reset = headers.get("RateLimit-Reset") or headers.get("X-RateLimit-Reset")
+    if value is not None or reset is None:
+        return parse_retry_after(value, now)
+    try:
+        moment = parse_time(float(reset) if "-" not in reset else reset)
+    except ValueError:
+        # Too small for a moment since 1970: some platforms give the seconds that are left.
+        return parse_retry_after(reset, now)
+    # The moment is by the platform's clock, which its Date header tells.
+    left = (moment - (_http_date(headers.get("Date", "")) or now)).total_seconds()
+    return min(max(left, 0.0), MAX_RETRY_AFTER_S)
+
+
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _json_or_none(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from adapters.errors import Transient
-from bot.bootstrap import open_http, process_name, utc_now
-from bot.connections import Connections
+from bot.bootstrap import make_connections, open_http, process_name, utc_now
 from bot.context import Context
 from bot.metrics import Metrics
 from bot.models import Channel
@@ -27,7 +26,7 @@ async def backfill(settings: Settings, ledger: Ledger, name: str, on_progress: C
     began, owner = utc_now(), process_name()
     channel = await ledger.aread(channels.named, name)
     async with open_http() as http:
-        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
+        connections = make_connections(settings, ledger, http)
         context = Context(ledger, connections, utc_now, owner, settings.service, Metrics())
         reading = asyncio.create_task(_read(Poller(context, on_new=lambda: None), context, channel))
         try:

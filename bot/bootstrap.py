@@ -22,6 +22,7 @@ from bot.connections import Connections
 from bot.context import Context
 from bot.generator import Generator
 from bot.judge import Judge
+from bot.keyring import Keyring
 from bot.looking import Looking
 from bot.loop import Loop
 from bot.metrics import Metrics
@@ -44,6 +45,7 @@ from bot.stock.uploads import Uploads
 from bot.store import shadow
 from bot.store.ledger import Ledger, connect
 from bot.store.migrate import upgrade
+from bot.vault import LedgerVaults
 from bot.voices.keeper import VoiceOf, no_voice, voice_of
 from bot.web.glance import Watcher
 from bot.web.server import PageParts, serve_pages
@@ -100,6 +102,29 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=200)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield session
+
+
+def make_connections(
+    settings: Settings,
+    ledger: Ledger,
+    http: aiohttp.ClientSession,
+    *,
+    clock: Clock = utc_now,
+    shadow: bool = False,
+) -> Connections:
+    """For the channels of the ledger; close it."""
+    return Connections(
+        http=http,
+        vaults=LedgerVaults(ledger, make_keyring(settings), clock),
+        clock=clock,
+        timeout_s=settings.service.call_timeout_s,
+        shadow=shadow,
+        ledger=ledger,
+    )
+
+
+def make_keyring(settings: Settings) -> Keyring:
+    return Keyring(settings.data_dir)
 
 
 def make_answerer(
@@ -182,9 +207,7 @@ async def assemble(
         ledger = stack.enter_context(open_ledger(settings))
         library = stack.enter_context(open_library(settings))
         http = await stack.enter_async_context(open_http())
-        connections = Connections(
-            http=http, clock=clock, timeout_s=settings.service.call_timeout_s, shadow=settings.service.shadow
-        )
+        connections = make_connections(settings, ledger, http, clock=clock, shadow=settings.service.shadow)
         stack.push_async_callback(connections.aclose)
         answering = await stack.enter_async_context(open_answering(settings, library, generator))
         fleet = answering.fleet
@@ -280,8 +303,10 @@ async def assemble(
                     writer=prose,
                     servers=fleet,
                     intake=intake,
+                    connections=connections,
                     works=bool(roles & WORK),
                     clock=clock,
+                    on_new=lambda: waker("responder"),
                 )
             )
             page = await stack.enter_async_context(pages)

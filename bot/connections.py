@@ -22,14 +22,20 @@ from adapters.base import (
     CommentPage,
     CommentRef,
     Cursor,
-    MemoryVault,
+    Hooked,
+    Metered,
     PlatformAdapter,
     ReplyRef,
 )
 from adapters.errors import Permanent, Transient
 from adapters.registry import BadOptions, UnknownPlatform, available, build
+from bot.metering import Meter
 from bot.models import Channel
+from bot.references import KEPT
 from bot.settings import SettingsError, resolve
+from bot.store.budgets import name_of
+from bot.store.ledger import Ledger
+from bot.vault import Vaults
 
 T = TypeVar("T")
 
@@ -42,17 +48,28 @@ class Connection:
     account: Account
     timeout_s: float
     fresh: FreshAuth
+    meter: Meter | None = None
+    """None where the platform counts no units."""
 
     @property
     def capabilities(self) -> Capabilities:
         return self.adapter.capabilities
 
-    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Run one call of the adapter, its token renewed if need be.
+    async def call(self, attempt: Callable[[], Awaitable[T]], *, polls: bool = False) -> T:
+        """Run one call of the adapter, its token renewed if need be and its units counted.
 
         Raises AdapterError; a call over `timeout_s` is a Transient of unknown effect.
         """
-        return await in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
+        call = in_time(self.fresh.call(attempt), self.timeout_s, ambiguous=True)
+        return await (call if self.meter is None else self.meter.counted(call, polls=polls))
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What proves and reads a platform's calls to us."""
+
+    hooked: Hooked
+    min_poll_s: float
 
 
 class Muted:
@@ -101,18 +118,44 @@ async def in_time(call: Awaitable[T], seconds: float, *, ambiguous: bool) -> T:
         raise Transient(f"no answer within {seconds:g} s", ambiguous=ambiguous) from error
 
 
+class InTurn:
+    """Gets new tokens while no other process gets any for the channel; see `adapters.auth.Refresher`."""
+
+    def __init__(self, adapter: PlatformAdapter, vaults: Vaults, channel: Channel, seconds: float) -> None:
+        self._adapter = adapter
+        self._vaults = vaults
+        self._channel = channel
+        self._seconds = seconds
+
+    async def refresh_auth(self) -> None:
+        async with self._vaults.turn(self._channel, self._seconds):
+            await self._adapter.refresh_auth()
+
+
 class Connections:
-    """All open adapters of this process. `shadow`: none of them can send, whatever the channel says."""
+    """All open adapters of this process. `shadow`: none of them can send, whatever the channel says. `ledger`: where
+    the units of their calls are counted; None counts none.
+    """
 
     def __init__(
-        self, *, http: aiohttp.ClientSession, clock: Clock, timeout_s: float, shadow: bool = False
+        self,
+        *,
+        http: aiohttp.ClientSession,
+        vaults: Vaults,
+        clock: Clock,
+        timeout_s: float,
+        shadow: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
         self._http = http
+        self._vaults = vaults
         self._shadow = shadow
+        self._ledger = ledger
         self._clock = clock
         self._timeout_s = timeout_s
         self._open: dict[int, tuple[str, Connection]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._unopened: dict[int, tuple[str, PlatformAdapter]] = {}
 
     async def get(self, channel: Channel) -> Connection:
         """The channel's connection, opened if need be; in shadow it cannot send. Raises AdapterError."""
@@ -121,9 +164,8 @@ class Connections:
 
     async def _opened(self, channel: Channel) -> Connection:
         key = channel.id or 0
-        options = self._options(channel)
-        # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
-        made_from = sha256(f"{channel.platform} {sorted(options.items())}".encode()).hexdigest()
+        options = await self._options(channel)
+        made_from = _fingerprint(channel, options)
         async with self._locks.setdefault(key, asyncio.Lock()):
             known = self._open.get(key)
             if known is not None and known[0] == made_from:
@@ -131,40 +173,96 @@ class Connections:
             if known is not None:
                 del self._open[key]
                 await known[1].adapter.aclose()
-            connection = await self._connect(channel.platform, options)
+            connection = self._metered(channel, await self._connect(channel, options))
             self._open[key] = (made_from, connection)
             return connection
 
-    def _options(self, channel: Channel) -> dict[str, Any]:
+    async def listener(self, channel: Channel) -> Listener | None:
+        """Who reads the platform's calls to the channel; None where it makes none. Raises AdapterError.
+
+        The channel's open adapter does, or one that is only built: whoever calls us must not make us call the platform.
+        """
+        key, options = channel.id or 0, await self._options(channel)
+        made_from = _fingerprint(channel, options)
+        opened = self._open.get(key)
+        if opened is not None and opened[0] == made_from:
+            return _listener(opened[1].adapter)
+        known = self._unopened.get(key)
+        if known is None or known[0] != made_from:
+            known = made_from, self._built(channel, options)
+            self._unopened[key] = known
+        return _listener(known[1])
+
+    async def _options(self, channel: Channel) -> dict[str, Any]:
+        kept = await self._vaults.secrets(channel) if KEPT in channel.options.values() else {}
         try:
-            return with_secrets(channel.platform, channel.options)
+            return with_secrets(channel.platform, channel.options, kept)
         except SettingsError as error:
             raise Permanent(str(error)) from error
 
-    async def _connect(self, platform: str, options: Mapping[str, Any]) -> Connection:
-        try:
-            adapter = build(platform, options, http=self._http, clock=self._clock, vault=MemoryVault())
-        except (BadOptions, UnknownPlatform) as error:
-            raise Permanent(str(error)) from error
-        fresh = FreshAuth(adapter)
+    async def _connect(self, channel: Channel, options: Mapping[str, Any]) -> Connection:
+        adapter = self._built(channel, options)
         async with AsyncExitStack() as unless_opened:
             unless_opened.push_async_callback(adapter.aclose)
-            account = await in_time(fresh.call(adapter.open), self._timeout_s, ambiguous=False)
+            account = await in_time(self._log_in(channel, adapter), self._timeout_s, ambiguous=False)
             unless_opened.pop_all()
+        fresh = FreshAuth(InTurn(adapter, self._vaults, channel, self._timeout_s))
         return Connection(adapter, account, self._timeout_s, fresh)
+
+    async def _log_in(self, channel: Channel, adapter: PlatformAdapter) -> Account:
+        # Opening may get new tokens too, by itself or because the known one has expired.
+        async with self._vaults.turn(channel, self._timeout_s):
+            return await FreshAuth(adapter).call(adapter.open)
+
+    def _metered(self, channel: Channel, connection: Connection) -> Connection:
+        adapter, quota = connection.adapter, connection.capabilities.quota
+        if self._ledger is None or quota is None or not isinstance(adapter, Metered):
+            return connection
+        budget = name_of(channel.platform, channel.id or 0, quota)
+        meter = Meter(adapter, quota, budget, ledger=self._ledger, clock=self._clock)
+        return replace(connection, meter=meter)
+
+    def _built(self, channel: Channel, options: Mapping[str, Any]) -> PlatformAdapter:
+        vault = self._vaults.of(channel)
+        try:
+            return build(channel.platform, options, http=self._http, clock=self._clock, vault=vault)
+        except (BadOptions, UnknownPlatform) as error:
+            raise Permanent(str(error)) from error
 
     async def aclose(self) -> None:
         for _, connection in self._open.values():
             await connection.adapter.aclose()
         self._open.clear()
+        self._unopened.clear()
 
 
-def with_secrets(platform: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """`options` with the references in secret fields replaced by what they refer to. Raises SettingsError."""
+def _fingerprint(channel: Channel, options: Mapping[str, Any]) -> str:
+    # A hash: the secrets are in it, so that a rotated one is noticed, and cannot be read from it.
+    return sha256(f"{channel.platform} {channel.connected_at} {sorted(options.items())}".encode()).hexdigest()
+
+
+def _listener(adapter: PlatformAdapter) -> Listener | None:
+    return Listener(adapter, adapter.capabilities.min_poll_s) if isinstance(adapter, Hooked) else None
+
+
+def with_secrets(platform: str, options: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
+    """`options` with the references in secret fields replaced by what they refer to; `kept`: what was typed in, by
+    option. Raises SettingsError.
+    """
     return {
-        name: resolve(value) if name in _secret_names(platform) and isinstance(value, str) else value
+        name: _secret(name, value, kept)
+        if name in _secret_names(platform) and isinstance(value, str)
+        else value
         for name, value in options.items()
     }
+
+
+def _secret(name: str, reference: str, kept: Mapping[str, str]) -> str:
+    if reference != KEPT:
+        return resolve(reference)
+    if name not in kept:
+        raise SettingsError(f"the secret {name} is not kept; type it in: rejoinder channels connect NAME")
+    return kept[name]
 
 
 @cache

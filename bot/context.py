@@ -6,6 +6,7 @@ from datetime import timedelta
 from adapters.base import Clock
 from bot.connections import Connections
 from bot.metrics import Metrics
+from bot.planning import PollShare
 from bot.settings import ServiceSettings
 from bot.store.ledger import Ledger
 
@@ -19,6 +20,10 @@ class Context:
     """Marks the leases of this process."""
     settings: ServiceSettings
     metrics: Metrics
+
+    @property
+    def polls(self) -> PollShare:
+        return PollShare(self.settings.poll_share, self.settings.metered_poll_s)
 
     @property
     def lease(self) -> timedelta:

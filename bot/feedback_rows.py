@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from bot.feedback import Pair, Supervised, compared, endorsed, matter, pairs, refused, same, supervised
+from bot.manners import unlabelled
 from bot.masking import Mask
 from bot.models import Draft, Reply
 from bot.persona import Persona
 from bot.prompt import Message, system_text
 from bot.replay import Replay, as_written, replay
-from bot.responder import CAUTIOUS_CHARS
+from bot.responder import most_chars
 from bot.store.feedback import Judged, Sign
 
 Part = Literal["sft", "preferences", "rejected"]
@@ -93,7 +94,8 @@ def rows_of(
 def sent_row(judged: Judged, reply: Reply, persona: Persona) -> Row:
     """A reply that went out, as one to imitate, whoever decided it. `reply.draft_id` is among the drafts."""
     at = reply.sent_at or reply.ordered_at
-    row = Supervised(reply.comment_id, reply.draft_id or 0, 0, at, "", "approve", reply.text)
+    text = unlabelled(reply.text, [reply.label])
+    row = Supervised(reply.comment_id, reply.draft_id or 0, 0, at, "", "approve", text)
     return _supervised_row(judged, row, _told(judged, persona)[row.draft_id])
 
 
@@ -118,14 +120,17 @@ def _told(judged: Judged, persona: Persona) -> dict[int, _Told]:
 
 
 def _replayed(judged: Judged, draft: Draft, persona: Persona) -> Replay:
-    longest = judged.channel.max_reply_chars
+    labels = judged.channel.rules.get("label", {}).values()
+    thread = [
+        replace(turn, text=unlabelled(turn.text, labels)) if turn.is_own else turn for turn in judged.thread
+    ]
     return replay(
         draft,
         judged.comment,
         judged.post,
-        judged.thread,
+        thread,
         persona=persona,
-        max_chars=CAUTIOUS_CHARS if longest is None else longest,
+        max_chars=most_chars(judged.channel),
     )
 
 

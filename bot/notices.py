@@ -18,9 +18,9 @@ from bot.plain import excerpt
 from bot.reasons import explain
 from bot.settings import Language, WebhookSettings
 
-Kind = Literal["needs_review", "failed"]
+Kind = Literal["needs_review", "failed", "stopped"]
 KIND_OF: Final[Mapping[str, Kind]] = {"review": "needs_review", "failed": "failed"}
-"""By the state that a comment has come to."""
+"""By the state that a comment has come to; `stopped` is about a channel."""
 
 SETTLED: Final = timedelta(seconds=5)
 """Events wait so long before they are told, so that one that was written at the same time and has a smaller number is
@@ -33,7 +33,7 @@ _BREAK = "\u200b"
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A comment that needs a person."""
+    """A comment that needs a person; without a comment, a channel that has stopped by itself."""
 
     event: int
     kind: Kind
@@ -44,6 +44,7 @@ class Happening:
     author: str
     text: str
     reason: str
+    """A word of `bot.reasons`; of a channel, why it has stopped, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Notice:
     last: int
     """Number of the last event that it covers."""
     happenings: tuple[Happening, ...] = ()
+    last_alert: int = 0
+    """Number of the last alert that it covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Outgoing:
 
 def wanted(happenings: Sequence[Happening], hook: WebhookSettings) -> tuple[Happening, ...]:
     """Those that `hook` asks for; of each comment the last only."""
-    found = {one.comment_id: one for one in happenings}
+    found = {one.comment_id or -one.event: one for one in happenings}
     return tuple(
         one
         for one in found.values()
@@ -79,7 +82,8 @@ def outgoing(
 ) -> Outgoing:
     """`notice` in the format of `hook`; `desk` is the address of the pages, empty where nobody knows it."""
     lines, link = message(notice, hook.language), f"{desk}/review" if desk else ""
-    delivery = f"{hook.name}-{notice.last if notice.happenings else 'test'}"
+    alerts = f".{notice.last_alert}" if any(one.kind == "stopped" for one in notice.happenings) else ""
+    delivery = f"{hook.name}-{f'{notice.last}{alerts}' if notice.happenings else 'test'}"
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Rejoinder"}
     if hook.format == "slack":
         return Outgoing(url, headers, _body(_slack(lines, link)))
@@ -95,7 +99,7 @@ def outgoing(
 
 
 def event_name(notice: Notice) -> str:
-    """`needs_review`, `failed`, `several` or `test`."""
+    """`needs_review`, `failed`, `stopped`, `several` or `test`."""
     kinds = {one.kind for one in notice.happenings}
     return "several" if len(kinds) > 1 else str(next(iter(kinds), "test"))
 
@@ -117,8 +121,13 @@ def message(notice: Notice, language: Language) -> list[str]:
             else "Rejoinder：这是测试消息，通知会发送到这里。"
         ]
     waiting = sum(one.kind == "needs_review" for one in notice.happenings)
-    failed = len(notice.happenings) - waiting
+    stopped = sum(one.kind == "stopped" for one in notice.happenings)
+    failed = len(notice.happenings) - waiting - stopped
     lines = []
+    if stopped:
+        lines.append(
+            f"Rejoinder：{stopped} 个频道已停止" if zh else f"Rejoinder: {_many(stopped, 'channel')} stopped"
+        )
     if waiting:
         lines.append(
             f"Rejoinder：{waiting} 条评论等待人工审核"
@@ -134,11 +143,13 @@ def message(notice: Notice, language: Language) -> list[str]:
     return lines
 
 
-def _many(number: int) -> str:
-    return "1 comment" if number == 1 else f"{number} comments"
+def _many(number: int, what: str = "comment") -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 def _line(one: Happening, language: Language) -> str:
+    if one.kind == "stopped":
+        return f"[{harmless(one.channel, _NAME)}] {harmless(one.reason, 2 * _EXCERPT)}"
     where = f"#{one.comment_id} [{harmless(one.channel, _NAME)}]"
     who, said = harmless(one.author, _NAME), harmless(one.text, _EXCERPT)
     why = explain(one.reason, language)
@@ -175,13 +186,15 @@ def _generic(notice: Notice, delivery: str, lines: Sequence[str], desk: str, now
                 "id": one.event,
                 "kind": one.kind,
                 "at": one.at.astimezone(UTC).isoformat(),
-                "comment": one.comment_id,
+                "comment": one.comment_id or None,
                 "channel": one.channel,
                 "post": excerpt(one.post, _EXCERPT),
                 "author": excerpt(one.author, _NAME),
                 "text": excerpt(one.text, _EXCERPT),
                 "reason": one.reason,
-                "url": f"{desk}/review/{one.comment_id}" if desk else None,
+                "url": f"{desk}/{f'review/{one.comment_id}' if one.comment_id else 'channels'}"
+                if desk
+                else None,
             }
             for one in notice.happenings
         ],

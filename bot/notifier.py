@@ -139,13 +139,19 @@ class Notifier:
     async def _tell(self, claimed: Claimed) -> None:
         target, now = self._targets[claimed.name], self._clock()
         found = await self._ledger.aread(notices.ahead, after=claimed.cursor, until=now - SETTLED)
-        happenings = wanted(found.happenings, target.hook)
+        stopped = await self._ledger.aread(notices.alerts, after=claimed.alerts, until=now - SETTLED)
+        happenings = wanted((*stopped.happenings, *found.happenings), target.hook)
         if not happenings:
             await self._ledger.awrite(
-                notices.passed, claimed.name, owner=self._owner, cursor=found.last, due_at=now + SETTLED
+                notices.passed,
+                claimed.name,
+                owner=self._owner,
+                cursor=found.last,
+                due_at=now + SETTLED,
+                alerts=stopped.last,
             )
             return
-        notice = Notice(found.last, happenings)
+        notice = Notice(found.last, happenings, stopped.last)
         try:
             await self._send(target, notice, now)
         except Undelivered as error:
@@ -154,7 +160,13 @@ class Notifier:
             if claimed.attempts:
                 log.info("notices arrive again", webhook=claimed.name, failures=claimed.attempts)
             await self._ledger.awrite(
-                notices.told, claimed.name, owner=self._owner, cursor=found.last, now=now, due_at=now + APART
+                notices.told,
+                claimed.name,
+                owner=self._owner,
+                cursor=found.last,
+                now=now,
+                due_at=now + APART,
+                alerts=stopped.last,
             )
 
     async def _send(self, target: Target, notice: Notice, now: datetime) -> None:

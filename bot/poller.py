@@ -19,7 +19,8 @@ from bot.connections import Connection
 from bot.context import Context
 from bot.loop import backoff
 from bot.models import Channel
-from bot.store import channels, polling
+from bot.planning import day_of, poll_pause_s
+from bot.store import budgets, channels, polling
 from bot.store.ledger import LedgerError
 
 log = structlog.get_logger()
@@ -58,6 +59,7 @@ class Poller:
         try:
             connection = await self._context.connections.get(channel)
             await self._remember_account(channel, connection)
+            await self._refuse_without_units(connection)
             await self._read(channel, connection)
         except AdapterError as error:
             await self._failed(channel, error)
@@ -85,41 +87,67 @@ class Poller:
         for task in self._tasks:
             task.cancel()
 
+    async def _refuse_without_units(self, connection: Connection) -> None:
+        """Raises QuotaExhausted where not even one request can be paid any more."""
+        if (meter := connection.meter) is None:
+            return
+        day = day_of(meter.quota, self._context.clock())
+        used = await self._context.ledger.aread(budgets.used, meter.budget, day)
+        if used + meter.quota.poll_units > meter.quota.units:
+            raise QuotaExhausted(
+                f"all {meter.quota.units} units of the day are used; it goes on at the reset",
+                resets_at=day.ends,
+            )
+
     async def _read(self, channel: Channel, connection: Connection) -> None:
-        adapter = connection.adapter
+        adapter, polled = connection.adapter, _polled(connection)
         cursor: Cursor | None = channel.cursor
         if cursor is None:
-            cursor = await connection.call(lambda: adapter.baseline(channel.answer_since))
+            cursor = await connection.call(lambda: adapter.baseline(channel.answer_since), polls=True)
         while cursor is not None:
             since: Cursor = cursor
-            page = await connection.call(lambda since=since: adapter.poll(since, BUDGET))  # type: ignore[misc]
+            page = await connection.call(
+                lambda since=since: adapter.poll(since, BUDGET),  # type: ignore[misc]
+                polls=True,
+            )
             if not page.complete and dict(page.cursor) == dict(since):
                 raise Permanent(
                     "the adapter reads on and on without getting anywhere; its cursor stands still"
                 )
-            saved = await self._save(channel, connection, page)
+            pause_s = await self._pause_s(channel, connection, _polled(connection) - polled)
+            saved = await self._save(channel, connection, page, pause_s)
             if saved is None:
                 log.warning("poll lost its lease to another process", channel=channel.name)
                 return
             cursor = None if page.complete else page.cursor
 
     async def _save(
-        self, channel: Channel, connection: Connection, page: CommentPage
+        self, channel: Channel, connection: Connection, page: CommentPage, pause_s: float
     ) -> polling.Ingested | None:
         now = self._context.clock()
-        interval = max(self._context.settings.poll_interval_s, connection.capabilities.min_poll_s)
         saved = await self._context.ledger.awrite(
             polling.save_page,
             channel=channel,
             page=page,
             owner=channel.poll_owner or "",
             now=now,
-            next_poll_at=now + (timedelta(seconds=interval) if page.complete else self._context.lease),
+            next_poll_at=now + (timedelta(seconds=pause_s) if page.complete else self._context.lease),
             thread_depth=connection.capabilities.reply_depth == "thread",
         )
         if saved is not None:
             self._note(channel, page, saved)
         return saved
+
+    async def _pause_s(self, channel: Channel, connection: Connection, cost: int) -> float:
+        """Seconds until the next poll, this one having cost so many units."""
+        usual = max(self._context.settings.poll_interval_s, connection.capabilities.min_poll_s)
+        if (meter := connection.meter) is None:
+            return usual
+        now, ledger = self._context.clock(), self._context.ledger
+        used = await ledger.aread(budgets.used, meter.budget, day_of(meter.quota, now))
+        channels = len(await ledger.aread(budgets.sharing, channel, meter.quota))
+        paced = poll_pause_s(meter.quota, used, now, self._context.polls, cost=cost, channels=channels)
+        return max(usual, paced)
 
     def _note(self, channel: Channel, page: CommentPage, saved: polling.Ingested) -> None:
         self._context.metrics.polls.labels(channel.name, "ok").inc()
@@ -135,10 +163,20 @@ class Poller:
     async def _remember_account(self, channel: Channel, connection: Connection) -> None:
         account, longest = connection.account, connection.capabilities.max_reply_chars
         flat = connection.capabilities.reply_depth == "thread"
+        quota, gap_s = connection.capabilities.quota, connection.capabilities.min_reply_gap_s
         known = (
-            channel.account_id, channel.account_name, channel.can, channel.max_reply_chars, channel.flat_threads
+            channel.account_id, channel.account_name, channel.can, channel.max_reply_chars, channel.flat_threads,
+            channel.quota, channel.reply_gap_s,
         )  # fmt: skip
-        if known == (account.id, account.name, dict(account.can), longest, flat):
+        if known == (
+            account.id,
+            account.name,
+            dict(account.can),
+            longest,
+            flat,
+            budgets.as_row(quota),
+            gap_s,
+        ):
             return
         await self._context.ledger.awrite(
             channels.known_as,
@@ -148,13 +186,21 @@ class Poller:
             can=account.can,
             max_reply_chars=longest,
             flat_threads=flat,
+            quota=quota,
+            reply_gap_s=gap_s,
         )
 
     async def _failed(self, channel: Channel, error: AdapterError) -> None:
         now, message = self._context.clock(), str(error)
         self._context.metrics.polls.labels(channel.name, type(error).__name__).inc()
         if isinstance(error, ReauthRequired | AccountRestricted):
-            await self._context.ledger.awrite(channels.restrict, channel.id or 0, error=message, now=now)
+            await self._context.ledger.awrite(
+                channels.restrict,
+                channel.id or 0,
+                error=message,
+                now=now,
+                to_connect=isinstance(error, ReauthRequired),
+            )
         failures = await self._context.ledger.awrite(
             polling.poll_failed,
             channel_id=channel.id or 0,
@@ -184,3 +230,7 @@ class Poller:
         if not task.cancelled() and (error := task.exception()) is not None:
             # The lease ends by itself and the channel is polled again.
             log.error("poll broke off", task=task.get_name(), error=str(error), exc_info=error)
+
+
+def _polled(connection: Connection) -> int:
+    return 0 if connection.meter is None else connection.meter.polled

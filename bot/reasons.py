@@ -24,6 +24,9 @@ class Reason(StrEnum):
     FALSE_PREMISE = "false_premise"
     LANGUAGE = "language"
     NOT_OPENED = "not_opened"
+    ONE_REPLY = "one_reply"
+    LOOP = "loop"
+    REPLY_TOO_LONG = "reply_too_long"
     SHADOW = "shadow"
     INJECTION = "injection"
     TOO_LONG = "too_long"
@@ -35,6 +38,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     EMOJI_ONLY = "emoji_only"
     SPAM = "spam"
+    BOT = "bot"
     NOTHING_TO_ANSWER = "nothing_to_answer"
     BEFORE_BASELINE = "before_baseline"
     COMMENT_GONE = "comment_gone"
@@ -49,6 +53,7 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     SEND_UNCLEAR = "send_unclear"
     NOT_ARRIVED = "not_arrived"
+    GIVEN_BACK = "given_back"
     DEFECT = "defect"
 
 
@@ -88,6 +93,18 @@ _EXPLANATIONS = {
         "the channel's owner has not opened this kind of comment for automatic replies",
         "频道主人尚未开放此类评论的自动回复",
     ),
+    Reason.ONE_REPLY: (
+        "this person was answered in this thread a short while ago",
+        "刚刚在这个话题里回复过此人",
+    ),
+    Reason.LOOP: (
+        "this person was answered many times in this thread; it may be another bot",
+        "在这个话题里已多次回复此人，对方可能是机器人",
+    ),
+    Reason.REPLY_TOO_LONG: (
+        "the reply is longer than the platform takes",
+        "回复超过平台的长度上限",
+    ),
     Reason.SHADOW: (
         "the channel is in shadow: this would have been sent",
         "频道处于影子模式：本来会发送",
@@ -104,6 +121,7 @@ _EXPLANATIONS = {
     Reason.EMPTY: ("there is nothing to read in it", "评论没有可见内容"),
     Reason.EMOJI_ONLY: ("it is emoji or punctuation only", "只有表情或标点"),
     Reason.SPAM: ("it looks like advertising or spam", "疑似广告或垃圾评论"),
+    Reason.BOT: ("the account is on the channel's list of bots", "该账号在频道的机器人名单上"),
     Reason.NOTHING_TO_ANSWER: ("it asks nothing", "没有需要回答的内容"),
     Reason.BEFORE_BASELINE: ("it was written before the channel was added", "评论早于频道接入时间"),
     Reason.COMMENT_GONE: ("the comment is no longer there", "评论已被删除"),
@@ -123,6 +141,7 @@ _EXPLANATIONS = {
         "不确定回复是否已发出，请先到平台核对再重发",
     ),
     Reason.NOT_ARRIVED: ("the platform was asked, and the reply is not there", "已向平台核实，回复并未发出"),
+    Reason.GIVEN_BACK: ("whoever took the reply has not sent it", "领取回复者没有发送它"),
     Reason.DEFECT: ("the program failed on it; the log says how", "程序处理时出错，详见日志"),
 }
 

@@ -1,7 +1,7 @@
 """Where a secret is; the secret itself never stands in the settings."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
@@ -14,3 +14,11 @@ def _reference(value: str) -> str:
 
 SecretReference = Annotated[str, AfterValidator(_reference)]
 """Where a secret is: `env:NAME` or `file:PATH`; empty for none."""
+
+KEPT: Final = "vault:"
+"""What a channel's option says whose secret was typed in, and is kept encrypted in the ledger."""
+
+
+def refers(value: object) -> bool:
+    """Whether the value of a channel's option says where a secret is."""
+    return isinstance(value, str) and (value == KEPT or value.startswith(("env:", "file:")))

@@ -14,7 +14,9 @@ from bot.answer import Answerer
 from bot.context import Context
 from bot.generator import GeneratorError, RequestRefused, ThreadTurn, VoiceRefused
 from bot.loop import backoff
-from bot.models import Comment, Draft, State
+from bot.manners import is_bot, label_chars, unlabelled
+from bot.models import Channel, Comment, Draft, State
+from bot.planning import delay
 from bot.policy import ChannelRules
 from bot.question import Answer, Question, evidence
 from bot.reasons import Reason
@@ -115,7 +117,9 @@ class Responder:
         )
 
     async def _draft(self, work: Work) -> Outcome:
-        comment = work.comment
+        comment, rules = work.comment, ChannelRulesSettings.model_validate(work.channel.rules)
+        if comment.reason != Reason.REDRAFT and is_bot(rules.bots, comment.author_id, comment.author_name):
+            return Outcome(comment.id or 0, State.SKIPPED, Reason.BOT)
         voice = partial(self._voice_of, comment.platform_id, comment.channel_id)
         answer = await self._answerer.answer(question(work), voice=voice)
         decision = answer.decision
@@ -127,7 +131,11 @@ class Responder:
             reason=decision.reason,
             detail=decision.detail,
             draft=self._row(work, answer) if answer.candidates else None,
+            due_at=self._due_at(comment, rules) if decision.action == "send" else None,
         )
+
+    def _due_at(self, comment: Comment, rules: ChannelRulesSettings) -> datetime:
+        return self._context.clock() + delay(rules.delay_s, drafting.reply_key(comment))
 
     def _row(self, work: Work, answer: Answer) -> Draft:
         best = answer.candidates[0]
@@ -259,19 +267,29 @@ class Responder:
         return self._context.clock() + timedelta(seconds=pause_s)
 
 
+def most_chars(channel: Channel) -> int:
+    """How long a draft for the channel may be, its label left room for."""
+    longest = CAUTIOUS_CHARS if channel.max_reply_chars is None else channel.max_reply_chars
+    return max(1, longest - label_chars(channel.rules.get("label", {}).values()))
+
+
 def question(work: Work) -> Question:
     """The claimed comment as the answerer takes it."""
     rules = ChannelRulesSettings.model_validate(work.channel.rules)
-    longest = work.channel.max_reply_chars
+    labels = list(rules.label.values())
     return Question(
         text=work.comment.text,
         language=work.comment.language,
         post_title=work.post.title,
         post_text=work.post.text,
-        thread=tuple(ThreadTurn("us" if turn.is_own else "fan", turn.text) for turn in work.earlier),
+        # A label that the model saw in our own turns it would write, too.
+        thread=tuple(
+            ThreadTurn("us", unlabelled(turn.text, labels)) if turn.is_own else ThreadTurn("fan", turn.text)
+            for turn in work.earlier
+        ),
         is_own=work.comment.is_own,
         answered_by_human=work.answered,
-        max_chars=CAUTIOUS_CHARS if longest is None else longest,
+        max_chars=most_chars(work.channel),
         rules=ChannelRules(frozenset(rules.send), rules.min_support, rules.send_tools),
         persona=rules.persona or "",
         pictures=tuple(work.comment.pictures),

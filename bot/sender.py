@@ -31,11 +31,13 @@ from bot.models import Channel, State
 from bot.opening import next_opening
 from bot.reasons import Reason
 from bot.settings import ChannelRulesSettings
-from bot.store import channels, sending
+from bot.store import channels, circuit, sending
 from bot.store.sending import Job, Settled, Thread
 
 log = structlog.get_logger()
 
+_SIGNS = frozenset({Reason.SENT, Reason.REFUSED_BY_PLATFORM})
+"""What tells whether the platform takes our replies."""
 SHORTEST_HOLD = timedelta(seconds=1)
 """Whatever a platform says: one that has just refused us is not called again at once."""
 
@@ -145,7 +147,8 @@ class Sender:
             sending.expire_intents, channel_id=channel_id, now=now, settle_s=settle_s
         )
         asked = await self._ask(channel, connection)
-        sent = await self._send_some(channel, connection)
+        # Under `assist` a person or a program takes the replies; see `bot.outbox`.
+        sent = connection.capabilities.writes == "auto" and await self._send_some(channel, connection)
         return asked or sent
 
     # --- asking about sends of unclear outcome ---
@@ -195,6 +198,8 @@ class Sender:
             gap=timedelta(seconds=gap_s(rules, connection.capabilities)),
             max_per_hour=rules.max_per_hour,
             opens_at=next_opening(rules.hours, rules.time_zone, now),
+            quota=connection.capabilities.quota,
+            polls=self._context.polls,
         )
         if not jobs:
             return False
@@ -213,7 +218,26 @@ class Sender:
         call_by = now + self._context.lease - timedelta(seconds=self._context.settings.call_timeout_s)
         sent = await self._each(granted, lambda job: self._send(channel, connection, job, call_by))
         await self._record(channel, State.SENDING, sent)
+        await self._watch(channel, sent)
         return True
+
+    async def _watch(self, channel: Channel, sent: Sequence[Settled | Wait | Go]) -> None:
+        """Refusals in a row are the first sign of a block: go on and the account may be lost."""
+        told = [one for one in sent if isinstance(one, Settled) and one.reason in _SIGNS]
+        refused = [one for one in told if one.reason == Reason.REFUSED_BY_PLATFORM]
+        if not refused and not (told and channel.refusals):
+            return
+        detail = refused[-1].detail if refused else ""
+        stopped = await self._context.ledger.awrite(
+            circuit.note,
+            channel.id or 0,
+            "refusals",
+            [one.reason == Reason.REFUSED_BY_PLATFORM for one in told],
+            now=self._context.clock(),
+            detail=detail,
+        )
+        if stopped:
+            log.error("channel stopped", channel=channel.name, error=detail)
 
     async def _let_rest(self, channel: Channel, waits: Sequence[Settled | Wait | Go]) -> None:
         """No thread could be read: the platform is in trouble, and the other replies need not find that out too."""
@@ -237,7 +261,8 @@ class Sender:
         thread = None
         if connection.capabilities.reply_depth == "thread" and replies:
             thread = await self._context.ledger.aread(sending.thread_of, job.comment_id)
-        return seen(job, replies, source, thread=thread) or Go(job)
+        known = seen(job, replies, source, thread=thread)
+        return known or _too_long(job, connection.capabilities, source) or Go(job)
 
     async def _own_replies(self, connection: Connection, job: Job) -> list[ReplyRef]:
         """From the platform or, where it cannot be asked, from what the poller has brought. Raises AdapterError."""
@@ -354,7 +379,13 @@ class Sender:
         """Keep the channel from sending for as long as the error asks; returns until when."""
         now, message = self._context.clock(), str(error)
         if isinstance(error, ReauthRequired | AccountRestricted):
-            await self._context.ledger.awrite(channels.restrict, channel.id or 0, error=message, now=now)
+            await self._context.ledger.awrite(
+                channels.restrict,
+                channel.id or 0,
+                error=message,
+                now=now,
+                to_connect=isinstance(error, ReauthRequired),
+            )
             log.error("channel stopped", channel=channel.name, error=message)
             return now + timedelta(seconds=self._context.settings.retry_s)
         until = now + timedelta(seconds=self._pause_s(channel.failures + 1))
@@ -380,6 +411,14 @@ class Sender:
         elif task.result():
             # Replies that became ready while the last look was under way would else wait for the next beat.
             self._on_progress()
+
+
+def _too_long(job: Job, capabilities: Capabilities, source: State) -> Settled | None:
+    """What became too long since it was approved, by the platform's limit or by hand, is a person's to shorten."""
+    if source is not State.READY or len(job.text) <= capabilities.max_reply_chars:
+        return None
+    detail = f"{len(job.text)} > {capabilities.max_reply_chars}"
+    return Settled(job.comment_id, source, State.REVIEW, Reason.REPLY_TOO_LONG, detail, attempts=job.attempts)
 
 
 def one_of_each_thread(jobs: Sequence[Job]) -> list[list[Job]]:

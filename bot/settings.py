@@ -162,6 +162,13 @@ class PersonaSettings(Section):
     """Comments with the creator's own replies, for the tone: tables with the keys comment and reply."""
 
 
+def checked_range(limits: list[float]) -> list[float]:
+    """`limits` themselves: none, or two that rise. Raises ValueError."""
+    if limits and (len(limits) != 2 or limits[0] > limits[1]):
+        raise ValueError("give two numbers of seconds, the smaller one first")
+    return limits
+
+
 class ChannelRulesSettings(Section):
     """What a channel may do by itself. The default sends nothing: everything goes to a person."""
 
@@ -180,6 +187,22 @@ class ChannelRulesSettings(Section):
     """Whose wall clock `hours` go by, such as Asia/Shanghai."""
     tags: list[Tag] = []
     """Answer from documents with one of these tags only; empty: from all."""
+    delay_s: Annotated[list[Annotated[float, Field(ge=0, le=_WEEK_S)]], AfterValidator(checked_range)] = []
+    """From and to: so many seconds a reply that goes out by itself waits first, at random. Empty: it waits for
+    nothing."""
+    one_reply_s: float | None = Field(default=None, ge=0, le=_WEEK_S)
+    """Within so many seconds a person gets one reply in a thread; what they write then goes to review."""
+    loop_replies: int = Field(default=5, ge=0)
+    """After so many replies to one person in one thread within `loop_s` a person decides, as it may be another bot;
+    0: never."""
+    loop_s: float = Field(default=86_400, gt=0, le=_WEEK_S)
+    bots: list[str] = []
+    """Accounts that are never answered by themselves, by id or name."""
+    stop_after: int = Field(default=3, ge=0)
+    """After so many replies in a row that the platform refused, or that were not to be seen there, the channel stops
+    until a person resumes it; 0: never."""
+    label: dict[Language, Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]] = {}
+    """What stands at the end of each reply, in its language, such as zh = "（本回复由 AI 生成）"."""
     persona: str | None = None
     """Name of a persona of `personas`, or of a preset; None: the default one."""
     send_tools: bool = False
@@ -275,7 +298,7 @@ class WebhookSettings(Section):
     format: Literal["json", "slack", "feishu", "dingtalk"] = "json"
     secret: SecretReference = ""
     """What notices are signed with; with slack, which signs nothing, empty."""
-    events: list[Literal["needs_review", "failed"]] = ["needs_review", "failed"]
+    events: list[Literal["needs_review", "failed", "stopped"]] = ["needs_review", "failed", "stopped"]
     channels: list[str] = []
     """Names of channels; empty: all."""
     language: Language = "en"
@@ -299,6 +322,10 @@ class ServiceSettings(Section):
     retry_s: float = Field(default=5.0, ge=0)
     """First wait after a failure; doubles with each further one, up to `retry_max_s`."""
     retry_max_s: float = Field(default=600.0, ge=0)
+    poll_share: float = Field(default=0.03, ge=0, le=0.5)
+    """Part of a platform's units for a day that is kept for polls, where it counts units."""
+    metered_poll_s: float = Field(default=300.0, gt=0)
+    """And at least as many units as polls in this interval need, up to half of them all."""
     shadow: bool = False
     """Nothing is sent on any channel: this process builds no sender, and what would be sent goes to a person."""
     shutdown_s: float = Field(default=8.0, ge=0)

@@ -1,6 +1,6 @@
 """Looks how our replies were taken: likes, the creator's heart, questions that follow, removal by the platform.
 
-Weak signals, kept apart from verdicts. A reply is looked at three times, see `bot.store.signals.AGES`, by asking the
+Weak signals, kept apart from verdicts. A reply is looked at four times, see `bot.store.signals.AGES`, by asking the
 platform for our replies to its comment. A look that fails is spent: nothing hangs on it, and nobody is told but the
 log. Polling does the rest of a platform's work; this takes one request a channel now and then.
 """
@@ -14,7 +14,7 @@ from adapters.base import ReplyRef
 from adapters.errors import AdapterError, QuotaExhausted, RateLimited, TargetGone
 from bot.context import Context
 from bot.intents import classify
-from bot.store import signals
+from bot.store import budgets, signals
 from bot.store.signals import Look
 
 log = structlog.get_logger()
@@ -43,8 +43,9 @@ class Signals:
         if now < self._next:
             return
         self._rests = {channel: until for channel, until in self._rests.items() if until > now}
+        short = await self._context.ledger.aread(budgets.short, now=now, polls=self._context.polls)
         looks = await self._context.ledger.awrite(
-            signals.claim, now=now, resting=frozenset(self._rests), limit=AT_ONCE
+            signals.claim, now=now, resting=frozenset(self._rests), limit=AT_ONCE, short=short
         )
         if not looks:
             self._next = now + GAP

@@ -96,9 +96,14 @@ class Desk:
         )
 
     def decide(
-        self, work: drafting.Work, target: State = State.READY, text: str = "Ten minutes.", **more: object
+        self,
+        work: drafting.Work,
+        target: State = State.READY,
+        text: str = "Ten minutes.",
+        intent: str = "",
+        **more: object,
     ) -> bool:
-        draft = Draft(comment_id=work.comment.id or 0, created_at=self.clock(), text=text)
+        draft = Draft(comment_id=work.comment.id or 0, created_at=self.clock(), text=text, intent=intent)
         outcome = drafting.Outcome(work.comment.id or 0, target, "because", draft=draft, **more)  # type: ignore[arg-type]
         return bool(self.ledger.write(drafting.save_outcomes, [outcome], owner=self.owner, now=self.clock()))
 

@@ -14,6 +14,7 @@ import structlog
 from bot.store.ledger import Ledger, connect, sqlite_url
 from bot.store.migrate import upgrade
 from tests import postgres
+from tests.integration import wordpress_server
 
 # How long an example takes is the machine's business: a loaded one would fail good code.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -61,6 +62,15 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> str:
     """Address of an empty database of the test's own; it goes when the server goes."""
     return postgres.create_database(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def wordpress() -> Iterator[wordpress_server.WordPressServer]:
+    """A real WordPress site; tests make posts of their own on it."""
+    problem = wordpress_server.missing()
+    require(not problem, problem)
+    with wordpress_server.running() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,10 +12,37 @@ from bot.api import cursors
 from bot.api.operations import Call, Operation
 from bot.api.types import Given, Id, Paged, PageOf, Told
 from bot.models import Channel, Role
+from bot.planning import PollShare
 from bot.settings import ChannelRulesSettings
 from bot.store import channel_acts, channels
 from bot.store.ledger import Ledger
+from bot.store.outlook import outlook
 from bot.web.problems import Problem
+
+
+class BudgetTold(Told):
+    """A platform's budget on its present day."""
+
+    units: int
+    used: int
+    resets_at: datetime
+    today: int = Field(description="Replies that it still pays for until then.")
+    a_day: int = Field(description="And on each day after.")
+
+
+class GoesTold(Told):
+    """A reply that is ready."""
+
+    comment: int
+    at: datetime | None = Field(description="When it goes out; null where the rules let none out.")
+
+
+class PlanTold(Told):
+    """When the replies of a channel go out."""
+
+    ready: int = Field(description="All that wait; the first 500 of them are told.")
+    budget: BudgetTold | None = Field(description="Null where the platform counts no units.")
+    replies: list[GoesTold]
 
 
 class ChannelTold(Told):
@@ -57,9 +84,10 @@ class Shadow(Given):
 class ChannelsApi:
     """Handlers; `personas` are the names that rules may hold."""
 
-    def __init__(self, *, ledger: Ledger, clock: Clock, personas: Collection[str]) -> None:
+    def __init__(self, *, ledger: Ledger, clock: Clock, personas: Collection[str], polls: PollShare) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._polls = polls
         self._personas = personas
 
     def operations(self) -> Sequence[Operation]:
@@ -67,6 +95,7 @@ class ChannelsApi:
         return [
             Operation("GET", "/channels", self.list_channels),
             Operation("GET", one, self.get_channel),
+            Operation("GET", f"{one}/plan", self.plan_channel),
             Operation("POST", f"{one}/pause", self.pause_channel, Role.OWNER),
             Operation("POST", f"{one}/resume", self.resume_channel, Role.OWNER),
             Operation("PUT", f"{one}/shadow", self.shadow_channel, Role.OWNER),
@@ -84,6 +113,10 @@ class ChannelsApi:
     async def get_channel(self, call: Call, path: ChannelPath) -> ChannelTold:
         """One channel."""
         return told(await self._ledger.aread(_known, path.channel_id))
+
+    async def plan_channel(self, call: Call, path: ChannelPath) -> PlanTold:
+        """When its ready replies go out, and how much of the platform's budget is used."""
+        return await self._ledger.aread(_plan, path.channel_id, self._clock(), self._polls)
 
     async def pause_channel(self, call: Call, path: ChannelPath) -> ChannelTold:
         """Stop polling and sending."""
@@ -118,6 +151,15 @@ def _known(session: Session, channel_id: int) -> Channel:
     if channel is None:
         raise Problem(404, "not_found", f"there is no channel {channel_id}; see /api/v1/channels")
     return channel
+
+
+def _plan(session: Session, channel_id: int, now: datetime, polls: PollShare) -> PlanTold:
+    found = outlook(session, _known(session, channel_id), now=now, polls=polls)
+    return PlanTold(
+        ready=found.ready,
+        budget=None if found.spent is None else BudgetTold.model_validate(found.spent),
+        replies=[GoesTold(comment=comment, at=at) for comment, at in found.goes.items()],
+    )
 
 
 def _pause(session: Session, channel_id: int, paused: bool, who: Visitor, now: datetime) -> Channel:

@@ -26,6 +26,7 @@ COMMANDS = {
         "What people asked: topics, counts, links, and what the documents don't hold.",
     ),
     "channels": ("bot.cli.channels", "Add, list, pause, resume and backfill channels."),
+    "inbox": ("bot.cli.inbox", "Bring in comments of platforms without an official comment API."),
     "voices": ("bot.cli.voices", "Load, try and promote the LoRA weights that answer the comments."),
     "train": ("bot.cli.train", "Learn from the verdicts: nightly, its steps one by one, status, list, demo."),
     "webhooks": (

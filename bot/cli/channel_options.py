@@ -6,43 +6,49 @@ from typing import Any, get_origin
 from pydantic import ValidationError
 
 from adapters.base import AdapterFactory
-from adapters.registry import BadOptions, UnknownPlatform, available, check_options
+from adapters.registry import BadOptions, UnknownPlatform, available
 from bot.cli.errors import Misuse
-from bot.connections import secret_fields, with_secrets
+from bot.connections import secret_fields
 from bot.opening import parse_week
+from bot.references import refers
 from bot.settings import ChannelRulesSettings
 from bot.tools.settings import Day
 
-_OPTIONS = {"tags": "tag", "post_tags": "post-tag"}
+_OPTIONS = {"tags": "tag", "post_tags": "post-tag", "bots": "bot"}
 """Rules whose option has another name."""
 
 
-def parse_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE` texts as the adapter's options, checked, with references where secrets belong.
-
-    Raises UnknownPlatform, BadOptions, SettingsError (a reference leads nowhere), Misuse.
-    """
+def factory_of(platform: str) -> AdapterFactory:
+    """Raises UnknownPlatform."""
     factories = available()
     if platform not in factories:
         raise UnknownPlatform(f"unknown platform {platform!r}; known: {', '.join(factories)}")
-    factory = factories[platform]
+    return factories[platform]
+
+
+def read_options(platform: str, given: Sequence[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts as the adapter's options, not checked, with references where secrets belong.
+
+    Raises UnknownPlatform, BadOptions, Misuse.
+    """
+    factory = factory_of(platform)
     options: dict[str, Any] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key:
             # The text itself is not repeated: it may be a secret.
             raise Misuse("--option needs KEY=VALUE; 'rejoinder channels platforms' lists the keys")
-        options[key] = [*options.get(key, []), value] if _is_list(factory, key) else value
+        options[key] = [*options.get(key, []), value] if is_list(factory, key) else value
     for key in secret_fields(factory) & options.keys():
-        if not options[key].startswith(("env:", "file:")):
+        if not refers(options[key]):
             raise BadOptions(
-                f"{key} is a secret and is not kept here; give {key}=env:NAME or {key}=file:PATH"
+                f"{key} is a secret and must not stand on the command line; give {key}=env:NAME or {key}=file:PATH, or "
+                "leave it out on a terminal to type it in"
             )
-    check_options(platform, factory, with_secrets(platform, options))
     return options
 
 
-def _is_list(factory: AdapterFactory, key: str) -> bool:
+def is_list(factory: AdapterFactory, key: str) -> bool:
     """Such an option is given once for each of its items."""
     field = factory.Options.model_fields.get(key)
     return field is not None and get_origin(field.annotation) in (list, tuple, set, frozenset)
@@ -62,9 +68,11 @@ def checked_rules(
     send_tools: bool | None = None,
     hours: Sequence[str] | None = None,
     time_zone: str | None = None,
+    manners: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`known` with what was given; `post_tags` are POST=TAG texts, `persona` is one of `personas`, or empty for the
-    default one, `hours` are DAYS=SPANS texts for the whole week, none of them for always open. Raises Misuse.
+    default one, `hours` are DAYS=SPANS texts for the whole week, none of them for always open; `manners` are more rules
+    by name. Raises Misuse.
     """
     refuse_unknown_persona(persona, personas)
     given = {
@@ -77,6 +85,7 @@ def checked_rules(
         "persona": persona,
         "hours": None if hours is None else _week(hours),
         "time_zone": time_zone,
+        **(manners or {}),
         "post_tags": None if post_tags is None else _with_posts(known.get("post_tags", {}), post_tags),
     }
     merged = {**known, **{key: value for key, value in given.items() if value is not None}}
@@ -94,6 +103,17 @@ def _week(texts: Sequence[str]) -> dict[Day, list[str]]:
         return parse_week(texts)
     except ValueError as error:
         raise Misuse(f"--hours: {error}") from error
+
+
+def with_labels(known: Mapping[str, str], given: Sequence[str]) -> dict[str, str]:
+    """`known` with LANGUAGE=TEXT texts; LANGUAGE= takes that one back. Raises Misuse."""
+    merged = dict(known)
+    for text in given:
+        language, equals, label = text.partition("=")
+        if not equals:
+            raise Misuse(f"--label {text!r} needs LANGUAGE=TEXT, such as en='(AI-assisted reply)'")
+        merged[language] = label.strip()
+    return {language: label for language, label in merged.items() if label}
 
 
 def refuse_unknown_persona(persona: str | None, personas: Collection[str]) -> None:

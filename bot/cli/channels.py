@@ -2,23 +2,26 @@
 
 import asyncio
 from contextlib import nullcontext
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from adapters.base import Account, Capabilities
 from adapters.registry import available
+from bot import connecting
 from bot.backfill import backfill as read_back
-from bot.bootstrap import open_http, open_ledger, utc_now
+from bot.bootstrap import make_keyring, open_ledger, utc_now
 from bot.building.persona import make_personas
-from bot.cli.channel_options import checked_rules, options_of, parse_options
+from bot.cli import accounts
+from bot.cli.asking import Asker, named
+from bot.cli.authorizing import Way
+from bot.cli.channel_options import checked_rules, options_of, read_options, with_labels
+from bot.cli.channel_plan import budget_json, show_plan
 from bot.cli.errors import Misuse
 from bot.cli.shell import Shell, caller, parse_since, print_json, shell_of
-from bot.connections import Connections
+from bot.connecting import log_in
 from bot.models import Channel
-from bot.settings import ChannelRulesSettings, Settings
+from bot.settings import ChannelRulesSettings
 from bot.store import channel_acts, channels
 
 app = typer.Typer(help="Add, list, pause, resume and backfill channels.", add_completion=False)
@@ -73,8 +76,14 @@ def list_channels(
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
         found = ledger.read(channels.every)
+        budgets = [budget_json(ledger, channel, shell.settings.service) for channel in found if as_json]
     if as_json:
-        print_json([channel_json(channel) for channel in found])
+        print_json(
+            [
+                {**channel_json(channel), "budget": budget}
+                for channel, budget in zip(found, budgets, strict=True)
+            ]
+        )
     elif found:
         rows = [_row(channel, shell) for channel in found]
         shell.table(("name", "platform", "account", "sends", "documents", "state", "error"), rows)
@@ -103,12 +112,10 @@ def platforms(
 @app.command()
 def add(
     context: typer.Context,
-    name: Name,
+    name: Annotated[str, typer.Argument(help="Name of the channel, or the platform to be led through it.")],
     *,
-    platform: Annotated[str, typer.Option(help="See 'channels platforms'.")],
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Secrets as KEY=env:NAME or KEY=file:PATH.")
-    ] = None,
+    platform: Annotated[str | None, typer.Option(help="See 'channels platforms'.")] = None,
+    option: accounts.Option = None,
     since: Annotated[str | None, typer.Option(help="Answer what was written since; default: now.")] = None,
     send: Send = None,
     min_support: MinSupport = None,
@@ -123,13 +130,22 @@ def add(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Log in once to see that it works.")
     ] = True,
+    browser: accounts.Browser = True,
+    device: accounts.Device = False,
+    port: accounts.Port = 0,
+    redirect_url: accounts.RedirectUrl = "",
+    wait: accounts.Wait = 300.0,
 ) -> None:
-    """Add a channel. Nothing is sent without a person unless --send opens it."""
+    """Add a channel; on a terminal, what is missing is asked for. Nothing is sent without a person unless --send
+    opens it.
+    """
+    shell, now = shell_of(context), utc_now()
+    asker = Asker(shell)
+    name, platform = named(asker, name, platform)
     if not 1 <= len(name) <= 60 or not name.isprintable() or name != name.strip():
         raise Misuse(f"{name!r} is no good name for a channel; use 1 to 60 printable characters")
-    shell, now = shell_of(context), utc_now()
     start = parse_since(since, now) if since is not None else None
-    options = parse_options(platform, option or [])
+    options = read_options(platform, option or [])
     rules = checked_rules(
         {},
         send,
@@ -145,32 +161,34 @@ def add(
         time_zone=time_zone,
     )
     shell.log()
+    keyring = make_keyring(shell.settings)
+    # Before anybody consents: some tokens are handed out once.
+    keyring.read()
     with open_ledger(shell.settings) as ledger:
         ledger.read(channels.refuse_taken, name)
-        found = asyncio.run(_log_in(shell.settings, platform, options, now)) if check else None
-        made = ledger.write(
-            channels.add,
+        walk = accounts.Walk(shell, asker, Way(browser, device, port, redirect_url, wait))
+        draft = accounts.draft_of(walk, platform, options, consent=check)
+        begins = start or now
+        found = asyncio.run(log_in(shell.settings, draft, since=begins)) if check else None
+        ledger.write(
+            connecting.add,
+            caller(),
+            keyring,
+            draft,
+            found,
             name=name,
-            platform=platform,
-            options=options,
             rules=rules,
             now=now,
             answer_since=start,
         )
-        if found is not None:
-            account, able = found
-            ledger.write(
-                channels.known_as,
-                made.id or 0,
-                account_id=account.id,
-                account_name=account.name,
-                can=account.can,
-                max_reply_chars=able.max_reply_chars,
-                flat_threads=able.reply_depth == "thread",
-            )
-            shell.tell("channel_account", name=account.name, id=account.id)
+    if found is not None:
+        accounts.tell_found(shell, found, begins)
     shell.tell("channel_added", name=name)
     shell.tell("channel_sends" if send else "channel_reviews", kinds=", ".join(send or []), name=name)
+
+
+app.command("connect")(accounts.reconnect)
+app.command("rotate-key")(accounts.rotate_key)
 
 
 @app.command()
@@ -223,6 +241,30 @@ def rules(
         bool, typer.Option("--always-open", help="Replies may go out at any time again.")
     ] = False,
     time_zone: TimeZone = None,
+    delay_s: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="FROM TO", help="Seconds that a reply waits at random; 0 0: not at all."),
+    ] = None,
+    one_reply_s: Annotated[
+        float | None, typer.Option(help="Seconds with one reply for each person in a thread.")
+    ] = None,
+    loop_replies: Annotated[
+        int | None, typer.Option(help="Replies to one person in a thread before a person decides; 0: never.")
+    ] = None,
+    loop_s: Annotated[float | None, typer.Option(help="Seconds in which these are counted.")] = None,
+    bot: Annotated[
+        list[str] | None,
+        typer.Option(help="Account that is never answered, by name or id; '' takes all back."),
+    ] = None,
+    stop_after: Annotated[
+        int | None, typer.Option(help="Bad replies in a row after which the channel stops; 0: never.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LANGUAGE=TEXT", help="What ends each reply: en='(AI-assisted reply)'; en= takes it back."
+        ),
+    ] = None,
 ) -> None:
     """Show what a channel may do by itself, or change what is given."""
     if review_all and send:
@@ -249,10 +291,32 @@ def rules(
             send_tools=send_tools,
             hours=[] if always_open else hours,
             time_zone=time_zone,
+            manners={
+                "delay_s": delay_s,
+                "one_reply_s": one_reply_s,
+                "loop_replies": loop_replies,
+                "loop_s": loop_s,
+                "bots": None if bot is None else [one for one in bot if one.strip()],
+                "stop_after": stop_after,
+                "label": None if label is None else with_labels(channel.rules.get("label", {}), label),
+            },
         )
         if changed != channel.rules:
             ledger.write(channel_acts.set_rules, caller(), name, changed, now=utc_now())
     print_json(ChannelRulesSettings.model_validate(changed).model_dump())
+
+
+@app.command()
+def plan(
+    context: typer.Context,
+    name: Name,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """When the replies that are ready go out, and how much of the platform's budget is used."""
+    shell = shell_of(context)
+    with open_ledger(shell.settings) as ledger:
+        show_plan(shell, ledger, name, utc_now(), as_json=as_json)
 
 
 @app.command()
@@ -292,23 +356,6 @@ def backfill(
     shell.tell("backfill_done", name=name, new=new)
 
 
-async def _log_in(
-    settings: Settings, platform: str, options: dict[str, Any], now: datetime
-) -> tuple[Account, Capabilities]:
-    """Who we are on the platform, and what it allows. Raises AdapterError."""
-    probe = Channel(
-        name="", platform=platform, options=options, created_at=now, answer_since=now, next_poll_at=now,
-        next_send_at=now,
-    )  # fmt: skip
-    async with open_http() as http:
-        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
-        try:
-            connection = await connections.get(probe)
-            return connection.account, connection.capabilities
-        finally:
-            await connections.aclose()
-
-
 def _pause(context: typer.Context, name: str, *, paused: bool) -> None:
     shell = shell_of(context)
     with open_ledger(shell.settings) as ledger:
@@ -328,6 +375,9 @@ def channel_json(channel: Channel) -> dict[str, Any]:
         "shadow",
         "created_at",
         "answer_since",
+        "can",
+        "connected_at",
+        "to_connect",
     }
     health = {"last_poll_at", "last_error", "error_since", "failures"}
     rules = ChannelRulesSettings.model_validate(channel.rules).model_dump()

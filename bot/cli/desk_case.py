@@ -15,6 +15,7 @@ from bot.models import Draft, State
 from bot.plain import excerpt, plain
 from bot.reasons import explain
 from bot.settings import Language
+from bot.store.deciding import room
 from bot.web.words import state_word
 
 TEXT_CHARS: Final = 4000
@@ -89,8 +90,13 @@ def _thread(shown: Shown, language: Language) -> Iterator[Text]:
         yield Text(f"  {say(language, 'thread_more', number=hidden)}", "dim")
 
 
+def limit_of(shown: Shown) -> int | None:
+    """How many characters a reply may have beside its label; None where the platform was not asked yet."""
+    return None if shown.item.channel.max_reply_chars is None else room(shown.item.channel)
+
+
 def _drafts(shown: Shown, candidate: int, language: Language) -> Iterator[Text]:
-    limit = shown.item.channel.max_reply_chars
+    limit = limit_of(shown)
     if shown.kept:
         yield Text(say(language, "kept"), "bold magenta")
         yield from clipped(shown.kept, shown.id, language, style="magenta")

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from bot.cli.desk_case import case_lines, clipped, length_line
+from bot.cli.desk_case import case_lines, clipped, length_line, limit_of
 from bot.cli.desk_state import BULK_MOST, DeskState, Mode, choices, place
 from bot.cli.desk_words import say
 from bot.plain import excerpt, plain
@@ -108,7 +108,7 @@ def body_lines(state: DeskState, language: Language) -> list[Text]:
         narrowed = state.filters != type(state.filters)()
         return [Text(), Text(say(language, "nothing_found" if narrowed else "nothing_waits"))]
     if state.mode == "send":
-        limit = state.shown.item.channel.max_reply_chars
+        limit = limit_of(state.shown)
         return [
             Text(f"{say(language, 'your_text')} · {length_line(state.typed, limit, language)}", "bold"),
             *clipped(state.typed, state.shown.id, language),

@@ -10,8 +10,10 @@ from typer.exceptions import TyperException
 
 from adapters.errors import AdapterError
 from adapters.registry import BadOptions, UnknownPlatform
+from bot.connecting import AnotherAccount
 from bot.demo import DemoStuck
 from bot.generator import GeneratorError
+from bot.oauth.client import NotConnected
 from bot.plain import plain
 from bot.settings import SettingsError
 from bot.store.access import AccessRefused
@@ -27,6 +29,7 @@ BAD_USAGE = (SettingsError, BadOptions, UnknownPlatform, CannotListen)
 FAILED = (
     AccessRefused,
     AdapterError,
+    AnotherAccount,
     BadVoice,
     ChangeRefused,
     ChannelExists,
@@ -35,6 +38,7 @@ FAILED = (
     LedgerError,
     LibraryError,
     NoSuchChannel,
+    NotConnected,
     VerdictRefused,
 )
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bot.cli.account_words import ACCOUNT_WORDS
 from bot.settings import Language
 
 MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
+    **ACCOUNT_WORDS,
     "comment": ("Comment", "评论"),
     "decision": ("Decision", "决定"),
     "reason": ("Reason", "原因"),
@@ -141,6 +143,18 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "Open it: rejoinder channels rules {name} --send question",
         "不会自动发送：所有草稿都进入人工审核。开放自动回复：rejoinder channels rules {name} --send question",
     ),
+    "plan_no_budget": ("{name}: the platform counts no units.", "{name}：该平台不按单位计量。"),
+    "plan_budget": (
+        "Used {used} of {units} units today; about {today} more replies fit until the reset at {resets} (your time),"
+        " then about {a_day} a day.",
+        "今日已用 {used} / {units} 单位；在 {resets}（本地时间）重置前大约还能发 {today} 条回复，"
+        "之后每天约 {a_day} 条。",
+    ),
+    "plan_ready": ("Ready to go out: {number}", "待发送：{number}"),
+    "plan_more": ("and {number} more after them", "之后还有 {number} 条"),
+    "plan_never": ("not while the rules stay as they are", "按当前规则不会发出"),
+    "plan_comment": ("comment", "评论"),
+    "plan_at": ("goes out", "发出时间"),
     "channel_paused": ("{name} is paused: no polling, no sending.", "{name} 已暂停：不轮询，也不发送。"),
     "channel_resumed": ("{name} goes on.", "{name} 已恢复。"),
     "in_shadow": ("in shadow", "影子模式"),
@@ -155,6 +169,24 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "backfill_marked": (
         "{name} will be read from there by the running service.",
         "{name} 将由运行中的服务从该时间读起。",
+    ),
+    "inbox_refused": ("row {place}: {why}", "第 {place} 行：{why}"),
+    "inbox_more": (
+        "… and {number} more rows; --json tells them all",
+        "……另有 {number} 行，--json 可列出全部",
+    ),
+    "inbox_done": (
+        "{new} comments are new, {known} were known, {refused} rows were refused.",
+        "新增 {new} 条评论，已有 {known} 条，拒绝 {refused} 行。",
+    ),
+    "inbox_would": (
+        "{new} comments would be new, {known} are known, {refused} rows would be refused; nothing was changed.",
+        "将新增 {new} 条评论，已有 {known} 条，将拒绝 {refused} 行；未做任何更改。",
+    ),
+    "inbox_past": (
+        "{number} of them are older than the channel and are not answered; "
+        "'rejoinder channels backfill NAME --since 7d --no-wait' has them answered.",
+        "其中 {number} 条早于频道接入时间，不会回复；可用 rejoinder channels backfill 名称 --since 7d --no-wait 补答。",
     ),
     "backfill_progress": ("{new} comments read", "已读取 {new} 条评论"),
     "backfill_done": (

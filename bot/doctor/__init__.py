@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from itertools import chain
 from pathlib import Path
 
-from bot.bootstrap import open_ledger, utc_now
+from bot.bootstrap import make_keyring, open_ledger, utc_now
 from bot.doctor.channels import channel_findings, persona_findings
+from bot.doctor.credentials import credential_findings
 from bot.doctor.installation import database_findings, settings_findings
 from bot.doctor.knowledge import documents_findings, retrieval_findings
 from bot.doctor.model import model_findings, voice_findings
@@ -14,7 +15,7 @@ from bot.doctor.report import Finding, Level
 from bot.doctor.webhooks import webhook_findings
 from bot.models import Channel
 from bot.settings import Settings, SettingsError
-from bot.store import channels, nights, notices, voices
+from bot.store import channels, credentials, nights, notices, voices
 from bot.store.ledger import LedgerError
 
 __all__ = ["Finding", "Level", "examine"]
@@ -47,6 +48,7 @@ def _ledger_findings(settings: Settings) -> tuple[list[Finding], list[Channel] |
         with open_ledger(settings) as ledger:
             findings += database_findings(settings, ledger)
             known = ledger.read(channels.every)
+            findings += credential_findings(make_keyring(settings), ledger.read(credentials.every), known)
             findings += voice_findings(settings, ledger.read(voices.answering))
             findings += night_findings(settings, ledger.read(nights.last), utc_now())
             findings += webhook_findings(settings, ledger.read(notices.every))

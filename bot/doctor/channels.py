@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from adapters.errors import AdapterError
-from bot.bootstrap import open_http, utc_now
+from adapters.errors import AdapterError, ReauthRequired
+from bot.bootstrap import make_connections, open_http, open_ledger
 from bot.building.persona import make_personas
 from bot.connections import Connections
 from bot.doctor.report import Finding
 from bot.models import Channel
 from bot.settings import ChannelRulesSettings, Settings
+from bot.store.ledger import Ledger
 
 
 def persona_findings(settings: Settings, known: Sequence[Channel]) -> Iterator[Finding]:
@@ -38,8 +39,14 @@ async def channel_findings(settings: Settings, found: list[Channel]) -> AsyncIte
             "还没有频道；请添加：rejoinder channels add 名称 --platform 平台",
         )
         return
+    with open_ledger(settings) as ledger:
+        async for finding in _logged_in(settings, ledger, found):
+            yield finding
+
+
+async def _logged_in(settings: Settings, ledger: Ledger, found: list[Channel]) -> AsyncIterator[Finding]:
     async with open_http() as http:
-        connections = Connections(http=http, clock=utc_now, timeout_s=settings.service.call_timeout_s)
+        connections = make_connections(settings, ledger, http)
         try:
             for task in asyncio.as_completed([_channel_finding(connections, channel) for channel in found]):
                 yield await task
@@ -51,9 +58,20 @@ async def _channel_finding(connections: Connections, channel: Channel) -> Findin
     part = f"channel {channel.name}"
     try:
         account = (await connections.get(channel)).account
+    except ReauthRequired as error:
+        cure = f"rejoinder channels connect {channel.name}"
+        return Finding("error", part, f"{error}; connect again: {cure}", f"{error}；请重新连接：{cure}")
     except AdapterError as error:
         cure = f"rejoinder channels resume {channel.name}"
         return Finding("error", part, f"{error}; when it is mended: {cure}", f"{error}；修复之后运行：{cure}")
+    if channel.to_connect:
+        cure = f"rejoinder channels connect {channel.name}"
+        return Finding(
+            "warning",
+            part,
+            f"stopped, because its credentials were refused ({channel.last_error}); connect again: {cure}",
+            f"凭据被拒绝，已停止（{channel.last_error}）；请重新连接：{cure}",
+        )
     if channel.paused:
         why = f" ({channel.last_error})" if channel.last_error else ""
         cure = f"rejoinder channels resume {channel.name}"

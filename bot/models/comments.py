@@ -32,13 +32,21 @@ class Channel(SQLModel, table=True):
     name: str = Field(unique=True)
     platform: str
     options: dict[str, Any] = json_of(dict)
-    """The adapter's options. Secrets stand here only as references (`env:NAME`, `file:PATH`)."""
+    """The adapter's options. Secrets stand here only as references (`env:NAME`, `file:PATH`, `vault:`)."""
     rules: dict[str, Any] = json_of(dict)
     """What this channel may do by itself; see `bot.settings.ChannelRulesSettings`."""
     account_id: str | None = None
     account_name: str | None = None
     can: dict[str, bool] = json_of(dict)
     """What the platform lets the account do; see `adapters.base.Account`."""
+    connected_at: datetime | None = moment(default=None)
+    """When a person connected the account last; None where nobody logged in."""
+    to_connect: bool = False
+    """The platform takes its credentials no more, so that a person must connect the account again."""
+    auth_owner: str | None = None
+    """Who is getting new tokens, which some platforms hand out once."""
+    auth_until: datetime | None = moment(default=None)
+    """When that turn ends, whatever became of its owner."""
     max_reply_chars: int | None = None
     """Longest reply the platform takes; None until it was asked."""
     flat_threads: bool = False
@@ -59,6 +67,14 @@ class Channel(SQLModel, table=True):
     error_since: datetime | None = moment(default=None)
     failures: int = 0
     """Polls that failed in a row."""
+    quota: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """The platform's budget for a day, as of `adapters.base.Quota`; None where it counts no units."""
+    reply_gap_s: float = 0.0
+    """Seconds that the platform wants between two replies."""
+    refusals: int = 0
+    """Replies that the platform refused in a row."""
+    unseen: int = 0
+    """Replies in a row that were not to be seen some time after they were sent."""
 
 
 class Post(SQLModel, table=True):
@@ -88,6 +104,7 @@ class Comment(SQLModel, table=True):
         Index("ix_comment_thread", "channel_id", "thread_id", "created_at"),
         Index("ix_comment_queue", "state", "updated_at"),
         Index("ix_comment_ingested", "ingested_at"),
+        Index("ix_comment_turn", "channel_id", "state", "turn", "created_at", "id"),
     )
 
     id: int | None = primary_key()
@@ -127,6 +144,8 @@ class Comment(SQLModel, table=True):
     due_at: datetime = moment()
     """When the row may be claimed; while `lease_owner` is set, when that lease ends."""
     lease_owner: str | None = None
+    turn: int = Field(default=0, sa_type=BigId)
+    """Whose reply goes out first, the smallest number first; see `bot.planning.turn`."""
     draft_id: int | None = Field(default=None, sa_type=BigId)
     """The draft in force. No foreign key: draft already points here."""
 
@@ -184,6 +203,9 @@ class Reply(SQLModel, table=True):
     channel_id: int = refers_to("channel")
     draft_id: int | None = Field(default=None, sa_type=BigId)
     text: str = long_text()
+    """As it goes out, its label included."""
+    label: str = long_text(default="")
+    """What the channel's rules put at the end of `text`; nobody wrote it, and nothing is to learn it."""
     key: str = Field(unique=True)
     approved_by: str
     ordered_at: datetime = moment()

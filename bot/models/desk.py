@@ -33,6 +33,18 @@ class KeptText(SQLModel, table=True):
     at: datetime = moment()
 
 
+class Alert(SQLModel, table=True):
+    """A channel has stopped by itself, and people are to be told."""
+
+    __tablename__ = "alert"
+
+    id: int | None = primary_key()
+    channel_id: int = refers_to("channel")
+    at: datetime = moment()
+    detail: str = long_text(default="")
+    """Why, in one line."""
+
+
 class Webhook(SQLModel, table=True):
     """How far the notices to one address of the settings have come."""
 
@@ -41,6 +53,8 @@ class Webhook(SQLModel, table=True):
     name: str = Field(primary_key=True)
     cursor: int = Field(default=0, sa_type=BigId)
     """Number of the last event that was told or passed over."""
+    alerts: int = Field(default=0, sa_type=BigId)
+    """Number of the last alert that was told or passed over."""
     attempts: int = 0
     """Failures in a row."""
     due_at: datetime = moment()

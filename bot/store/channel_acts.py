@@ -12,6 +12,25 @@ from bot.store import channels
 from bot.store.audit import note
 
 
+def add(session: Session, who: Visitor, name: str, platform: str, *, now: datetime) -> None:
+    """Note that a channel was added."""
+    note(session, who, "add_channel", name, now=now, detail={"platform": platform})
+
+
+def connect(
+    session: Session, who: Visitor, name: str, options: Mapping[str, Any], *, now: datetime
+) -> Channel:
+    """As `channels.connected`. Raises NoSuchChannel."""
+    channel = channels.connected(session, name, options, now=now)
+    note(session, who, "connect_channel", name, now=now)
+    return channel
+
+
+def rotate_key(session: Session, who: Visitor, *, now: datetime) -> None:
+    """Note that all credentials were sealed anew."""
+    note(session, who, "rotate_key", "", now=now)
+
+
 def pause(session: Session, who: Visitor, name: str, *, paused: bool, now: datetime) -> Channel:
     """As `channels.pause`. Raises NoSuchChannel."""
     channel = channels.pause(session, name, paused=paused, now=now)

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Comment, State
+from adapters.base import Quota
+from bot.models import Alert, Channel, Comment, State
 from bot.reasons import Reason
-from bot.store import sending, shadow
+from bot.store import budgets, sending, shadow
 from bot.store.states import Move, move
 
 
@@ -116,6 +117,7 @@ def pause(session: Session, name: str, *, paused: bool, now: datetime) -> Channe
     channel.paused = paused
     if not paused:
         channel.last_error, channel.error_since, channel.failures = None, None, 0
+        channel.to_connect, channel.refusals, channel.unseen = False, 0, 0
         channel.next_poll_at = channel.next_send_at = now
         channel.poll_owner = None
     session.add(channel)
@@ -148,6 +150,8 @@ def known_as(
     can: Mapping[str, bool],
     max_reply_chars: int,
     flat_threads: bool,
+    quota: Quota | None = None,
+    reply_gap_s: float = 0.0,
 ) -> None:
     """Remember who we are on the platform, and what replies are like there."""
     session.execute(
@@ -159,13 +163,36 @@ def known_as(
             can=dict(can),
             max_reply_chars=max_reply_chars,
             flat_threads=flat_threads,
+            quota=budgets.as_row(quota),
+            reply_gap_s=reply_gap_s,
         )
     )
 
 
-def restrict(session: Session, channel_id: int, *, error: str, now: datetime) -> None:
-    """Stop the channel until a person resumes it: the account itself is in trouble."""
-    _note(session, channel_id, error=error, now=now, paused=True)
+def connected(session: Session, name: str, options: Mapping[str, Any], *, now: datetime) -> Channel:
+    """A person has connected the account; a channel that stopped by itself goes on. Raises NoSuchChannel."""
+    channel = named(session, name)
+    channel.options, channel.connected_at, channel.to_connect = dict(options), now, False
+    session.add(channel)
+    return pause(session, name, paused=False, now=now) if channel.last_error else channel
+
+
+def begin_at(session: Session, channel_id: int, cursor: Mapping[str, Any]) -> None:
+    """Where the first poll starts."""
+    session.execute(update(Channel).where(col(Channel.id) == channel_id).values(cursor=dict(cursor)))
+
+
+def restrict(
+    session: Session, channel_id: int, *, error: str, now: datetime, to_connect: bool = False
+) -> None:
+    """Stop the channel until a person resumes it, or connects it again, and have people told: the account itself is in
+    trouble.
+    """
+    channel = session.get(Channel, channel_id)
+    if channel is not None and not channel.paused:
+        session.add(Alert(channel_id=channel_id, at=now, detail=error))
+    changed = {"to_connect": True} if to_connect else {}
+    _note(session, channel_id, error=error, now=now, paused=True, **changed)
 
 
 def hold_sending(session: Session, channel_id: int, *, until: datetime, error: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from bot.access.visitor import Via
+from bot.manners import label_chars, label_for, unlabelled
 from bot.models import Channel, Comment, Draft, Hold, Reply, State, Verdict
 from bot.reasons import Reason
 from bot.store import shadow
@@ -113,21 +114,33 @@ def order(
 ) -> Verdict:
     """Write the verdict down and order its reply; in shadow nothing is ordered. Raises VerdictRefused."""
     channel = session.get_one(Channel, comment.channel_id)
-    longest = MOST_CHARS if channel.max_reply_chars is None else channel.max_reply_chars
+    text = unlabelled(text, channel.rules.get("label", {}).values())
+    longest = room(channel, text)
     if len(text) > longest:
         raise VerdictRefused(
-            f"the reply has {len(text)} characters, {channel.name} takes {longest}; shorten it",
+            f"the reply has {len(text)} characters, {channel.name} takes {longest}"
+            f"{' beside its label' if label_for(channel.rules.get('label', {}), text) else ''}; shorten it",
             "long",
             comment.version,
         )
     verdict = record(session, comment, sign=sign, now=now, kind=kind, text=text, chosen=chosen)
     target, reason = shadow.approved(channel, Reason.APPROVED if kind == "approve" else Reason.EDITED)
     if target is State.READY:
-        order_replies(session, [Order(comment, comment.draft_id, text)], approved_by=sign.by, now=now)
+        judged = draft(session, comment)
+        asks = judged is not None and judged.intent == "question"
+        wish = Order(comment, comment.draft_id, text, question=asks)
+        order_replies(session, [wish], approved_by=sign.by, now=now)
     if target != comment.state:
         due_at = now + timedelta(seconds=undo_s)
         go(session, comment, target, reason, "", sign=sign, now=now, due_at=due_at)
     return verdict
+
+
+def room(channel: Channel, text: str | None = None) -> int:
+    """How many characters a person may write: in a reply like `text`, or whatever its label will be. Pure."""
+    longest = MOST_CHARS if channel.max_reply_chars is None else channel.max_reply_chars
+    labels = channel.rules.get("label", {})
+    return longest - label_chars(list(labels.values()) if text is None else [label_for(labels, text)])
 
 
 def record(

@@ -9,9 +9,11 @@ from typing import TypeVar
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
+from bot.manners import fitting, label_for
 from bot.models import Channel, Comment, Draft, Post, Reply, State
+from bot.planning import turn
 from bot.reasons import Reason
-from bot.store import shadow
+from bot.store import repeats, shadow
 from bot.store.shadow import POLICY
 from bot.store.states import Move, move
 
@@ -53,6 +55,8 @@ class Order:
     comment: Comment
     draft_id: int | None
     text: str
+    question: bool = False
+    """The comment asks something: its reply goes out before those to others."""
 
 
 def claim_new(session: Session, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
@@ -96,12 +100,15 @@ def save_outcomes(
 ) -> set[int]:
     """Save what was decided; returns the ids that were still `owner`'s. The others are left as they are.
 
-    In shadow, on the channel or everywhere, what would be sent goes to a person; the draft keeps its own decision.
+    In shadow, on the channel or everywhere, what would be sent goes to a person, and so does what would be one reply
+    too many to the same person; the draft keeps its own decision.
     """
     wanted = list(outcomes)
     sends = {outcome.comment_id for outcome in wanted if outcome.target is State.READY}
     held = sends if everywhere_shadow else shadow.among(session, sends)
-    wanted = [_held(outcome) if outcome.comment_id in held else outcome for outcome in wanted]
+    wanted = [_held(outcome, Reason.SHADOW) if outcome.comment_id in held else outcome for outcome in wanted]
+    again = repeats.held(session, sends - held, now)
+    wanted = [_held(one, again[one.comment_id]) if one.comment_id in again else one for one in wanted]
     done = move(session, [_as_move(outcome) for outcome in wanted], now=now, actor="responder", owner=owner)
     _save_drafts(session, [outcome for outcome in wanted if outcome.comment_id in done], now)
     return done
@@ -135,34 +142,76 @@ def order_replies(session: Session, orders: Iterable[Order], *, approved_by: str
     known = {
         row.comment_id: row for row in session.exec(select(Reply).where(col(Reply.comment_id).in_(wanted)))
     }
-    fresh = [_reply_row(order, approved_by, now) for key, order in wanted.items() if key not in known]
+    rules = {
+        order.comment.channel_id: session.get_one(Channel, order.comment.channel_id)
+        for order in wanted.values()
+    }
+    fresh = [
+        _reply_row(order, rules[order.comment.channel_id], approved_by, now)
+        for key, order in wanted.items()
+        if key not in known
+    ]
     if fresh:
         connection.execute(insert(Reply), fresh)
     for key, reply in known.items():
         order = wanted[key]
-        if reply.attempted_at is not None and reply.text != order.text:
-            reply.earlier_texts = [*reply.earlier_texts, reply.text]
-        reply.draft_id, reply.text = order.draft_id, order.text
+        before = reply.text
+        set_text(session, reply, order.text)
+        if reply.attempted_at is not None and reply.text != before:
+            reply.earlier_texts = [*reply.earlier_texts, before]
+        reply.draft_id = order.draft_id
         reply.approved_by, reply.ordered_at = approved_by, now
         session.add(reply)
+    turns = [{"row_id": key, "to_turn": _turn(order, approved_by)} for key, order in wanted.items()]
+    if turns:
+        connection.execute(_TURN, turns)
 
 
-def _reply_row(order: Order, approved_by: str, now: datetime) -> dict[str, object]:
-    comment = order.comment
+def _turn(order: Order, approved_by: str) -> int:
+    return turn(
+        by_person=approved_by != POLICY,
+        question=order.question,
+        created_at=order.comment.created_at,
+        likes=order.comment.likes,
+    )
+
+
+_TURN = (
+    update(Comment.__table__)  # type: ignore[attr-defined]
+    .where(Comment.__table__.c.id == bindparam("row_id"))  # type: ignore[attr-defined]
+    .values(turn=bindparam("to_turn"))
+)
+
+
+def reply_key(comment: Comment) -> str:
+    """The same for every attempt at the reply to `comment`. Pure."""
+    return sha256(f"{comment.channel_id}:{comment.platform_id}".encode()).hexdigest()[:32]
+
+
+def set_text(session: Session, reply: Reply, text: str) -> None:
+    """`text` with the label that the channel's rules ask for."""
+    channel = session.get_one(Channel, reply.channel_id)
+    reply.label = label_for(channel.rules.get("label", {}), text)
+    reply.text = fitting(text, reply.label, channel.max_reply_chars)
+
+
+def _reply_row(order: Order, channel: Channel, approved_by: str, now: datetime) -> dict[str, object]:
+    comment, label = order.comment, label_for(channel.rules.get("label", {}), order.text)
     return {
         "comment_id": comment.id,
         "channel_id": comment.channel_id,
         "draft_id": order.draft_id,
-        "text": order.text,
-        "key": sha256(f"{comment.channel_id}:{comment.platform_id}".encode()).hexdigest()[:32],
+        "text": fitting(order.text, label, channel.max_reply_chars),
+        "label": label,
+        "key": reply_key(comment),
         "approved_by": approved_by,
         "ordered_at": now,
         "earlier_texts": [],
     }
 
 
-def _held(outcome: Outcome) -> Outcome:
-    return replace(outcome, target=State.REVIEW, reason=Reason.SHADOW, due_at=None)
+def _held(outcome: Outcome, reason: Reason) -> Outcome:
+    return replace(outcome, target=State.REVIEW, reason=reason, due_at=None)
 
 
 def _as_move(outcome: Outcome) -> Move:
@@ -188,7 +237,10 @@ def _save_drafts(session: Session, outcomes: list[Outcome], now: datetime) -> No
     connection.execute(_IN_FORCE, [{"row_id": key, "to_draft_id": value} for key, value in ids.items()])
     ready = {outcome.comment_id for outcome in outcomes if outcome.target is State.READY}
     comments = session.exec(select(Comment).where(col(Comment.id).in_(ready & set(drafts))))
-    orders = [Order(row, ids[row.id or 0], drafts[row.id or 0].text) for row in comments]
+    orders = [
+        Order(row, ids[row.id or 0], drafts[row.id or 0].text, drafts[row.id or 0].intent == "question")
+        for row in comments
+    ]
     order_replies(session, orders, approved_by=POLICY, now=now)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from bot.models import Channel, Comment, Event, Post, Verdict, Webhook
+from bot.models import Alert, Channel, Comment, Event, Post, Verdict, Webhook
 from bot.notices import KIND_OF, Happening
 
 AT_ONCE = 500
@@ -22,6 +22,8 @@ class Claimed:
     name: str
     cursor: int
     attempts: int
+    alerts: int = 0
+    """Number of the last alert that was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,13 @@ class Ahead:
 def begin(session: Session, names: Sequence[str], *, now: datetime) -> None:
     """Addresses that are new are told what happens from now on."""
     last = session.exec(select(func.max(Event.id))).one() or 0
+    alerts = session.exec(select(func.max(Alert.id))).one() or 0
     for name in names:
         if session.get(Webhook, name) is not None:
             continue
         try:
             with session.begin_nested():
-                session.add(Webhook(name=name, cursor=last, due_at=now))
+                session.add(Webhook(name=name, cursor=last, alerts=alerts, due_at=now))
         except IntegrityError:  # another process has just begun it
             continue
 
@@ -50,7 +53,8 @@ def begin(session: Session, names: Sequence[str], *, now: datetime) -> None:
 def due(session: Session, names: Sequence[str], *, now: datetime, until: datetime) -> list[str]:
     """Those of `names` that may be told now, and before which there are events older than `until`."""
     newer = select(Event.id).where(col(Event.id) > Webhook.cursor, Event.at <= until).exists()
-    rows = select(Webhook.name).where(col(Webhook.name).in_(names), Webhook.due_at <= now, newer)
+    alerts = select(Alert.id).where(col(Alert.id) > Webhook.alerts, Alert.at <= until).exists()
+    rows = select(Webhook.name).where(col(Webhook.name).in_(names), Webhook.due_at <= now, or_(newer, alerts))
     return list(session.exec(rows))
 
 
@@ -63,7 +67,7 @@ def claim(
     for hook in found:
         hook.lease_owner, hook.due_at = owner, now + lease
         session.add(hook)
-    return [Claimed(hook.name, hook.cursor, hook.attempts) for hook in found]
+    return [Claimed(hook.name, hook.cursor, hook.attempts, hook.alerts) for hook in found]
 
 
 def ahead(session: Session, *, after: int, until: datetime) -> Ahead:
@@ -96,14 +100,33 @@ def ahead(session: Session, *, after: int, until: datetime) -> Ahead:
     return Ahead(last, tuple(_happening(*row) for row in session.exec(rows)))
 
 
-def told(session: Session, name: str, *, owner: str, cursor: int, now: datetime, due_at: datetime) -> None:
-    """What comes before `cursor` has arrived."""
-    _settle(session, name, owner, due_at, cursor=cursor, attempts=0, last_error=None, delivered_at=now)
+def alerts(session: Session, *, after: int, until: datetime) -> Ahead:
+    """Channels that stopped, from alert number `after` on, as far as it is older than `until`, at most `AT_ONCE`."""
+    rows = (
+        select(Alert, Channel.name)
+        .join(Channel, col(Channel.id) == Alert.channel_id)
+        .where(col(Alert.id) > after, Alert.at <= until)
+        .order_by(col(Alert.id))
+        .limit(AT_ONCE)
+    )
+    found = [
+        Happening(row.id or 0, "stopped", row.at, 0, name, "", "", "", row.detail)
+        for row, name in session.exec(rows)
+    ]
+    return Ahead(max((one.event for one in found), default=after), tuple(found))
 
 
-def passed(session: Session, name: str, *, owner: str, cursor: int, due_at: datetime) -> None:
-    """There was nothing to tell before `cursor`; an error that stands there stands on."""
-    _settle(session, name, owner, due_at, cursor=cursor)
+def told(
+    session: Session, name: str, *, owner: str, cursor: int, now: datetime, due_at: datetime, alerts: int
+) -> None:
+    """What comes before `cursor`, and the alerts up to number `alerts`, have arrived."""
+    done = {"cursor": cursor, "alerts": alerts}
+    _settle(session, name, owner, due_at, **done, attempts=0, last_error=None, delivered_at=now)
+
+
+def passed(session: Session, name: str, *, owner: str, cursor: int, due_at: datetime, alerts: int) -> None:
+    """There was nothing to tell before `cursor` and up to `alerts`; an error that stands there stands on."""
+    _settle(session, name, owner, due_at, cursor=cursor, alerts=alerts)
 
 
 def failed(session: Session, name: str, *, owner: str, error: str, attempts: int, due_at: datetime) -> None:

@@ -1,6 +1,6 @@
 """What the poller needs: take a channel, save a page with its cursor, give the channel back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,12 +79,30 @@ def save_page(
         values["poll_owner"] = None
     if not session.connection().execute(mine.values(values)).rowcount:
         return None
-    posts = _save_posts(session, channel, page.posts)
-    fresh = _save_comments(session, channel, page.comments, posts, now)
-    own = [comment for comment in page.comments if comment.is_own and comment.ref.comment_id in fresh]
+    fresh = ingest(session, channel, page.comments, page.posts, now=now, thread_depth=thread_depth)
+    own = sum(comment.is_own and comment.ref.comment_id in fresh for comment in page.comments)
+    return Ingested(new=len(fresh), known=len(page.comments) - len(fresh), own=own)
+
+
+def ingest(
+    session: Session,
+    channel: Channel,
+    comments: Sequence[PlatformComment],
+    posts: Iterable[PlatformPost],
+    *,
+    now: datetime,
+    thread_depth: bool,
+) -> set[str]:
+    """Take in what a poll or an import brought, each comment once; returns the platform's ids of those that are new.
+
+    `posts` holds every post that a comment names.
+    """
+    ids = _save_posts(session, channel, posts)
+    fresh = _save_comments(session, channel, comments, ids, now)
     if not thread_depth:
+        own = (comment for comment in comments if comment.is_own and comment.ref.comment_id in fresh)
         _close_answered(session, channel, own, now)
-    return Ingested(new=len(fresh), known=len(page.comments) - len(fresh), own=len(own))
+    return fresh
 
 
 def poll_failed(
@@ -99,6 +117,24 @@ def poll_failed(
     channel.poll_owner, channel.next_poll_at = None, retry_at
     session.add(channel)
     return channel.failures
+
+
+def wake(session: Session, channel_id: int, *, now: datetime, gap: timedelta) -> bool:
+    """Make the channel due at once, or `gap` after its last poll; False where that changes nothing.
+
+    A channel that waits after a failure goes on waiting, and one that is being polled is left to that.
+    """
+    channel = session.get(Channel, channel_id)
+    if channel is None:
+        return False
+    due = max(now, channel.last_poll_at + gap) if channel.last_poll_at is not None else now
+    waiting = update(Channel).where(
+        col(Channel.id) == channel_id,
+        col(Channel.poll_owner).is_(None),
+        col(Channel.failures) == 0,
+        col(Channel.next_poll_at) > due,
+    )
+    return bool(session.connection().execute(waiting.values(next_poll_at=due)).rowcount)
 
 
 def release_channels(session: Session, *, owner: str, now: datetime) -> None:

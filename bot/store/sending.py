@@ -14,14 +14,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, func, update
 from sqlmodel import Session, col, select
 
-from adapters.base import CommentRef, ReplyRef
+from adapters.base import CommentRef, Quota, ReplyRef
 from bot.models import Channel, Comment, Post, Reply, State
+from bot.planning import PollShare, day_of
 from bot.reasons import Reason
-from bot.store import shadow
+from bot.store import budgets, shadow
 from bot.store.drafting import take
 from bot.store.polling import reference
 from bot.store.shadow import POLICY
 from bot.store.states import Move, move
+
+_OPENS = "opens "
+NO_POLLS = PollShare(0.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,14 @@ def claim_ready(
     gap: timedelta,
     max_per_hour: int | None,
     opens_at: datetime | None = None,
+    quota: Quota | None = None,
+    polls: PollShare = NO_POLLS,
+    only: int | None = None,
 ) -> list[Job]:
-    """Replies that may go out on the channel now, within its gap and hourly limit, leased to `owner`.
+    """Replies that may go out on the channel now, within its gap, its hourly limit and the platform's `quota`, leased
+    to `owner`: those whose turn is first.
 
-    Before `opens_at`, only those that a person approved; the others wait until then.
+    Before `opens_at`, only those that a person approved; the others wait until then. `only`: to this comment alone.
     """
     row = _open_channel(session, channel_id, now)
     if row is None:
@@ -109,9 +117,13 @@ def claim_ready(
         limit = min(limit, max_per_hour - used - _about_to_send(session, channel_id, now))
     if gap:
         limit = min(limit, 1)
+    if limit > 0 and quota is not None:
+        limit = min(limit, _affordable(session, row, quota, now=now, polls=polls))
     if limit <= 0:
         return []
-    jobs = _claim(session, State.READY, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit)
+    jobs = _claim(
+        session, State.READY, channel_id=channel_id, owner=owner, now=now, lease=lease, limit=limit, only=only
+    )
     if jobs and gap:
         row.next_send_at = now + gap
         session.add(row)
@@ -119,7 +131,13 @@ def claim_ready(
 
 
 def write_intents(
-    session: Session, jobs: Iterable[Job], *, owner: str, now: datetime, lease: timedelta
+    session: Session,
+    jobs: Iterable[Job],
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    actor: str = "sender",
 ) -> list[Job]:
     """ready → sending. Only the jobs returned may be sent, and only before the lease ends; none in shadow."""
     given = {job.comment_id: job for job in jobs}
@@ -136,7 +154,7 @@ def write_intents(
         )
         for job in wanted.values()
     ]
-    granted = move(session, moves, now=now, actor="sender", owner=owner)
+    granted = move(session, moves, now=now, actor=actor, owner=owner)
     if granted:
         session.execute(
             update(Comment).where(col(Comment.id).in_(granted)).values(lease_owner=owner),
@@ -149,7 +167,9 @@ def write_intents(
     return [wanted[comment_id] for comment_id in wanted if comment_id in granted]
 
 
-def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime) -> set[int]:
+def settle(
+    session: Session, outcomes: Iterable[Settled], *, owner: str, now: datetime, actor: str = "sender"
+) -> set[int]:
     """Record what came of `owner`'s jobs; returns the ids that were still its own.
 
     In shadow, what would wait to be sent again waits for a person instead.
@@ -159,7 +179,7 @@ def settle(session: Session, outcomes: Iterable[Settled], *, owner: str, now: da
         Move(o.comment_id, o.source, o.target, o.reason, o.detail, due_at=o.due_at, attempts=o.attempts)
         for o in wanted
     ]
-    done = move(session, moves, now=now, actor="sender", owner=owner)
+    done = move(session, moves, now=now, actor=actor, owner=owner)
     proofs = [
         {"row_id": outcome.comment_id, "to_sent_at": now, "to_platform_id": outcome.platform_id}
         for outcome in wanted
@@ -320,16 +340,49 @@ def _open_channel(session: Session, channel_id: int, now: datetime) -> Channel |
     return None if row is None or row.paused or row.next_send_at > now else row
 
 
+def _affordable(session: Session, row: Channel, quota: Quota, *, now: datetime, polls: PollShare) -> int:
+    """How many replies the platform's budget still pays for; where it is none, the channel waits for the reset."""
+    day = day_of(quota, now)
+    # Counting nothing takes the budget's row until this transaction ends: channels that share it take turns.
+    budgets.add_units(session, budgets.name_of(row.platform, row.id or 0, quota), day, 0)
+    number = budgets.for_replies(session, row, quota, now=now, polls=polls).today
+    if number <= 0:
+        row.next_send_at = day.ends
+        session.add(row)
+        _wait_for_reset(session, row.id or 0, now=now, resets_at=day.ends)
+    return number
+
+
+def _wait_for_reset(session: Session, channel_id: int, *, now: datetime, resets_at: datetime) -> None:
+    """Say of what is due that the platform's budget is used up; the channel itself is held until then."""
+    session.execute(
+        update(Comment)
+        .where(
+            col(Comment.channel_id) == channel_id,
+            col(Comment.state) == State.READY,
+            col(Comment.due_at) <= now,
+        )
+        .values(
+            reason=Reason.WAITING_FOR_PLATFORM,
+            detail=f"the day's units are used up; it goes on at {resets_at:%Y-%m-%dT%H:%MZ}",
+            lease_owner=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _wait_for_opening(session: Session, channel_id: int, *, now: datetime, opens_at: datetime) -> None:
     """Put off what is due and was approved by the policy: each once, so that waiting replies cost nothing."""
     # Also where a lease has run out: its holder is gone.
     due = col(Comment.due_at) <= now
-    _put_off(session, channel_id, due, due_at=opens_at, detail=f"opens {opens_at:%Y-%m-%dT%H:%MZ}")
+    _put_off(session, channel_id, due, due_at=opens_at, detail=f"{_OPENS}{opens_at:%Y-%m-%dT%H:%MZ}")
 
 
 def open_again(session: Session, channel_id: int, *, now: datetime) -> None:
     """The opening hours were changed: what waits for an opening is due now, and put off again if need be."""
-    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None)
+    # Those alone: a random delay, or a pause that the platform asked for, is not about the hours.
+    for_hours = col(Comment.detail).startswith(_OPENS)
+    waits = (col(Comment.due_at) > now) & col(Comment.lease_owner).is_(None) & for_hours
     _put_off(session, channel_id, waits, due_at=now, detail="")
 
 
@@ -378,18 +431,28 @@ def _claim(
     now: datetime,
     lease: timedelta,
     limit: int,
+    only: int | None = None,
 ) -> list[Job]:
     due = (
         select(Comment)
-        .where(Comment.channel_id == channel_id, col(Comment.state) == state, col(Comment.due_at) <= now)
-        .order_by(col(Comment.due_at), col(Comment.id))
+        .where(
+            Comment.channel_id == channel_id,
+            col(Comment.state) == state,
+            # Kept from the index on `due_at`: with 100,000 due rows, their order is what has to come from one.
+            func.coalesce(Comment.due_at, now) <= now,
+        )
+        .order_by(col(Comment.turn), col(Comment.created_at), col(Comment.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    if only is not None:
+        due = due.where(Comment.id == only)
     comments = {comment.id: comment for comment in session.exec(due)}
     take(session, comments.values(), owner=owner, until=now + lease)
     around = select(Reply, Post).join(Comment, col(Comment.id) == Reply.comment_id).join(Post)
-    rows = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    found = session.exec(around.where(col(Reply.comment_id).in_(comments)))
+    place = {comment_id: number for number, comment_id in enumerate(comments)}
+    rows = sorted(found, key=lambda row: place[row[0].comment_id])
     return [
         Job(
             reply.comment_id,

@@ -10,10 +10,11 @@ from sqlmodel import Session, col, select
 
 from adapters.base import CommentRef
 from bot.models import Channel, Comment, Post, Reply, Signal
+from bot.store import circuit
 from bot.store.polling import reference
 
-AGES = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
-"""How old a reply is at each look."""
+AGES = (timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7))
+"""How old a reply is at each look; the first one is about nothing but whether it is to be seen."""
 TOO_OLD = timedelta(days=9)
 AGAIN_AFTER = timedelta(hours=1)
 """When to look again for a reply that was not there."""
@@ -32,12 +33,20 @@ class Look:
     platform_id: str
 
 
-def claim(session: Session, *, now: datetime, resting: frozenset[int], limit: int) -> list[Look]:
+def claim(
+    session: Session,
+    *,
+    now: datetime,
+    resting: frozenset[int],
+    limit: int,
+    short: frozenset[int] = frozenset(),
+) -> list[Look]:
     """At most one reply a channel, the oldest first; each look is counted here, so that no other process takes it.
 
-    Channels that are paused, failing or in `resting` (their ids) are left alone.
+    Channels that are paused, failing or in `resting` (their ids) are left alone. Those in `short` have no units to
+    spare: there only first looks are taken.
     """
-    due = _due(now)
+    due = and_(_due(now), or_(col(Reply.channel_id).not_in(short), col(Reply.looks) == 0))
     channels = (
         select(Channel)
         .join(Reply, col(Reply.channel_id) == Channel.id)
@@ -52,7 +61,7 @@ def claim(session: Session, *, now: datetime, resting: frozenset[int], limit: in
         .order_by(func.min(Reply.sent_at))
         .limit(limit)
     )
-    found = (_claim_of(session, channel, due) for channel in list(session.exec(channels)))
+    found = (_claim_of(session, channel, due, now) for channel in list(session.exec(channels)))
     return [look for look in found if look is not None]
 
 
@@ -80,6 +89,8 @@ def save_look(
             _uncount(session, look)
     elif gone is not None and missing is False:
         session.delete(gone)
+    if (missing and gone is None) or (missing is False and look.channel.unseen):
+        circuit.note(session, look.channel.id or 0, "unseen", [missing], now=now)
 
 
 def answers_to(session: Session, look: Look) -> list[str]:
@@ -115,7 +126,7 @@ def _due(now: datetime) -> Any:
     return and_(col(Reply.sent_at) > now - TOO_OLD, col(Reply.platform_id).is_not(None), or_(*ages), ~seen)
 
 
-def _claim_of(session: Session, channel: Channel, due: Any) -> Look | None:
+def _claim_of(session: Session, channel: Channel, due: Any, now: datetime) -> Look | None:
     oldest = (
         select(Reply)
         .where(Reply.channel_id == channel.id, due)
@@ -126,11 +137,19 @@ def _claim_of(session: Session, channel: Channel, due: Any) -> Look | None:
     reply = session.exec(oldest).first()
     if reply is None:
         return None
-    reply.looks += 1
+    # One look is enough for all the ages that have passed meanwhile.
+    sent_at = reply.sent_at or now
+    reply.looks = max(reply.looks + 1, sum(now - sent_at >= age for age in AGES))
     session.add(reply)
     around = select(Comment, Post).join(Post, col(Post.id) == Comment.post_id)
     comment, post = session.exec(around.where(Comment.id == reply.comment_id)).one()
-    return Look(reply.id or 0, reply.comment_id, channel, reference(comment, post), reply.platform_id or "")
+    return Look(
+        reply.id or 0,
+        reply.comment_id,
+        channel,
+        reference(comment, post),
+        reply.platform_id or "",
+    )
 
 
 def _uncount(session: Session, look: Look) -> None:

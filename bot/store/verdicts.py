@@ -20,6 +20,7 @@ from bot.store.deciding import (
     same,
     short,
 )
+from bot.store.drafting import set_text
 from bot.store.shadow import POLICY, approved
 from bot.triage import is_blank
 
@@ -166,9 +167,11 @@ def _order_as_before(session: Session, comment: Comment, verdict: Verdict) -> No
     ).first()
     judged = draft(session, comment)
     if earlier is not None:
-        reply.text, reply.approved_by, reply.draft_id = earlier.text, earlier.by, earlier.draft_id
+        set_text(session, reply, earlier.text)
+        reply.approved_by, reply.draft_id = earlier.by, earlier.draft_id
     elif judged is not None and judged.decision == "send":
-        reply.text, reply.approved_by, reply.draft_id = judged.text, POLICY, judged.id
+        set_text(session, reply, judged.text)
+        reply.approved_by, reply.draft_id = POLICY, judged.id
     elif reply.attempted_at is None:
         session.delete(reply)
         return

@@ -11,8 +11,22 @@ from bot.opening import DAYS, parse_spans
 from bot.settings import ChannelRulesSettings
 
 INTENTS: Final = ("question", "request", "complaint", "praise", "other")
-_NUMBERS: Final = ("min_support", "min_gap_s", "max_per_hour")
-_FIELDS: Final = frozenset({"send", *_NUMBERS, "tags", "persona", "hours", "time_zone", "send_tools"})
+_NUMBERS: Final = (
+    "min_support",
+    "min_gap_s",
+    "max_per_hour",
+    "one_reply_s",
+    "loop_replies",
+    "loop_s",
+    "stop_after",
+)
+_FALLING_BACK: Final = frozenset({"loop_replies", "loop_s", "stop_after"})
+"""Numbers that are never nothing: left empty, they are as if nobody had set them."""
+_LISTS: Final = ("tags", "bots")
+_LABELS: Final = {"label_en": "en", "label_zh": "zh"}
+_FIELDS: Final = frozenset(
+    {"send", *_NUMBERS, *_LISTS, "delay_s", "label", "persona", "hours", "time_zone", "send_tools"}
+)
 """What the form sets; tags of single posts are set on the command line and stay."""
 
 
@@ -34,7 +48,9 @@ def shown(rules: ChannelRulesSettings) -> dict[str, Any]:
     return {
         **numbers,
         "send": list(rules.send),
-        "tags": ", ".join(rules.tags),
+        **{name: ", ".join(getattr(rules, name)) for name in _LISTS},
+        "delay_s": ", ".join(map(_plain, rules.delay_s)),
+        **{field: rules.label.get(language, "") for field, language in _LABELS.items()},  # type: ignore[call-overload]
         "persona": rules.persona or "",
         "time_zone": rules.time_zone,
         "send_tools": rules.send_tools,
@@ -55,9 +71,14 @@ def typed(form: Mapping[str, Sequence[str]], known: Mapping[str, Any], personas:
     if values["persona"] and values["persona"] not in personas:
         errors["persona"] = f"there is no persona {values['persona']!r}; known: {', '.join(personas)}"
     given = {
-        **{name: _number(values[name]) for name in _NUMBERS},
+        **{
+            name: number
+            for name in _NUMBERS
+            if (number := _number(values[name])) is not None or name not in _FALLING_BACK
+        },
         "send": values["send"],
-        "tags": [tag.strip() for tag in values["tags"].replace("，", ",").split(",") if tag.strip()],
+        **{name: _pieces(values[name]) for name in (*_LISTS, "delay_s")},
+        "label": {language: values[field] for field, language in _LABELS.items() if values[field]},
         "persona": values["persona"] or None,
         "time_zone": values["time_zone"],
         "send_tools": values["send_tools"],
@@ -76,7 +97,7 @@ def _values(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         return next(iter(form.get(name, ())), "").strip()
 
     return {
-        **{name: first(name) for name in (*_NUMBERS, "tags", "persona", "time_zone")},
+        **{name: first(name) for name in (*_NUMBERS, *_LISTS, *_LABELS, "delay_s", "persona", "time_zone")},
         "send": [intent for intent in INTENTS if intent in form.get("send", ())],
         "send_tools": bool(first("send_tools")),
         "hours": {day: first(f"hours_{day}") for day in DAYS},
@@ -87,8 +108,15 @@ def _told(error: ValidationError) -> dict[str, str]:
     """The first thing that is wrong with each field."""
     told: dict[str, str] = {}
     for problem in error.errors(include_url=False):
-        told.setdefault(str(problem["loc"][0]), problem["msg"].removeprefix("Value error, "))
+        name, *inner = map(str, problem["loc"])
+        # A label is a field for each language.
+        field_name = f"{name}_{inner[0]}" if name == "label" and inner else name
+        told.setdefault(field_name, problem["msg"].removeprefix("Value error, "))
     return told
+
+
+def _pieces(text: str) -> list[str]:
+    return [piece.strip() for piece in text.replace("，", ",").split(",") if piece.strip()]
 
 
 def _number(text: str) -> str | None:

@@ -19,9 +19,11 @@ from aiohttp import web
 from adapters.base import Clock
 from bot.models import Channel, Role
 from bot.persona import PRESETS
+from bot.planning import PollShare
 from bot.settings import ChannelRulesSettings, Settings
 from bot.store import channel_acts, channels, dashboard
 from bot.store.ledger import Ledger
+from bot.store.outlook import outlook
 from bot.web import channel_form
 from bot.web.channel_form import Typed
 from bot.web.channels_view import channel_context, list_context
@@ -54,6 +56,7 @@ class ChannelPages:
         self._clock = clock
         self._on_change = on_change
         self._waiting = Kept(partial(ledger.aread, dashboard.waiting), KEPT_S)
+        self._polls = PollShare(settings.service.poll_share, settings.service.metered_poll_s)
         self._personas = sorted({*PRESETS, *settings.personas})
 
     def routes(self) -> Sequence[Route]:
@@ -124,6 +127,7 @@ class ChannelPages:
         drafts = await self._ledger.aread(
             dashboard.drafted, channel_id=channel.id or 0, since=now - LOOKED_BACK
         )
+        ahead = await self._ledger.aread(outlook, channel, now=now, polls=self._polls)
         language = self._render.language(request)
         context = channel_context(
             channel,
@@ -134,6 +138,7 @@ class ChannelPages:
             personas=self._personas,
             language=language,
             now=now,
+            ahead=ahead,
         )
         context["notice"] = WORDS[language][notice] if notice else ""
         return self._render.page(request, "channel.html", context, status)

@@ -19,7 +19,7 @@ from bot.settings import WebSettings
 from bot.store import access, audit, tokens, tries
 from bot.store.ledger import Ledger
 from bot.web.forms import form_of, text_of
-from bot.web.guard import client_address, same_origin
+from bot.web.guard import client_address, from_browser, same_origin
 from bot.web.problems import Problem
 from bot.web.routes import VISITOR, Route
 
@@ -49,7 +49,7 @@ class Gate:
         if visitor is not None:
             request[VISITOR] = visitor
         if request.method not in _SAFE:
-            await self._check_origin(request, visitor)
+            await self._check_origin(request, route, visitor)
         if route.needs is not None:
             _check_role(request, route, visitor)
         return await handler(request)
@@ -123,8 +123,10 @@ class Gate:
         role = tokens.lesser(Role(token.role), person.role)
         return Visitor(name=person.name, role=role, via="api", person_id=person.id or 0, address=address)
 
-    async def _check_origin(self, request: web.Request, visitor: Visitor | None) -> None:
+    async def _check_origin(self, request: web.Request, route: Route, visitor: Visitor | None) -> None:
         if visitor is not None and visitor.via != "page":
+            return
+        if route.signed and not from_browser(request.headers):
             return
         if not same_origin(request.headers, self._settings.public_url):
             raise Problem(

@@ -54,6 +54,11 @@ def same_origin(headers: Mapping[str, str], public_url: str = "") -> bool:
     return _place(origin) in ours - {""}
 
 
+def from_browser(headers: Mapping[str, str]) -> bool:
+    """Whether the request tells that a page made it; browsers tell it of every one that may change something."""
+    return "Origin" in headers or "Sec-Fetch-Site" in headers
+
+
 def _place(origin: str) -> str:
     """Host and port of an origin, as a Host header writes them; no host has an empty one."""
     try:

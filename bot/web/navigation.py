@@ -22,6 +22,7 @@ _PLACES: Final = (
     ("/review", "nav_review", Role.VIEWER),
     ("/", "title", Role.VIEWER),
     ("/channels", "channels", Role.VIEWER),
+    ("/inbox", "nav_inbox", Role.REVIEWER),
     ("/documents", "documents", Role.VIEWER),
     ("/voices", "voices", Role.VIEWER),
     ("/nights", "nights", Role.REVIEWER),

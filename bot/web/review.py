@@ -20,14 +20,17 @@ from adapters.base import Clock
 from bot.access.visitor import Visitor
 from bot.models import KeptText, Role, State
 from bot.plain import plain
+from bot.planning import PollShare
 from bot.review import Act
-from bot.settings import ChannelRulesSettings, ReviewSettings
+from bot.settings import ChannelRulesSettings, Language, ReviewSettings
 from bot.store import holds, queue, translations
 from bot.store.cases import Case, NoSuchComment, case
 from bot.store.ledger import Ledger
+from bot.store.outlook import outlook
 from bot.store.queue import Facets, Page, Place
 from bot.web.forms import row_number
 from bot.web.glance import KEPT_S, Kept, Watcher
+from bot.web.overview_view import clock_time
 from bot.web.problems import Problem
 from bot.web.rendering import Renderer
 from bot.web.review_asked import STATES, Asked, moment_of, place_of
@@ -62,6 +65,7 @@ class ReviewPages:
         fixed: FixedTexts,
         translates: bool,
         clock: Clock,
+        polls: PollShare,
     ) -> None:
         self._render = render
         self._ledger = ledger
@@ -70,6 +74,7 @@ class ReviewPages:
         self._fixed = fixed
         self._translates = translates
         self._clock = clock
+        self._polls = polls
         self._facets = {state: Kept(partial(self._count, state), KEPT_S) for state in STATES}
 
     def routes(self) -> Sequence[Route]:
@@ -182,9 +187,11 @@ class ReviewPages:
             found, kept = await self._ledger.aread(_case, comment_id, visitor.name)
         except NoSuchComment as error:
             raise Problem(404, "no_comment", str(error)) from error
+        language = self._render.language(request)
         return detail_context(
             found,
-            self._render.language(request),
+            language,
+            goes=await self._goes(found, language),
             now=self._clock(),
             reader=visitor.name,
             decides=visitor.may(Role.REVIEWER),
@@ -192,6 +199,20 @@ class ReviewPages:
             fixed=self._fixed_of(found),
             kept=kept,
         )
+
+    async def _goes(self, case: Case, language: Language) -> str:
+        """When its reply goes out, where one is ready."""
+        comment, words = case.item.comment, WORDS[language]
+        if comment.state != State.READY:
+            return ""
+        found = await self._ledger.aread(outlook, case.item.channel, now=self._clock(), polls=self._polls)
+        at = found.goes.get(comment.id or 0)
+        if at is not None:
+            return words["review_goes"].format(at=clock_time(at))
+        moments = [moment for moment in found.goes.values() if moment is not None]
+        if moments and comment.id not in found.goes:
+            return words["review_goes_after"].format(at=clock_time(max(moments)))
+        return words["review_goes_never"]
 
     def _fixed_of(self, case: Case) -> tuple[str, ...]:
         rules, draft = ChannelRulesSettings.model_validate(case.item.channel.rules), case.item.draft

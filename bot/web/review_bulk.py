@@ -21,7 +21,7 @@ from bot.review import Act, Told, Wish, decide_each
 from bot.settings import Language, ReviewSettings
 from bot.store import holds, queue
 from bot.store.cases import Item, select_items, with_replies
-from bot.store.deciding import MOST_CHARS, Sign, candidates
+from bot.store.deciding import MOST_CHARS, Sign, candidates, room
 from bot.store.ledger import Ledger
 from bot.web.forms import form_of, row_number, text_of
 from bot.web.problems import Problem
@@ -204,7 +204,7 @@ def _why_not(chosen: Chosen, item: Item, *, holder: str, act: Act, reply: str, l
     """Empty where it can be done."""
     words, state = WORDS[language], State(item.comment.state)
     allowed = (State.REVIEW,) if act == "approve" else (State.REVIEW, State.FAILED)
-    longest = MOST_CHARS if item.channel.max_reply_chars is None else item.channel.max_reply_chars
+    longest = room(item.channel, reply)
     if state not in allowed:
         return words["review_no_state"].format(state=state_word(state, language))
     if chosen.version is not None and chosen.version != item.comment.version:

@@ -11,7 +11,7 @@ from bot.plain import excerpt, plain
 from bot.reasons import Reason, explain
 from bot.settings import Language
 from bot.store.cases import Case
-from bot.store.deciding import MOST_CHARS, candidates
+from bot.store.deciding import MOST_CHARS, candidates, room
 from bot.translate import needs_translation
 from bot.web.evidence import aside, draft_evidence, writer_line
 from bot.web.review_evidence import supported
@@ -39,16 +39,16 @@ def detail_context(
     translates: bool,
     fixed: Sequence[str] = (),
     kept: KeptText | None = None,
+    goes: str = "",
 ) -> dict[str, Any]:
     """What `review_item.html` prints, for `reader`, who may decide or only look.
 
-    `fixed`: texts that every reply holds and that rest on no document.
+    `fixed`: texts that every reply holds and that rest on no document. `goes`: when the reply goes out.
     """
     item, words = case.item, WORDS[language]
     comment, draft = item.comment, item.draft
     state = State(comment.state)
     texts = candidates(draft)
-    limit = item.channel.max_reply_chars
     return {
         "id": comment.id,
         "version": comment.version,
@@ -59,7 +59,7 @@ def detail_context(
         "aside": aside(comment.reason, comment.detail, language, findings=bool(draft and draft.findings)),
         "todo": words.get(f"review_todo_{comment.reason}", "") if decides and state in _TO_DO else "",
         "channel": excerpt(item.channel.name, NAME_CHARS),
-        "limit": MOST_CHARS if limit is None else limit,
+        "limit": room(item.channel),
         "acts": acts(case, now) if decides else frozenset(),
         "holder": _holder(case, reader, now),
         "post": _post(case),
@@ -68,6 +68,7 @@ def detail_context(
         "more_thread": max(0, _before(case) - THREAD_SHOWN),
         **supported(draft, texts, language, fixed),
         "ordered": _ordered(case, words),
+        "goes": goes,
         "evidence": draft_evidence(draft, language) | {"candidates": []},
         "writer": writer_line(draft.model, draft.voice, language) if draft is not None else "",
         "hint": excerpt(draft.hint, LABEL_CHARS) if draft is not None else "",

@@ -1,6 +1,7 @@
 """The routes of the review desk, of its parts put together."""
 
 from adapters.base import Clock
+from bot.planning import PollShare
 from bot.settings import ReviewSettings
 from bot.store.ledger import Ledger
 from bot.translate import Translator
@@ -23,6 +24,7 @@ def review_routes(
     fixed: FixedTexts,
     writer: Writer | None,
     clock: Clock,
+    polls: PollShare,
 ) -> list[Route]:
     """`writer` translates comments; None where no model is set up."""
     pages = ReviewPages(
@@ -33,6 +35,7 @@ def review_routes(
         fixed=fixed,
         translates=writer is not None,
         clock=clock,
+        polls=polls,
     )
     verdicts = VerdictPages(
         pages=pages,

@@ -22,6 +22,8 @@ class Route:
     """None: anybody, without logging in."""
     page: bool = True
     """For a browser: who is not logged in is led to the log-in page, and refusals are pages. Else both are JSON."""
+    signed: bool = False
+    """For programs that prove themselves by a signature over what they send: nobody's sitting counts here."""
 
 
 def visitor_of(request: web.Request) -> Visitor | None:

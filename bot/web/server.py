@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,8 +15,10 @@ from adapters.base import Clock
 from bot.access.passwords import Passwords
 from bot.answer import Answerer
 from bot.api.site import ApiParts, api_routes
+from bot.connections import Connections
 from bot.generator import GeneratorError
 from bot.metrics import Metrics
+from bot.planning import PollShare
 from bot.settings import Settings
 from bot.stock.intake import Intake
 from bot.store.ledger import Ledger, LedgerError
@@ -29,7 +31,10 @@ from bot.web.entry import EntryPages
 from bot.web.figures import FiguresReader
 from bot.web.gate import Gate, is_loopback, is_secure
 from bot.web.glance import Watcher
+from bot.web.hooks import Hooks
+from bot.web.inbox import InboxPages
 from bot.web.nights import NightPages
+from bot.web.outbox import OutboxPages
 from bot.web.people import PeoplePages
 from bot.web.problems import Problem, problem_response
 from bot.web.reading import ReadingPages
@@ -91,9 +96,12 @@ class PageParts:
     servers: VoiceServers | None
     """The model servers; None where no model is set up."""
     intake: Intake
+    connections: Connections
     works: bool
     """Whether this process answers comments, too; else it only serves pages."""
     clock: Clock
+    on_new: Callable[[], None]
+    """Called when comments were brought in."""
 
 
 def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
@@ -130,11 +138,17 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
     return [
         *status.routes(),
         *channels.routes(),
+        *Hooks(ledger=parts.ledger, connections=parts.connections, clock=parts.clock).routes(),
         *reading.routes(),
         *trial.routes(),
         *access_routes(parts, render),
         *stock_routes(parts, render),
-        *api_routes(ApiParts(parts.settings, parts.ledger, parts.library, parts.servers, parts.clock)),
+        *inbox_routes(parts, render),
+        *api_routes(
+            ApiParts(
+                parts.settings, parts.ledger, parts.library, parts.servers, parts.clock, on_new=parts.on_new
+            )
+        ),
         *review_routes(
             render=render,
             ledger=parts.ledger,
@@ -143,6 +157,7 @@ def routes_of(parts: PageParts, render: Renderer) -> list[Route]:
             fixed=parts.answerer.fixed,
             writer=parts.writer,
             clock=parts.clock,
+            polls=PollShare(parts.settings.service.poll_share, parts.settings.service.metered_poll_s),
         ),
         Route("GET", "/static/{name}", static, needs=None, page=False),
     ]
@@ -164,6 +179,20 @@ def access_routes(parts: PageParts, render: Renderer) -> list[Route]:
         *people.routes(),
         *audit.routes(),
     ]
+
+
+def inbox_routes(parts: PageParts, render: Renderer) -> list[Route]:
+    """Those of what is brought in by hand, and brought out."""
+    ledger, clock = parts.ledger, parts.clock
+    inbox = InboxPages(
+        render=render,
+        ledger=ledger,
+        clock=clock,
+        on_new=parts.on_new,
+        most_bytes=parts.settings.web.max_upload_mb * 1_000_000,
+    )
+    outbox = OutboxPages(render=render, ledger=ledger, clock=clock, shadow=parts.settings.service.shadow)
+    return [*inbox.routes(), *outbox.routes()]
 
 
 def stock_routes(parts: PageParts, render: Renderer) -> list[Route]:

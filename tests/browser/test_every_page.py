@@ -27,6 +27,8 @@ PAGES = {
     "/documents": "/documents",
     "/documents/{id:[0-9]+}": "/documents/1",
     "/documents/search": "/documents/search?q=How+long+do+I+roast",
+    "/inbox": "/inbox",
+    "/inbox/outbox": "/inbox/outbox",
     "/login": "/login",
     "/nights": "/nights",
     "/nights/{id:[0-9]+}": "/nights/1",

@@ -11,6 +11,8 @@ from adapters.conformance import Harness
 from tests.conftest import require
 from tests.contract.fuzzing import fuzz
 from tests.contract.harnesses import IssoHarness, new_session, sandbox
+from tests.contract.harnesses_douyin import douyin
+from tests.contract.harnesses_fediverse import bluesky, mastodon
 from tests.integration import isso_server
 
 CASES = 300
@@ -29,6 +31,9 @@ async def isso(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harnes
 PLATFORMS: dict[str, Callable[[pytest.TempPathFactory], AbstractAsyncContextManager[Harness]]] = {
     "sandbox": lambda _: sandbox(),
     "isso": isso,
+    "bluesky": lambda _: bluesky(),
+    "mastodon": lambda _: mastodon(),
+    "douyin": lambda _: douyin(),
 }
 
 

@@ -26,6 +26,7 @@ from bot.api.site import ApiParts, operations_of
 from bot.bootstrap import Running, utc_now
 from bot.models import State
 from bot.settings import Settings
+from bot.store import channels
 from bot.web.problems import PROBLEM_JSON
 from tests import nights
 from tests.builders import Desk, comment
@@ -48,7 +49,9 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-KNOWN = {"comment_id": 1, "channel_id": 1, "document_id": 1, "voice_id": 1, "night_id": 1}
+KNOWN: dict[str, int | str] = {
+    "comment_id": 1, "channel_id": 1, "document_id": 1, "voice_id": 1, "night_id": 1, "channel": "red", "reply_id": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ async def _filled(running: Running, folder: Path) -> None:
     desk.ingest(*(comment(number) for number in range(1, 6)))
     for work in desk.claim():
         desk.decide(work, State.FAILED if work.comment.id == 5 else State.REVIEW)
+    inbox = {"account": "Roaster", "delivery": "outbox"}
+    now = desk.clock()
+    running.ledger.write(
+        channels.add, name="red", platform="inbox", options=inbox, rules={}, now=now, answer_since=now
+    )
     nights.note(
         running.ledger, nights.begin(running.ledger, desk.clock()), "sft", figures={"sft": {"loss": 1.5}}
     )

@@ -1,9 +1,13 @@
 """`rejoinder channels` on opening hours and shadow, and that the audit has them."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from sqlmodel import select
 
+from adapters.base import Quota
 from bot.models import AuditEntry
+from bot.store import channels
 from tests.command_line import Cli
 
 
@@ -31,6 +35,54 @@ def test_hours_that_make_no_sense_are_refused_in_one_line(cli: Cli, options: lis
     assert cli("channels", "rules", "demo", *options) == 2
     assert line in cli.err
     assert cli.err.count("\n") == 1
+
+
+def test_manners_are_set_and_taken_back(cli: Cli) -> None:
+    cli.desk()
+    given = (
+        *("--delay-s", "60", "300", "--one-reply-s", "600", "--loop-replies", "3", "--stop-after", "0"),
+        *("--bot", "Nightbot", "--bot", "机器人", "--label", "zh=（本回复由 AI 生成）"),
+    )
+    rules = cli.json("channels", "rules", "demo", *given)
+    assert (rules["delay_s"], rules["one_reply_s"], rules["loop_replies"]) == ([60, 300], 600, 3)
+    assert (rules["bots"], rules["stop_after"]) == (["Nightbot", "机器人"], 0)
+    assert rules["label"] == {"zh": "（本回复由 AI 生成）"}
+    back = cli.json("channels", "rules", "demo", "--bot", "", "--label", "zh=", "--delay-s", "0", "0")
+    assert (back["bots"], back["label"], back["delay_s"]) == ([], {}, [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--delay-s", "300", "60"], "--delay-s: give two numbers of seconds, the smaller one first"),
+        (["--label", "AI"], "--label 'AI' needs LANGUAGE=TEXT"),
+    ],
+)
+def test_manners_that_make_no_sense_are_refused_in_one_line(cli: Cli, options: list[str], line: str) -> None:
+    cli.desk()
+    assert cli("channels", "rules", "demo", *options) == 2
+    assert line in cli.err
+    assert cli.err.count("\n") == 1
+
+
+def test_the_plan_shows_the_budget_and_when_replies_go_out(cli: Cli) -> None:
+    desk = cli.desk()
+    desk.ready(1, 2)
+    assert cli("channels", "plan", "demo") == 0
+    assert "the platform counts no units" in cli.out
+    quota = Quota(10_000, 50, 1, "America/Los_Angeles")
+    desk.ledger.write(
+        channels.known_as, desk.channel_id, account_id="us", account_name="Us", can={}, max_reply_chars=100,
+        flat_threads=False, quota=quota, reply_gap_s=3600,
+    )  # fmt: skip
+    found = cli.json("channels", "plan", "demo", "--json")
+    assert (found["ready"], found["budget"]["units"], found["budget"]["a_day"]) == (2, 10_000, 190)
+    first, second = (datetime.fromisoformat(reply["at"]) for reply in found["replies"])
+    assert second - first == timedelta(hours=1)
+    assert cli("channels", "plan", "demo") == 0
+    assert "then about 190 a day" in cli.out
+    [listed] = cli.json("channels", "list", "--json")
+    assert listed["budget"]["used"] == 0
 
 
 def test_shadow_holds_back_what_was_ready_and_is_noted(cli: Cli) -> None:

@@ -19,7 +19,7 @@ from bot.doctor.webhooks import webhook_findings
 from bot.models import State, Webhook
 from bot.notifier import Notifier, Target, target_of
 from bot.settings import Settings, SettingsError, WebhookSettings
-from bot.store import notices
+from bot.store import channels, notices
 from bot.store.deciding import Sign
 from bot.store.ledger import Ledger
 from bot.store.verdicts import approve, skip, undo
@@ -319,3 +319,16 @@ def test_the_command_line_sends_a_test_notice(
     assert cli("webhooks", "test", "team") == 1
     assert "cannot be reached" in cli.err
     assert "s3cret" not in cli.err
+
+
+async def test_a_channel_that_stopped_is_told_once_with_why(rig: "Rig") -> None:
+    rig.desk.ledger.write(channels.restrict, rig.desk.channel_id, error="3 refused", now=rig.desk.clock())
+    rig.desk.ledger.write(channels.restrict, rig.desk.channel_id, error="again", now=rig.desk.clock())
+    for _ in range(3):
+        rig.desk.clock.forward(61)
+        await rig.notifier.tick()
+    [(told, headers)] = rig.receivers[0].got
+    assert headers["X-Rejoinder-Event"] == "stopped"
+    assert told["text"] == "Rejoinder: 1 channel stopped\n[demo] 3 refused"
+    [event] = told["events"]
+    assert (event["kind"], event["comment"], event["channel"]) == ("stopped", None, "demo")

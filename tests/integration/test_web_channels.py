@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from adapters.base import Quota
 from bot.bootstrap import ALL_ROLES, Running, assemble
 from bot.models import AuditEntry, Channel, Draft, Role, State
+from bot.planning import day_of
 from bot.reasons import Reason
 from bot.settings import Settings
-from bot.store import channels, drafting
+from bot.store import budgets, channels, drafting
+from bot.web.overview_view import clock_time
 from tests.builders import START, Desk, FakeClock, comment
 from tests.site import Browser, logged_in
 
@@ -78,6 +81,43 @@ async def test_the_last_error_stands_with_its_cure(page: Browser) -> None:
     assert "then resume it" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            ("may: prune, read comments", "may not: reply", "takes the account&#39;s credentials no more"),
+        ),
+        ("zh", ("可以：prune, 读取评论", "不可以：回复", "平台不再接受该账号的凭据")),
+    ],
+)
+async def test_what_the_account_may_do_is_shown_and_how_to_connect_it_again(
+    page: Browser, desk: Desk, language: str, words: tuple[str, ...]
+) -> None:
+    ledger, now = page.running.ledger, desk.clock()
+    can = {"read": True, "reply": False, "prune": True}
+    ledger.write(
+        channels.known_as,
+        1,
+        account_id="me",
+        account_name="Me",
+        can=can,
+        max_reply_chars=9,
+        flat_threads=False,
+    )
+    ledger.write(channels.connected, "demo", {"client_secret": "vault:"}, now=now)
+    ledger.write(channels.restrict, 1, error="revoked", now=now, to_connect=True)
+    for address in ("channels", "channels/1"):
+        _, text = await page.get(f"{address}?lang={language}")
+        for word in (*words, "<code>rejoinder channels connect demo</code>"):
+            assert word in text
+    assert "vault:" not in text
+    assert "client_secret" in text
+    await change(page, "resume")
+    _, text = await page.get("channels")
+    assert "channels connect" not in text
+
+
 async def test_pause_and_resume_are_done_and_noted(page: Browser) -> None:
     assert (await change(page, "pause"))[0] == 200
     assert the_channel(page.running).paused is True
@@ -121,9 +161,54 @@ async def test_tags_of_single_posts_outlive_the_form(page: Browser) -> None:
     assert the_channel(page.running).rules["post_tags"] == {"p1": ["course"]}
 
 
+async def test_manners_are_saved_as_typed_and_shown_again(page: Browser) -> None:
+    typed = {
+        "delay_s": "60，300", "one_reply_s": "600", "loop_replies": "3", "loop_s": "", "bots": "Nightbot, 机器人",
+        "stop_after": "0", "label_en": "", "label_zh": "（本回复由 AI 生成）", "time_zone": "UTC",
+    }  # fmt: skip
+    status, text = await change(page, "rules", **{**EMPTY, **typed})
+    assert status == 200
+    rules = the_channel(page.running).rules
+    assert (rules["delay_s"], rules["one_reply_s"]) == ([60, 300], 600)
+    assert (rules["loop_replies"], rules["loop_s"], rules["stop_after"]) == (3, 86_400, 0)
+    assert (rules["bots"], rules["label"]) == (["Nightbot", "机器人"], {"zh": "（本回复由 AI 生成）"})
+    assert 'value="60, 300"' in text
+    assert 'value="Nightbot, 机器人"' in text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("Used 3,120 of 10,000 units today; about 1", "then about 190 a day", "Ready to go out: 2")),
+        ("zh", ("今日已用 3,120 / 10,000 单位", "之后每天约 190 条", "待发送：2")),
+    ],
+)
+async def test_the_page_shows_the_budget_and_when_each_reply_goes_out(
+    page: Browser, desk: Desk, language: str, words: tuple[str, ...]
+) -> None:
+    desk.ready(1, 2)
+    quota = Quota(10_000, 50, 1, "America/Los_Angeles")
+    ledger = page.running.ledger
+    ledger.write(
+        channels.known_as, 1, account_id="us", account_name="Us", can={}, max_reply_chars=100, flat_threads=False,
+        quota=quota, reply_gap_s=3600,
+    )  # fmt: skip
+    ledger.write(budgets.add_units, "sandbox channel 1", day_of(quota, START), 3_120)
+    _, text = await page.get(f"channels/1?lang={language}")
+    assert all(word in text for word in words)
+    first, second = (clock_time(START + timedelta(seconds=seconds)) for seconds in (1, 3_601))
+    assert f"#1</a> {first}" in text
+    assert f"#2</a> {second}" in text
+    _, item = await page.get(f"review/2?lang={language}")
+    assert second in item
+
+
 @pytest.mark.parametrize(
     ("field", "typed", "where"),
     [
+        ("delay_s", "300, 60", "delay_s"),
+        ("loop_s", "0", "loop_s"),
+        ("label_zh", "x" * 101, "label_zh"),
         ("min_support", "1.5", "min_support"),
         ("min_support", "nan", "min_support"),
         ("max_per_hour", "-1", "max_per_hour"),

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bot import logs
 from bot.cli import COMMANDS, hoisted, load_command, main
-from bot.cli.channel_options import checked_rules, parse_options
+from bot.cli.channel_options import checked_rules, read_options
 from bot.cli.errors import Misuse
 from bot.cli.messages import MESSAGES
 from bot.cli.progress import bars_of
@@ -221,6 +221,7 @@ def test_an_explicit_zero_is_kept_in_the_rules() -> None:
     assert checked_rules({"send": ["question"]}, None, 0.0, 0.0, 0) == {
         "send": ["question"], "min_support": 0.0, "min_gap_s": 0.0, "max_per_hour": 0,
         "tags": [], "post_tags": {}, "send_tools": False, "hours": {}, "time_zone": "UTC",
+        "delay_s": [], "loop_replies": 5, "loop_s": 86_400, "bots": [], "stop_after": 3, "label": {},
     }  # fmt: skip
 
 
@@ -255,12 +256,12 @@ def test_what_is_no_tag_is_refused(tags: list[str] | None, post_tags: list[str] 
 
 def test_an_option_of_many_is_given_once_for_each() -> None:
     given = ["base_url=http://127.0.0.1:1", "author=a", "email=a@example.org", "posts=/a", "posts=/b"]
-    assert parse_options("isso", given)["posts"] == ["/a", "/b"]
+    assert read_options("isso", given)["posts"] == ["/a", "/b"]
 
 
 def test_a_malformed_option_is_not_repeated_on_the_screen() -> None:
     with pytest.raises(Misuse) as caught:
-        parse_options("sandbox", ["hunter2"])
+        read_options("sandbox", ["hunter2"])
     assert "hunter2" not in str(caught.value)
 
 

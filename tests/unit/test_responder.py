@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,15 @@ from bot.generator import (
 from bot.metrics import Metrics
 from bot.models import Comment, Draft, Reply, State
 from bot.persona import Persona
+from bot.planning import delay
 from bot.policy import Thresholds, TriageRules
 from bot.prompt import build_messages
-from bot.responder import CAUTIOUS_CHARS, Responder, question
+from bot.reasons import Reason
+from bot.responder import CAUTIOUS_CHARS, Responder, most_chars, question
 from bot.settings import ServiceSettings
 from bot.store import channels, verdicts
 from bot.store.deciding import Sign
+from bot.store.drafting import reply_key
 from bot.store.ledger import connect, sqlite_url
 from bot.store.migrate import upgrade
 from knowledge.base import Passage, ScoredPassage
@@ -348,3 +352,41 @@ async def test_a_draft_that_a_person_asked_for_is_written_whatever_the_comment_i
     )
     await bench.responder.tick()
     assert (bench.rows()[0].state, len(bench.generator.requests)) == (State.REVIEW, 1)
+
+
+def set_rules(bench: Bench, **rules: object) -> None:
+    bench.desk.ledger.write(
+        channels.set_rules, "demo", {"send": ["question"], **rules}, now=bench.desk.clock()
+    )
+
+
+async def test_a_reply_that_goes_out_by_itself_waits_its_random_delay(bench: Bench) -> None:
+    set_rules(bench, delay_s=[60, 300])
+    bench.desk.ingest(comment(1))
+    await bench.responder.tick()
+    [row] = bench.rows()
+    waits = row.due_at - bench.desk.clock()
+    assert row.state == State.READY
+    assert waits == delay([60, 300], reply_key(row))
+    assert timedelta(seconds=60) <= waits <= timedelta(seconds=300)
+
+
+async def test_a_listed_bot_is_not_even_drafted_for_but_a_person_may_ask_for_it(bench: Bench) -> None:
+    set_rules(bench, bots=["@fan"])
+    bench.desk.ingest(comment(1))
+    await bench.responder.tick()
+    [row] = bench.rows()
+    assert (row.state, row.reason, bench.generator.requests) == (State.SKIPPED, Reason.BOT, [])
+    bench.desk.ledger.write(verdicts.redraft, row.id or 0, hint="", sign=Sign("ann"), now=bench.desk.clock())
+    await bench.responder.tick()
+    assert bench.rows()[0].state == State.REVIEW
+
+
+async def test_the_model_has_room_for_the_label_and_does_not_see_it(bench: Bench) -> None:
+    set_rules(bench, label={"en": "(AI-assisted reply)"})
+    channel = bench.desk.ledger.read(channels.named, "demo")
+    assert most_chars(channel) == CAUTIOUS_CHARS - 20
+    ours = comment(2, "Ten minutes.\n(AI-assisted reply)", thread_id="t", is_own=True, parent_id="c1")
+    bench.desk.ingest(comment(1, thread_id="t"), ours, comment(3, "And then?", thread_id="t", parent_id="c2"))
+    asked = {work.comment.platform_id: question(work) for work in bench.desk.claim()}
+    assert [turn.text for turn in asked["c3"].thread] == ["How long do I roast?", "Ten minutes."]

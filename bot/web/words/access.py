@@ -139,6 +139,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "act_end_sittings": ("ended log-ins", "结束了登录"),
     "act_invite": ("made an invitation", "生成了邀请链接"),
     "act_end_invitation": ("ended an invitation", "结束了邀请链接"),
+    "act_import_comments": ("brought comments in", "导入了评论"),
     "act_add_token": ("made a token", "生成了令牌"),
     "act_revoke_token": ("revoked a token", "撤销了令牌"),
     "act_verdict_approve": ("approved", "批准"),

@@ -35,6 +35,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "open": ("open", "打开"),
     "aside": (" ({text})", "（{text}）"),
     "nav_review": ("Review", "审核"),
+    "nav_inbox": ("Inbox", "收件箱"),
     "nav_asked": ("Questions", "提问"),
     "nav_try": ("Try", "试写"),
     "nav_audit": ("Audit", "审计"),

@@ -90,6 +90,15 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Have it written again, or write the answer; the overview says how the model is.",
         "可以要求重写或自己写；模型的状况见概览。",
     ),
+    "review_todo_one_reply": (
+        "Answer again if this says something new, or skip it.",
+        "若有新内容可再次回复，否则跳过。",
+    ),
+    "review_todo_loop": (
+        "If it is a bot, skip it and put its name on the channel's list.",
+        "若对方是机器人，请跳过，并把其名称加入频道的名单。",
+    ),
+    "review_todo_reply_too_long": ("Shorten the reply.", "请缩短回复。"),
     "review_todo_refused_by_platform": (
         "Change the text, or try again; the channel's page says what the platform said.",
         "请修改内容或重试；平台的说法见频道页面。",
@@ -98,6 +107,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_candidate": ("Candidate {number}", "候选 {number}"),
     "review_no_candidate": ("There is no draft. Write the reply yourself.", "没有草稿，请自己写回复。"),
     "review_ordered": ("What goes out", "即将发出的回复"),
+    "review_goes": ("goes out about {at}", "约在 {at} 发出"),
+    "review_goes_after": ("goes out after {at}: many wait before it", "{at} 之后发出：前面还有许多回复"),
+    "review_goes_never": (
+        "does not go out while the channel stays as it is: look at its page",
+        "频道保持现状则不会发出，请查看频道页面",
+    ),
     "review_sent_text": ("What was sent", "已发出的回复"),
     "review_evidence": ("What it rests on", "依据"),
     "review_evidence_hint": (
@@ -113,7 +128,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "review_signal_likes": ("likes: {value}", "点赞：{value}"),
     "review_signal_heart": ("the creator's heart", "创作者已点红心"),
     "review_signal_follow_up": ("asked again", "有追问"),
-    "review_signal_removed": ("removed by the platform", "已被平台删除"),
+    "review_signal_removed": (
+        "not to be seen on the platform, looked {value} times",
+        "平台上看不到（查看 {value} 次）",
+    ),
     "review_by": ("by {name}", "{name}"),
     "review_kept": (
         "This is what you wrote before. It is not sent yet.",
