@@ -16,7 +16,6 @@ from training import prefix
 from training.cast import Cast, padded
 from training.logprobs import Head, token_logprobs
 from training.models import Base
-from training.rows import Prompt
 from training.samples import Sample
 
 
@@ -64,14 +63,6 @@ def mask_of(samples: Sequence[Sample], device: torch.device) -> Tensor:
     """[B, T], true where a reply has a token."""
     counts = torch.tensor([len(one.reply_ids) for one in samples], device=device)
     return torch.arange(max(len(one.reply_ids) for one in samples), device=device) < counts[:, None]
-
-
-def drawn(prompts: Sequence[Prompt], weights: Sequence[float] | None, count: int, seed: int) -> list[Prompt]:
-    """Each by its weight; none twice while there are others."""
-    chances = torch.tensor(weights if weights is not None else [1.0] * len(prompts), dtype=torch.float64)
-    again = count > int((chances > 0).sum())
-    places = torch.multinomial(chances, count, again, generator=torch.Generator().manual_seed(seed))
-    return [prompts[at] for at in places.tolist()]
 
 
 def by_length(samples: Sequence[Sample], rows: int) -> Iterator[list[int]]:

@@ -1,4 +1,4 @@
-"""What fine-tuning and the reward model share: rows drawn by weight, the trainer's arguments, and how it is stopped.
+"""What fine-tuning and the reward model share: the trainer's arguments, and how it is stopped.
 
 TRL's trainers are given token ids, in the order in which they are learned, so that a run that was killed goes on with
 the row that it would have had next.
@@ -8,10 +8,9 @@ import errno
 import json
 import math
 import os
-import random
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 
 from bot.training_settings import RewardSettings, SftSettings, TrainingSettings
-from training.errors import BadData, Diverged, NoRoom, OutOfBudget
+from training.errors import Diverged, NoRoom, OutOfBudget
 from training.models import device_of, dtype_of
 from training.processes import anywhere
 from training.run import Run
@@ -34,39 +33,6 @@ STATE = "trainer_state.json"
 _FIGURES = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "accuracy", "margin")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
-
-
-def drawn(weights: Sequence[float], epochs: float, seed: int) -> list[int]:
-    """Which rows to learn from, in order: `len(weights) * epochs` of them, each about in proportion to its weight.
-
-    Systematic resampling, once an epoch: of equal weights each row comes exactly once, and none comes more or fewer
-    times than its share, rounded down or up. Raises BadData.
-    """
-    if not all(math.isfinite(one) and one >= 0 for one in weights) or not sum(weights) > 0:
-        raise BadData("the rows' weights must be finite, none below 0 and not all 0; write the data again")
-    chance = random.Random(seed)  # noqa: S311 - an order, no secret
-    left = max(1, round(len(weights) * epochs))
-    order: list[int] = []
-    while left > 0:
-        epoch = _epoch(weights, chance)[:left]
-        order += epoch
-        left -= len(epoch)
-    return order
-
-
-def _epoch(weights: Sequence[float], chance: random.Random) -> list[int]:
-    rows = list(range(len(weights)))
-    chance.shuffle(rows)
-    step = math.fsum(weights) / len(weights)
-    mark, reached = chance.uniform(1e-6, 1 - 1e-6) * step, 0.0  # not on a border, where rounding would decide
-    found: list[int] = []
-    for row in rows:
-        reached += weights[row]
-        while mark < reached and len(found) < len(weights):
-            found.append(row)
-            mark += step
-    chance.shuffle(found)
-    return found
 
 
 def arguments(
@@ -81,7 +47,7 @@ def arguments(
     return {
         "output_dir": str(work),
         "seed": run.seed,
-        "num_train_epochs": 1.0,  # `drawn` has made them all one
+        "num_train_epochs": 1.0,  # `training.draws` has made them all one
         "train_sampling_strategy": "sequential",
         "per_device_train_batch_size": micro,
         "per_device_eval_batch_size": micro,

@@ -30,7 +30,8 @@ from training import checkpoints, curves, losses
 from training.activations import checkpoint, learning
 from training.cast import Cast
 from training.checkpoints import Progress
-from training.episodes import by_length, drawn, episodes, logprobs_of, mask_of, values_of
+from training.draws import drawn
+from training.episodes import by_length, episodes, logprobs_of, mask_of, values_of
 from training.errors import BadData, Diverged, OutOfBudget
 from training.folders import made
 from training.logprobs import language_head
@@ -83,8 +84,10 @@ def improve(
     ppo = Ppo(cast, scorer, settings, processes, seed=run.seed, sampler=sampler and sampler(cast, POLICY))
     made_with = checkpoints.fingerprint(settings, run.seed, prompts, weights, start, reward)
     now = ppo.go_on(checkpoints.load(work, made_with) or Progress(made_with, kl_coef=settings.ppo.kl_coef))
-    while now.batch < settings.ppo.batches and not now.stopped:
-        asked = drawn(prompts, weights, settings.ppo.batch, ppo.seed(now.batch))
+    own = settings.ppo
+    order = drawn(weights or [1.0] * len(prompts), own.batches * own.batch, run.seed)
+    while now.batch < own.batches and not now.stopped:
+        asked = [prompts[place] for place in order[now.batch * own.batch :][: own.batch]]
         ppo.batch(now, processes.share(asked))
         if processes.first and now.batch % settings.ppo.checkpoint_every == 0 and not now.stopped:
             checkpoints.save(work, ppo.kept(now))

@@ -1,7 +1,7 @@
 """The preference model: which of two replies would this person prefer? TRL's RewardTrainer, LoRA and a linear head.
 
     1. each pair becomes a prompt and two replies as ids, both with the end-of-text token (`training.paired`)
-    2. pairs are drawn by their weights (`training.fitting.drawn`)
+    2. pairs are drawn by their weights (`training.draws`)
     3. loss: -log sigmoid(score of the chosen - score of the rejected), the score being the head's at the last token
     4. held-out pairs say how often it is right, and how far it may be believed (`training.calibration`)
 
@@ -24,8 +24,9 @@ from trl import RewardConfig, RewardTrainer
 from bot.training_settings import TrainingSettings
 from training.calibration import by_part, judged
 from training.cast import HEAD
+from training.draws import epochs_of
 from training.errors import BadData
-from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
+from training.fitting import Unheard, Watch, arguments, learn, matrices_only, plain_errors
 from training.folders import made
 from training.models import Base, load_base, lora_config, quiet
 from training.paired import Encoded, after_prompts, encoded, pair_inputs, shares
@@ -62,7 +63,7 @@ def train_reward(
             raise BadData(
                 f"{file}: no pair is short enough for {source}, which reads {base.max_tokens} tokens at a time"
             )
-    order = drawn([one.pair.weight for one in taught], settings.reward.epochs, run.seed)
+    order = epochs_of([one.pair.weight for one in taught], settings.reward.epochs, run.seed)
     model = matrices_only(get_peft_model(base.model, lora_config(base, settings.lora, "SEQ_CLS")))
     trainer = _trainer(
         base, model, [taught[number] for number in order], settings=settings, run=run, work=work

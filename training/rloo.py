@@ -18,7 +18,7 @@ from trl import RLOOConfig, RLOOTrainer
 from bot.training_settings import SftSettings, TrainingSettings
 from training import curves
 from training.cast import Cast
-from training.episodes import drawn
+from training.draws import drawn
 from training.errors import BadBase, BadData, Diverged
 from training.fitting import Unheard, Watch, arguments, learn, plain_errors
 from training.folders import made
@@ -202,11 +202,8 @@ def _asked(
             f"training.ppo.batch, {own.batch}, is no multiple of samples_per_prompt, {own.samples_per_prompt}"
         )
     count = own.batch // own.samples_per_prompt
-    return [
-        prompt
-        for batch in range(own.batches)
-        for prompt in drawn(prompts, weights, count, run.seed * 1_000_003 + batch)
-    ]
+    order = drawn(weights or [1.0] * len(prompts), own.batches * count, run.seed)
+    return [prompts[place] for place in order]
 
 
 def _micro(settings: TrainingSettings) -> int:

@@ -1,7 +1,7 @@
 """Fine-tuning: the model learns to write what a person stood behind. TRL's SFTTrainer on a LoRA adapter.
 
 1. each row becomes prompt ids + reply ids; only the reply is in the loss
-2. rows are drawn by their weights (`training.fitting.drawn`)
+2. rows are drawn by their weights (`training.draws`)
 3. the adapter of the parent voice, or a new one, learns them
 4. the loss on held-out rows, before and after, says what it was worth
 """
@@ -21,8 +21,9 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from bot.training_settings import TrainingSettings
 from training.cast import Cast, matching
+from training.draws import epochs_of
 from training.errors import BadData
-from training.fitting import Unheard, Watch, arguments, drawn, learn, matrices_only, plain_errors
+from training.fitting import Unheard, Watch, arguments, learn, matrices_only, plain_errors
 from training.folders import made
 from training.logprobs import language_head, token_logprobs
 from training.models import Base, load_base, lora_config, quiet
@@ -69,7 +70,7 @@ def fine_tune(
             f"{rows}: no row is short enough for {source}, which reads {base.max_tokens} tokens at a time"
         )
     measured, held_left_out = encoded(base, read_supervised(held) if held.exists() else [])
-    order = drawn([row.weight for row in taught], settings.sft.epochs, run.seed)
+    order = epochs_of([row.weight for row in taught], settings.sft.epochs, run.seed)
     set_seed(run.seed)
     model = _adapted(base, start, settings)
     trainer = _trainer(

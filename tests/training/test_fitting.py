@@ -1,15 +1,14 @@
-"""Which rows are learned from and how often, and what a trainer leaves behind where it is stopped."""
+"""How a trainer is set, and what it leaves behind where it is stopped."""
 
 import errno
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import require_module
 from tests.training.conftest import small_settings
-from training.errors import BadData, NoRoom
+from training.errors import NoRoom
 from training.run import Quiet
 
 require_module("torch")
@@ -17,47 +16,7 @@ require_module("trl")
 
 from safetensors import SafetensorError  # noqa: E402
 
-from training.fitting import arguments, drawn, last_checkpoint, plain_errors, room  # noqa: E402
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_rows_of_one_weight_each_come_once_an_epoch(seed: int) -> None:
-    order = drawn([0.3] * 100, 2.0, seed)
-    assert sorted(order[:100]) == sorted(order[100:]) == list(range(100))
-    assert order[:100] != order[100:]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_row_comes_its_share_rounded_down_or_up(seed: int) -> None:
-    weights = [1.0, 2.0, 3.0, 0.5, 0.0, 1.5]
-    counts = Counter(drawn(weights, 1.0, seed))
-    shares = [one * len(weights) / sum(weights) for one in weights]
-    assert sum(counts.values()) == len(weights)
-    assert all(int(share) <= counts[row] <= int(share) + 1 for row, share in enumerate(shares))
-    assert counts[4] == 0
-
-
-def test_over_many_epochs_rows_come_in_proportion_to_their_weights() -> None:
-    weights = [1.0, 2.0, 3.0, 0.5, 0.0, 1.5]
-    counts = Counter(drawn(weights, 2000.0, 0))
-    total = 2000 * len(weights)
-    assert [round(counts[row] / total, 2) for row in range(6)] == [0.12, 0.25, 0.38, 0.06, 0.0, 0.19]
-
-
-def test_the_order_follows_from_the_seed() -> None:
-    assert drawn([1.0, 2.0] * 20, 1.5, 7) == drawn([1.0, 2.0] * 20, 1.5, 7)
-    assert drawn([1.0, 2.0] * 20, 1.5, 7) != drawn([1.0, 2.0] * 20, 1.5, 8)
-
-
-def test_half_an_epoch_is_half_the_rows() -> None:
-    order = drawn([1.0] * 10, 0.5, 0)
-    assert len(order) == len(set(order)) == 5
-
-
-@pytest.mark.parametrize("weights", [[], [0.0, 0.0], [1.0, -1.0], [float("nan")], [float("inf"), 1.0]])
-def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
-    with pytest.raises(BadData, match="weights"):
-        drawn(weights, 1.0, 0)
+from training.fitting import arguments, last_checkpoint, plain_errors, room  # noqa: E402
 
 
 @pytest.mark.parametrize(("devices", "micro", "accumulated"), [(1, 4, 4), (4, 4, 1), (8, 2, 1), (32, 1, 1)])

@@ -10,8 +10,8 @@ from tests.conftest import require_module
 from tests.training.conftest import json_of, make_prompt, pair_rows, rows_file, small_settings
 from tests.training.test_models import chinese_gpt2, encoder_decoder, without_pad
 from tests.training.test_sft import Stops, Told, poisoned, small_files
+from training.draws import drawn
 from training.errors import BadData, Diverged, NoRoom, OutOfBudget
-from training.fitting import drawn
 from training.rows import Pair
 from training.run import Quiet, Run
 
@@ -329,7 +329,7 @@ def test_reward_and_judge_keep_their_checkpoints_apart(files: Path, tiny_setting
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(files: Path, tmp_path: Path) -> None:
     pairs = pair_rows(8)
-    bad = drawn([1.0] * 8, 1.0, 1)[-1]
+    bad = drawn([1.0] * 8, 8, 1)[-1]
     pairs[bad] = Pair(pairs[bad].prompt, "~", "No.")
     rows_file(files / "pairs.jsonl", pairs)
     settings = small_settings(

@@ -47,10 +47,11 @@ TRAINING = TrainingSettings(
 )
 BROKEN: dict[int, dict[str, Any]] = {
     3: {"learning_rate": 1e-2, "batches": 15, "kl_adaptive": False, "kl_stop": 1e6},
-    4: {"kl_coef": 0.0, "kl_stop": 1e6, "batches": 90},
+    4: {"kl_coef": 0.0, "kl_adaptive": False, "kl_stop": 1e6, "learning_rate": 3e-3},
 }
-"""Neither is stopped on the way: it is the gate that has to see what came of it. Without the penalty it takes a while
-until the reward model is pleased by what its creator is not."""
+"""Neither is stopped on the way: it is the gate that has to see what came of it. Nothing holds the fourth near to where
+it began; its steps are long enough that one night shows where that leads.
+"""
 
 
 @dataclass(frozen=True, slots=True)
