@@ -32,6 +32,7 @@ from training.cast import Cast
 from training.checkpoints import Progress
 from training.episodes import by_length, drawn, episodes, logprobs_of, mask_of, values_of
 from training.errors import BadData, Diverged, OutOfBudget
+from training.fitting import plain_errors
 from training.folders import made
 from training.logprobs import language_head
 from training.merged import merged
@@ -96,7 +97,7 @@ def improve(
             raise
     metrics = ppo.finish(now) | {"left_out": left_out}
     if processes.first:
-        with made(out) as folder:
+        with made(out) as folder, plain_errors():
             cast.save(POLICY, folder)
             curves.write(folder, now.curves, metrics)
     processes.wait()
