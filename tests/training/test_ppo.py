@@ -214,7 +214,8 @@ def test_nothing_to_learn_from_is_said(tiny_settings: TrainingSettings, tmp_path
 def test_a_disk_that_fills_while_the_policy_is_saved_is_told_and_leaves_nothing_behind(
     improved: Improved, tmp_path: Path
 ) -> None:
-    with small_files(4_000), pytest.raises(NoRoom, match="disk is full; make room, then start again"):
+    # PEFT's page for a model hub, which comes first, has room; the weights have not.
+    with small_files(6_000), pytest.raises(NoRoom, match="disk is full; make room, then start again"):
         improved("full", batches=1, checkpoint_every=9)
     assert [one.name for one in tmp_path.glob("full*")] == []
 
