@@ -7,7 +7,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,13 +80,19 @@ def root(
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-OfNight = Annotated[int | None, typer.Argument(metavar="[NIGHT]", help="Number of a night.")]
+MOST_ID = 2**63 - 1
+"""Of a row, in any database."""
+OfNight = Annotated[
+    int | None, typer.Argument(metavar="[NIGHT]", min=1, max=MOST_ID, help="Number of a night.")
+]
 Data = Annotated[
     Path | None, typer.Option(help="In place of a night: what 'export feedback --format trl' wrote.")
 ]
 CRON_TIME = "%Y-%m-%dT%H:%M:%S%z"
 Out = Annotated[Path | None, typer.Option(help="With --data: the folder to make.")]
-Start = Annotated[Path | None, typer.Option(help="Weights to begin with; default: the base model's own.")]
+Start = Annotated[
+    Path | None, typer.Option(help="With --data: weights to begin with; default: the base model's own.")
+]
 
 
 @app.command()
@@ -179,6 +185,8 @@ def ppo(
 @app.command()
 def evaluate(context: typer.Context, night: OfNight = None) -> None:
     """The evaluation of a night by itself, with its report."""
+    if night is None:
+        raise Ended("name a night by its number; 'rejoinder train list' names them", MISUSE)
     _alone(context, "evaluation", night, None, None)
 
 
@@ -193,6 +201,7 @@ def _alone(
     settings = context.obj.settings()
     if (night is None) == (data is None) or (data is None) != (out is None):
         raise Ended("name a night by its number, or give --data DIR with --out DIR", MISUSE)
+    _require_fitting(step, night, given)
     require_packages()
     from training import alone  # noqa: PLC0415
     from training.opening import open_ledger  # noqa: PLC0415
@@ -204,6 +213,20 @@ def _alone(
             done = alone.on_night(settings, ledger, step, night or 0)
     for folder in done:
         typer.echo(say("done", settings.language, what=folder.name, folder=folder))
+
+
+def _require_fitting(step: str, night: int | None, given: Mapping[str, Path | None]) -> None:
+    """Weights are named with --data only, and PPO needs both; a night has its own. Raises Ended."""
+    named = [f"--{name}" for name, folder in given.items() if folder is not None]
+    if night is not None and named:
+        raise Ended(
+            f"{' and '.join(named)}: only with --data, as night {night} has weights of its own", MISUSE
+        )
+    if night is None and step == "ppo" and len(named) < len(given):
+        raise Ended(
+            "PPO begins with what 'train sft' and 'train reward' made: give --start DIR and --reward DIR",
+            MISUSE,
+        )
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """Where PPO was when it stopped: one file, there whole or not at all."""
 
-import errno
 import hashlib
 import io
 import os
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from bot.training_settings import TrainingSettings
 from training.errors import NoRoom
+from training.folders import FULL
 from training.rows import Prompt
 
 FILE = "ppo.pt"
@@ -66,7 +66,7 @@ def save(work: Path, progress: Progress) -> None:
         part.replace(work / FILE)
     except OSError as error:
         part.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise NoRoom(
                 f"{part} cannot be written: the disk is full; make room, then start again"
             ) from error

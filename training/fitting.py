@@ -22,6 +22,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from bot.training_settings import RewardSettings, SftSettings, TrainingSettings
 from training.errors import Diverged, NoRoom, OutOfBudget
+from training.folders import FULL
 from training.models import device_of, dtype_of
 from training.processes import anywhere
 from training.run import Run
@@ -31,7 +32,6 @@ CHECKPOINTS = 10
 STATE = "trainer_state.json"
 """The last file of a checkpoint that the trainer writes."""
 _FIGURES = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "accuracy", "margin")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -161,7 +161,7 @@ def room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         last_checkpoint(folder)
         raise NoRoom(f"{folder} cannot be written: the disk is full; make room, then start again") from error
@@ -175,7 +175,7 @@ def plain_errors() -> Iterator[None]:
     except SafetensorError as error:
         if found := _OS_ERROR.search(str(error)):
             number = int(found[1])
-            raise OSError(errno.ENOSPC if number in _FULL else number, str(error)) from error
+            raise OSError(errno.ENOSPC if number in FULL else number, str(error)) from error
         raise
     except RuntimeError as error:
         if "PytorchStreamWriter failed" in str(error) or "inline_container" in str(error):

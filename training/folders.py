@@ -9,6 +9,9 @@ from pathlib import Path
 
 from training.errors import NoRoom
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a write fails with where there is no room: on the disk, in the quota, below the limit of a file's size."""
+
 
 @contextmanager
 def made(target: Path) -> Iterator[Path]:
@@ -28,7 +31,7 @@ def made(target: Path) -> Iterator[Path]:
         _to_disk(target.parent)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise NoRoom(
                 f"{target} cannot be written: the disk is full; make room, then start again"
             ) from error

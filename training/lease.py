@@ -74,22 +74,38 @@ def own_name() -> str:
 
 def is_gone(owner: str) -> bool:
     """Whether the process of that name has ended, as far as this machine can tell."""
+    return _lives(owner) is False
+
+
+def is_there(owner: str) -> bool:
+    """Whether the process of that name is certainly still there, whatever the clock says of its lease."""
+    return _lives(owner) is True
+
+
+def _lives(owner: str) -> bool | None:
+    """None where it cannot be told from here."""
     machine, _, rest = owner.partition(":")
     number, _, started = rest.partition(":")
     if machine != _machine() or not number.isdigit():
-        return False
+        return None
     try:
-        return _started(int(number)) != started
+        now = _started(int(number))
     except ProcessLookupError:
-        return True
+        return False
     except PermissionError:
-        return False  # it is there, and hidden from us
+        return None  # it is there, and hidden from us
+    if now != started:
+        return False
+    return True if now else None  # without /proc another process may have its number
 
 
 def someone_is_at_it(ledger: Ledger, clock: Clock = utc_now) -> bool:
     """Whether some process is at a night, as far as can be told from here."""
     night = ledger.read(nights.current)
-    return night is not None and nights.is_held(night, clock()) and not is_gone(night.lease_owner or "")
+    if night is None:
+        return False
+    owner = night.lease_owner or ""
+    return is_there(owner) or (nights.is_held(night, clock()) and not is_gone(owner))
 
 
 def _machine() -> str:

@@ -35,8 +35,9 @@ from bot.store.nights import NewNight, NightError, NightLost
 from bot.store.voices import ChangeRefused
 from bot.voices.files import BadVoice
 from training.errors import BadBase, NoRoom, OutOfBudget, TooLittle, TrainingError
+from training.folders import FULL
 from training.graduate import graduate
-from training.lease import LEASE, Lease, is_gone, own_name, utc_now
+from training.lease import LEASE, Lease, is_gone, is_there, own_name, utc_now
 from training.marks import changed, code_version, marks
 from training.parents import beginning, tokenizer_of, weights_of
 from training.progress import Budget, Screen, Watch, trackers
@@ -109,8 +110,9 @@ def _waiting(house: House) -> Night | None:
             f"night {night.id} waits to go on (step {night.step}); let it end first: rejoinder train nightly"
         )
     night = house.ledger.write(
-        nights.take_over, night.id or 0, owner=house.owner, now=house.clock(), lease=LEASE, is_gone=is_gone
-    )
+        nights.take_over, night.id or 0,
+        owner=house.owner, now=house.clock(), lease=LEASE, is_gone=is_gone, is_there=is_there,
+    )  # fmt: skip
     other = changed(night.figures.get("marks", {}), marks(house.settings.training, dry=house.dry))
     if not other:
         log.info("going on with a night that was stopped", night=night.id, step=night.step)
@@ -154,7 +156,13 @@ def _spend(house: House, night: Night) -> Night:
     except KeyboardInterrupt:
         _stop(house, night, "it was asked to stop; the next start goes on with it")
         raise
-    except (TrainingError, BadVoice, ChangeRefused, GeneratorError, OSError) as error:
+    except (TrainingError, BadVoice, ChangeRefused, GeneratorError) as error:
+        _end(house, night, NightStatus.FAILED, error=str(error))
+    except OSError as error:
+        if error.errno in FULL:
+            full = NoRoom(f"the disk of {house.home} is full ({error}); make room, then start again")
+            _stop(house, night, str(full))
+            raise full from error
         _end(house, night, NightStatus.FAILED, error=str(error))
     except (NightError, LedgerUnavailable):
         raise  # it is another's now; or nothing can be noted, and it waits

@@ -33,6 +33,7 @@ from training.checkpoints import Progress
 from training.draws import drawn
 from training.episodes import by_length, episodes, logprobs_of, mask_of, values_of
 from training.errors import BadData, Diverged, OutOfBudget
+from training.fitting import plain_errors
 from training.folders import made
 from training.logprobs import language_head
 from training.merged import merged
@@ -99,7 +100,7 @@ def improve(
             raise
     metrics = ppo.finish(now) | {"left_out": left_out}
     if processes.first:
-        with made(out) as folder:
+        with made(out) as folder, plain_errors():
             cast.save(POLICY, folder)
             curves.write(folder, now.curves, metrics)
     processes.wait()

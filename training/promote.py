@@ -100,9 +100,10 @@ def bring_in(
     tokenizer_of: Callable[[str], str] = tokenizer_mark,
 ) -> tuple[Voice, str]:
     """The candidate, and why it could not be tried on a server; empty: it could."""
-    known = {one.name for one in work.ledger.read(voices.every)}
-    if name in known:  # this night was killed just after that
-        away = asyncio.run(_load(work.settings, work.ledger.read(voices.named, name)))
+    known = {one.name: one for one in work.ledger.read(voices.every)}
+    if found := known.get(name):  # this night was killed just after that
+        undecided = found.status == VoiceStatus.CANDIDATE
+        away = asyncio.run(_load(work.settings, found)) if undecided else ""
     else:
         new = new_voice(work, night, name, tokenizer_of(work.source))
         away = asyncio.run(_bring_in(work, source, new, now))
@@ -179,8 +180,10 @@ def finish(
     session: Session, work: Work, night_id: int, name: str, away: str, *, owner: str, now: datetime
 ) -> Promoted:
     """Puts the voice to answer and ends the night, both or neither. Raises ChangeRefused, NightLost."""
+    status = VoiceStatus(voices.named(session, name).status)
+    if status != VoiceStatus.CANDIDATE:
+        return _decided(session, night_id, name, status, owner=owner, now=now)
     told = hindrance(session, work, night_id, away)
-    status = VoiceStatus.CANDIDATE
     if not told:
         _make_room(session, work, name, now)
         share = work.settings.voices.canary_share if work.training.canary else None
@@ -189,6 +192,16 @@ def finish(
     ended = NightStatus.PASSED if told else NightStatus.PROMOTED
     nights.end(session, night_id, ended, owner=owner, now=now, error=said)
     return Promoted(name, status, said)
+
+
+def _decided(
+    session: Session, night_id: int, name: str, status: VoiceStatus, *, owner: str, now: datetime
+) -> Promoted:
+    """Ends a night that was stopped after its voice was there: what a person has done with it since stays."""
+    told = f"a person has decided about {name} already: it is {status}"
+    ended = NightStatus.PASSED if status == VoiceStatus.RETIRED else NightStatus.PROMOTED
+    nights.end(session, night_id, ended, owner=owner, now=now, error=told)
+    return Promoted(name, status, told)
 
 
 def hindrance(session: Session, work: Work, night_id: int, away: str) -> str:

@@ -48,7 +48,7 @@ class Pair:
 def threads_of(prompts: Sequence[Prompt]) -> list[Hashable]:
     """By which rows of one talk are no independent evidence: the thread, else the comment, else each by itself."""
     return [
-        next(((name, one.extra[name]) for name in ("thread", "comment") if name in one.extra), number)
+        next(((name, one.extra[name]) for name in _OWNERS if name in one.extra), number)
         for number, one in enumerate(prompts)
     ]
 
@@ -98,13 +98,13 @@ def write_rows(file: Path, rows: Iterable[Supervised | Pair]) -> None:
 
 
 def _rows(file: Path) -> Iterable[dict[str, Any]]:
-    with file.open(encoding="utf-8") as opened:
+    with file.open("rb") as opened:
         for number, line in enumerate(opened, start=1):
             try:
-                row = json.loads(line)
-                if not isinstance(row["prompt"], list):
-                    raise TypeError("prompt")
-            except (ValueError, KeyError, TypeError) as error:
+                row = _speakable(json.loads(line))
+                if not _is_row(row):
+                    raise ValueError("another shape")
+            except (ValueError, RecursionError) as error:
                 raise BadData(
                     f"{file}, line {number} is no row with a prompt; write the data again with "
                     "'rejoinder export feedback --format trl'"
@@ -112,7 +112,30 @@ def _rows(file: Path) -> Iterable[dict[str, Any]]:
             yield row
 
 
+def _speakable(row: Any) -> Any:
+    """Without lone surrogates, which JSON holds and no tokenizer takes."""
+    written = json.dumps(row, ensure_ascii=False)
+    try:
+        written.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.loads(written.encode("utf-8", "replace"))
+    return row
+
+
+def _is_row(row: Any) -> bool:
+    """The columns whose shape a file that somebody wrote by hand is likely to miss."""
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("prompt"), list)
+        and bool(row["prompt"])
+        and all(isinstance(one, dict) and isinstance(one.get("role"), str) for one in row["prompt"])
+        and isinstance(row.get("weight", 1.0), int | float)
+        and all(isinstance(row.get(name), str | int | None) for name in _OWNERS)
+    )
+
+
 _TEXTS = ("prompt", "completion", "chosen", "rejected", "weight")
+_OWNERS = ("thread", "comment")
 
 
 def _prompt(row: Mapping[str, Any]) -> Prompt:
@@ -121,6 +144,9 @@ def _prompt(row: Mapping[str, Any]) -> Prompt:
 
 def _said(row: Mapping[str, Any], column: str, file: Path) -> str:
     try:
-        return str(row[column][0]["content"])
-    except (LookupError, TypeError) as error:
-        raise BadData(f"{file}: a row has no {column}; write the data again") from error
+        found = row[column][0]["content"]
+    except (LookupError, TypeError):
+        found = None
+    if not isinstance(found, str):
+        raise BadData(f"{file}: a row has no {column}; write the data again")
+    return found

@@ -100,15 +100,18 @@ def take_over(
     now: datetime,
     lease: timedelta,
     is_gone: Callable[[str], bool] = lambda owner: False,
+    is_there: Callable[[str], bool] = lambda owner: False,
 ) -> Night:
     """Go on with a night that nobody is at: its lease is over, or `is_gone` says so of its owner.
 
+    A lease may be over because a clock was set or a machine slept: whom `is_there` knows keeps the night.
     Raises NightRuns, NightLost when it has ended.
     """
     night = _locked(session, night_id)
     if night is None or night.turn is None:
         raise NightLost(f"night {night_id} has ended meanwhile; nothing was changed")
-    if is_held(night, now) and night.lease_owner != owner and not is_gone(night.lease_owner or ""):
+    before = night.lease_owner or ""
+    if before != owner and not is_gone(before) and (is_held(night, now) or is_there(before)):
         raise _runs(night)
     night.lease_owner, night.lease_until, night.error = owner, now + lease, ""
     session.add(night)

@@ -104,7 +104,8 @@ def _why(night: Night, words: Words) -> Iterator[str]:
 
 
 def _took(night: Night, now: datetime, words: Words) -> str:
-    took = duration(((night.ended_at or now) - night.began_at).total_seconds(), words)
+    # A clock that was set back in between makes it end before it began.
+    took = duration(max(((night.ended_at or now) - night.began_at).total_seconds(), 0.0), words)
     return took if night.ended_at is not None else words["nights_so_far"].format(took=took)
 
 

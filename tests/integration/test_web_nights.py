@@ -264,6 +264,13 @@ async def test_a_report_that_is_gone_too_large_or_elsewhere_is_told_plainly(
     assert (status, "secret" in text, "本机没有" in text) == (404, False, True)
 
 
+async def test_a_clock_that_was_set_back_makes_no_night_shorter_than_none(page: Browser) -> None:
+    ledger = page.running.ledger
+    nights.end(ledger, nights.begin(ledger, START), NightStatus.FAILED, START - timedelta(hours=3))
+    assert "· 0 s" in (await page.get("nights?lang=en"))[1]
+    assert "· 0 秒" in (await page.get("nights/1?lang=zh"))[1]
+
+
 async def test_a_night_that_is_not_there_is_told_so(page: Browser) -> None:
     for path in ("nights/7", "nights/7/report", "nights/99999999999999999999"):
         assert (await page.get(path))[0] == 404, path

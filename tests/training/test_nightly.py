@@ -1,5 +1,6 @@
 """The night as a whole, with steps that take no time: one at a time, stopped and gone on with, ended for a reason."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tests.builders import Desk
 from tests.training.stand_ins import NAMES, NOW, house, stand_ins
 from training.errors import BadData, Diverged, NoRoom, OutOfBudget, TooLittle
 from training.folders import made
-from training.lease import LEASE
+from training.lease import LEASE, someone_is_at_it
 from training.nightly import House, finite, run
 from training.run import Run
 from training.steps import Step, Work, gate, too_inaccurate
@@ -181,6 +182,24 @@ class TestOneAtATime:
         begun = begin(ledger, settings, owner=gone)
         assert one(run(house(settings, ledger))).id == begun.id
 
+    def test_a_process_that_is_there_keeps_its_night_though_a_clock_says_that_its_lease_is_over(
+        self, settings: Settings, ledger: Ledger
+    ) -> None:
+        said = "from training.lease import own_name; print(own_name(), flush=True); input()"
+        with subprocess.Popen(
+            [sys.executable, "-c", said], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            owner = other.stdout.readline().strip()
+            begun = begin(ledger, settings, owner=owner)
+            hours_later = NOW + 100 * LEASE
+            with pytest.raises(NightRuns, match=f"night {begun.id} runs already"):
+                run(house(settings, ledger, clock=lambda: hours_later))
+            assert someone_is_at_it(ledger, lambda: hours_later)
+            other.communicate("")
+        assert not someone_is_at_it(ledger, lambda: hours_later)
+        assert one(run(house(settings, ledger, clock=lambda: hours_later))).id == begun.id
+
     def test_a_night_of_another_machine_is_taken_over_when_its_lease_is_over(
         self, settings: Settings, ledger: Ledger
     ) -> None:
@@ -248,6 +267,18 @@ class TestGoingOn:
         assert waiting is not None
         assert "make room" in waiting.error
         assert one(run(house(settings, ledger))).id == waiting.id
+
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+    def test_a_full_disk_is_no_failure_wherever_it_shows(
+        self, settings: Settings, ledger: Ledger, number: int
+    ) -> None:
+        def curves(work: Work, run: Run, out: Path) -> None:
+            raise OSError(number, "No room", "events.out.tfevents")
+
+        steps = [Step(one.name, curves if one.name == "ppo" else one.do, one.figures) for one in stand_ins()]
+        with pytest.raises(NoRoom, match=r"is full .*make room, then start again"):
+            run(house(settings, ledger, steps=steps))
+        assert one(run(house(settings, ledger))).status == NightStatus.PASSED
 
     def test_ctrl_c_leaves_a_night_that_goes_on(self, settings: Settings, ledger: Ledger) -> None:
         with pytest.raises(KeyboardInterrupt):

@@ -16,6 +16,7 @@ pytest.importorskip("trl")
 from bot.training_settings import TrainingSettings  # noqa: E402
 from tests.training.conftest import json_of, small_settings  # noqa: E402
 from tests.training.roles import PROMPTS, Broken, Ends, Wanted, adapters, lively_base, weights_of  # noqa: E402
+from tests.training.test_sft import small_files  # noqa: E402
 from training import checkpoints  # noqa: E402
 from training.checkpoints import Progress  # noqa: E402
 from training.errors import BadData, Diverged, NoRoom, OutOfBudget  # noqa: E402
@@ -208,6 +209,15 @@ def test_a_prompt_without_room_for_a_reply_is_left_out_and_counted(
 def test_nothing_to_learn_from_is_said(tiny_settings: TrainingSettings, tmp_path: Path) -> None:
     with pytest.raises(BadData, match="no prompts"):
         improve("", tmp_path, tmp_path, [], tmp_path, settings=tiny_settings, run=Quiet(), work=tmp_path)
+
+
+def test_a_disk_that_fills_while_the_policy_is_saved_is_told_and_leaves_nothing_behind(
+    improved: Improved, tmp_path: Path
+) -> None:
+    # PEFT's page for a model hub, which comes first, has room; the weights have not.
+    with small_files(6_000), pytest.raises(NoRoom, match="disk is full; make room, then start again"):
+        improved("full", batches=1, checkpoint_every=9)
+    assert [one.name for one in tmp_path.glob("full*")] == []
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

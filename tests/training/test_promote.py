@@ -26,6 +26,8 @@ from training.nightly import run
 from training.promote import name_for
 
 PERSON = Visitor(name="ada", role=Role.OWNER, via="terminal")
+NAME = "night-2026-11-21"
+"""Of what a night makes on the day of the tests."""
 
 
 @pytest.fixture
@@ -251,3 +253,50 @@ class TestName:
         put_live(ledger, settings, "night-2026-11-21")
         _, voice = one_night(ledger, settings)
         assert voice.name == "night-2026-11-21-2"
+
+
+@pytest.mark.usefixtures("model_server")
+class TestDecidedMeanwhile:
+    """A night was killed between the voice's registration and its promotion; a person decided before it went on."""
+
+    def killed_after_registering(self, ledger: Ledger, settings: Settings) -> None:
+        def end_there(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("training.promote.finish", end_there)
+            with pytest.raises(KeyboardInterrupt):
+                run(house(settings, ledger))
+        assert ledger.read(voices.named, NAME).status == VoiceStatus.CANDIDATE
+
+    def test_a_voice_that_a_person_retired_stays_retired(self, ledger: Ledger, tmp_path: Path) -> None:
+        settings = settings_in(tmp_path)
+        self.killed_after_registering(ledger, settings)
+        ledger.write(voice_acts.retire, PERSON, NAME, now=NOW)
+        night, voice = one_night(ledger, settings)
+        assert (night.status, voice.status) == (NightStatus.PASSED, VoiceStatus.RETIRED)
+        assert night.error == f"a person has decided about {NAME} already: it is retired"
+
+    @pytest.mark.parametrize("share", [None, 0.5])
+    def test_a_voice_that_a_person_promoted_stays_as_they_put_it(
+        self, ledger: Ledger, tmp_path: Path, share: float | None
+    ) -> None:
+        settings = settings_in(tmp_path)
+        self.killed_after_registering(ledger, settings)
+        ledger.write(voice_acts.promote, PERSON, NAME, share=share, now=NOW)
+        night, voice = one_night(ledger, settings)
+        assert (night.status, voice.share) == (NightStatus.PROMOTED, share or 0.0)
+        assert "a person has decided" in night.error
+        assert "waits as a candidate" not in night.error
+
+    def test_a_voice_whose_files_a_person_removed_is_not_looked_for(
+        self, ledger: Ledger, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> None:
+        settings = settings_in(tmp_path)
+        self.killed_after_registering(ledger, settings)
+        ledger.write(voice_acts.retire, PERSON, NAME, now=NOW)
+        ledger.write(voices.forget_files, NAME, by="ada", now=NOW)
+        server: FakeOpenAI = request.getfixturevalue("model_server")
+        server.voices.clear()
+        night, _ = one_night(ledger, settings)
+        assert (night.status, server.voices) == (NightStatus.PASSED, type(server.voices)())
