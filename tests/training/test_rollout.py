@@ -16,7 +16,7 @@ from bot.training_settings import TrainingSettings  # noqa: E402
 from tests.training.conftest import build_tokenizer, make_prompt  # noqa: E402
 from tests.training.roles import PROMPTS  # noqa: E402
 from training.cast import Cast  # noqa: E402
-from training.episodes import by_length, drawn, episodes, logprobs_of, values_of  # noqa: E402
+from training.episodes import by_length, episodes, logprobs_of, values_of  # noqa: E402
 from training.errors import BadBase, BadData  # noqa: E402
 from training.logprobs import language_head, token_logprobs  # noqa: E402
 from training.merged import merged  # noqa: E402
@@ -222,12 +222,6 @@ def test_rows_of_about_one_length_are_together_and_none_is_lost() -> None:
     samples = [Sample(PROMPTS[0], (1,) * size, (2,), "", True) for size in (5, 1, 4, 2, 3)]
 
     assert list(by_length(samples, 2)) == [[1, 3], [4, 2], [0]]
-
-
-def test_prompts_are_drawn_by_weight_and_none_twice_while_there_are_others() -> None:
-    assert {one.extra["comment"] for one in drawn(PROMPTS, None, 8, 0)} == set(range(8))
-    some = drawn(PROMPTS, [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0], 12, 0)
-    assert {one.extra["comment"] for one in some} == {0, 2, 4, 6}
 
 
 def test_the_log_probabilities_of_many_tokens_are_made_a_piece_at_a_time(

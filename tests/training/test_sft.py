@@ -24,8 +24,8 @@ from tests.training.conftest import (
     supervised_rows,
 )
 from tests.training.test_models import chinese_gpt2, encoder_decoder, without_pad
+from training.draws import drawn
 from training.errors import BadBase, BadData, Diverged, NoRoom, OutOfBudget
-from training.fitting import drawn
 from training.rows import Supervised
 from training.run import Quiet, Run
 
@@ -155,7 +155,7 @@ def test_the_trainer_hears_no_more_than_the_reply(files: Path, tiny_settings: Tr
 
     run, rows = Told(), supervised_rows(16)
     metrics = tune(files, tiny_settings, run)
-    first = [rows[number] for number in drawn([1.0] * 16, 1.0, 1)[:4]]
+    first = [rows[number] for number in drawn([1.0] * 16, 16, 1)[:4]]
     assert run.figures[0][2]["loss"] == pytest.approx(by_hand(first), abs=1e-4)
     assert metrics["loss_before"] == pytest.approx(by_hand(supervised_rows(6, first=16)), abs=1e-4)
 
@@ -288,7 +288,7 @@ def poisoned(folder: Path) -> str:
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(
     files: Path, tmp_path: Path, late: bool
 ) -> None:
-    order = drawn([1.0] * 8, 1.0, 1)
+    order = drawn([1.0] * 8, 8, 1)
     rows = supervised_rows(8)
     bad = order[-1] if late else order[0]
     rows[bad] = Supervised(rows[bad].prompt, "~")
