@@ -14,12 +14,13 @@ ODD: Final[Sequence[Any]] = (
 )  # fmt: skip
 """What stands in the place of a value."""
 HEADERS: Final = (
-    "Retry-After", "Date", "Link", "RateLimit-Reset", "X-RateLimit-Reset", "X-WP-Total", "X-WP-TotalPages", "Content-Type",
+    "Retry-After", "Date", "Link", "RateLimit-Reset", "X-RateLimit-Reset", "X-WP-Total",
+    "X-WP-TotalPages", "Content-Type",
 )  # fmt: skip
 ODD_HEADERS: Final = (
     "", "0", "-1", "nan", "inf", "1e999", "9" * 40, "Wed, 21 Oct 2015 07:28:00 GMT", "Mon, 99 Foo 99999 99:99:99 +9999",
-    "2026-13-45T99:99:99Z", "<", "<>; rel=next", '<http://[>; rel="next"', '<?max_id=\ud800>; rel="prev"', "\udcff", "你好",
-    ", ;" * 2_000, "text/html; charset=no-such",
+    "2026-13-45T99:99:99Z", "<", "<>; rel=next", '<http://[>; rel="next"', '<?max_id=\ud800>; rel="prev"', "\udcff",
+    "你好", ", ;" * 2_000, "text/html; charset=no-such",
 )  # fmt: skip
 
 
@@ -100,8 +101,8 @@ def damage_text(text: str, random: Random) -> str:
 
 
 PIECES: Final = (
-    '"', "'", ",", "\t", ";", "|", "\n", "\r", "\0", "\ufeff", "\u202e", "\ud800", "<", "&#x110000;", "<!--", "昨天 25:61",
-    "9" * 30, "=1+1", "{", "]", "1e999", "http://[", "\x85", "\u2028",
+    '"', "'", ",", "\t", ";", "|", "\n", "\r", "\0", "\ufeff", "\u202e", "\ud800", "<", "&#x110000;", "<!--",
+    "昨天 25:61", "9" * 30, "=1+1", "{", "]", "1e999", "http://[", "\x85", "\u2028",
 )  # fmt: skip
 """What parsers of tables, times, addresses and HTML stumble over."""
 

@@ -18,7 +18,27 @@ from tests.contract.damage import damage, damage_headers
 from tests.contract.records import faults
 from tests.contract.scenes import Begin, Scene
 
-STATUSES: Final = (200, 200, 200, 201, 202, 204, 302, 400, 401, 403, 404, 409, 410, 413, 418, 422, 429, 499, 503)
+STATUSES: Final = (
+    200,
+    200,
+    200,
+    201,
+    202,
+    204,
+    302,
+    400,
+    401,
+    403,
+    404,
+    409,
+    410,
+    413,
+    418,
+    422,
+    429,
+    499,
+    503,
+)
 ROUND: Final = 25
 """Cases until a scene is made anew, so that one adapter's bad tokens do not keep the others from being tried."""
 LONGEST_S: Final = 20.0

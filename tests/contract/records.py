@@ -77,7 +77,7 @@ def _count(count: int | None) -> Iterator[str]:
 
 def _texts(record: Account | Comment | Post | ReplyRef) -> Iterator[str]:
     for name, text in _strings("", dataclasses.asdict(record)):
-        if "\0" in text or not text.isascii() and _is_broken(text):
+        if "\0" in text or (not text.isascii() and _is_broken(text)):
             yield f"{name} cannot be stored: {text!r}"[:200]
 
 

@@ -72,7 +72,9 @@ POST: Mapping[str, Any] = {
 async def _blog(request: web.Request) -> web.StreamResponse:
     """What a WordPress with one comment and our reply to it says: a real one takes 30 ms a call."""
     if request.method == "POST":
-        return web.json_response({**REPLY, "status": "hold"} if request.path.endswith("/7") else REPLY, status=201)
+        return web.json_response(
+            {**REPLY, "status": "hold"} if request.path.endswith("/7") else REPLY, status=201
+        )
     if request.path.endswith("/7"):
         return web.json_response(COMMENT)
     rows = [POST] if request.path.endswith("/posts") else [COMMENT, REPLY]

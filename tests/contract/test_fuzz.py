@@ -8,7 +8,7 @@ from tests.contract.fuzzing import fuzz
 from tests.contract.stages import STAGES, NotHere
 
 SEED = 1
-CASES = {name: 600 for name in STAGES} | {"isso": 150}
+CASES = dict.fromkeys(STAGES, 600) | {"isso": 150}
 """Of those whose platform is in memory, many; Isso is a real server."""
 
 
