@@ -20,7 +20,6 @@ from adapters.text import html_to_text, same_text
 from adapters.youtube import parse_account
 from adapters.youtube_errors import refusal as youtube_refusal
 from adapters.youtube_titles import parse_post as youtube_post
-from adapters.youtube_tokens import parse_grant
 from bot.oauth.client import NotConnected
 from tests.contract import readers
 from tests.contract.damage import ODD_HEADERS, damage, damage_headers, damage_text, mutated
@@ -98,7 +97,7 @@ PARSERS: Final[dict[str, Parser]] = {
         [{"items": [{"id": "UC7", "snippet": {"title": "Creator"}}]}],
         (AdapterError,),
     ),
-    "youtube tokens": Parser(lambda data: parse_grant(answered(data, 200), NOW), [GRANT], (AdapterError,)),
+    "youtube tokens": Parser(readers.youtube_grant, [GRANT], (AdapterError,)),
     "refusals": Parser(
         lambda data: [
             youtube_refusal("a call", answered(data), NOW, writes=True),

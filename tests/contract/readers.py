@@ -19,7 +19,7 @@ from adapters.discord_errors import told_wait as discord_wait
 from adapters.douyin import DouyinAdapter
 from adapters.douyin_errors import error_for, refusal_of
 from adapters.douyin_options import DouyinOptions
-from adapters.douyin_tokens import Tokens, parse_granted, parse_renewed
+from adapters.douyin_tokens import Tokens, kept_as, parse_granted, parse_renewed
 from adapters.errors import Permanent
 from adapters.http import Answer
 from adapters.inbox_options import InboxOptions
@@ -32,6 +32,7 @@ from adapters.telegram_reading import Reading as TelegramReading
 from adapters.telegram_rows import Group
 from adapters.telegram_rows import Me as TelegramMe
 from adapters.text import parse_id, parse_text, parse_time
+from adapters.youtube_tokens import parse_grant
 from bot.oauth.client import Attempt, NotConnected, error_of, parse_redirect
 from bot.oauth.client import parse_granted as parse_oauth
 from bot.oauth.device import parse_code
@@ -81,14 +82,14 @@ def douyin_refusal(data: Any) -> object:
 
 def douyin_grant(data: Any) -> object:
     given = data if isinstance(data, dict) else {}
-    return [parse_granted(given, Tokens("a", "b"), 0.0), parse_renewed(given, Tokens("a", "b"), 0.0)]
+    kept = [kept_as(parse(given, Tokens("a", "b"), 0.0)) for parse in (parse_granted, parse_renewed)]
+    return json.dumps(kept, ensure_ascii=False).encode()
 
 
 def douyin_hook(body: bytes) -> object:
     # Reading a call to us asks nobody.
-    adapter = DouyinAdapter(
-        DOUYIN_OPTIONS, http=cast(aiohttp.ClientSession, None), clock=lambda: NOW, vault=MemoryVault()
-    )
+    nobody = cast(aiohttp.ClientSession, None)
+    adapter = DouyinAdapter(DOUYIN_OPTIONS, http=nobody, clock=lambda: NOW, vault=MemoryVault())
     with suppress(Permanent):
         adapter.read_hook({"X-Douyin-Signature": "ß" * 40}, body)
     return adapter.read_hook(Douyin().sign(body), body)
@@ -194,6 +195,11 @@ def granted(data: Any) -> object:
             kept = parse_oauth(oauth, data, NOW)
             json.dumps([*kept.tokens.values(), *kept.fields.values()], ensure_ascii=False).encode()
     return parse_code(data)
+
+
+def youtube_grant(data: Any) -> object:
+    """As the vault keeps it."""
+    return json.dumps(parse_grant(answered(data, 200), NOW), ensure_ascii=False).encode()
 
 
 def redirected(query: Any) -> object:

@@ -1,4 +1,4 @@
-"""The platforms that every adapter is tried on, by its name: fakes in memory, and real servers of Isso and WordPress."""
+"""The platforms that adapters are tried on, by name: fakes in memory, and real servers of Isso and WordPress."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
