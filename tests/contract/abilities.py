@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from adapters.base import Capabilities, Comment, Hooked, Moderates, PlatformAdapter, Quota
+from adapters.inbox import InboxAdapter
+from adapters.inbox_options import InboxOptions
+from adapters.sandbox_site import utc_now
 from tests.contract.cases import CASES
 from tests.contract.harnesses import new_session
 from tests.contract.parsers import PARSERS
 from tests.contract.readers import bluesky_row, each
-from tests.contract.scenes import inbox_adapter
 
 ADDRESS = "http://127.0.0.1:1"
 HEAD = (
@@ -30,7 +32,7 @@ COMMENTS = {
     "mastodon": "mastodon notifications",
     "discord": "discord messages",
     "telegram": "telegram updates",
-    "inbox": "inbox batches",
+    "inbox": "inbox tables",
 }
 """The parser of each adapter's recorded comments; Bluesky's notifications tell no likes, its threads do."""
 
@@ -38,10 +40,13 @@ COMMENTS = {
 async def table() -> str:
     async with new_session() as http:
         adapters = {name: case.make(ADDRESS, http) for name, case in CASES.items()}
-        adapters["inbox"] = inbox_adapter(ADDRESS, http)
+        by_hand = InboxOptions.model_validate({"account": "Roaster"})
+        adapters["inbox"] = InboxAdapter(by_hand, http=http, clock=utc_now)
         rows = [_row(name, adapter) for name, adapter in adapters.items()]
     lines = [HEAD, ("-",) * len(HEAD), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" if line[0] != "-" else f"|{'|'.join(line)}|\n" for line in lines)
+    return "".join(
+        f"| {' | '.join(line)} |\n" if line[0] != "-" else f"|{'|'.join(line)}|\n" for line in lines
+    )
 
 
 def _row(name: str, adapter: PlatformAdapter) -> tuple[str, ...]:

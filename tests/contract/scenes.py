@@ -93,7 +93,7 @@ def _on_answers(answer: Answerer, make: Callable[[str, Any], PlatformAdapter], c
     return begin
 
 
-def inbox_adapter(url: str, http: Any) -> PlatformAdapter:
+def _inbox(url: str, http: Any) -> PlatformAdapter:
     options = {
         "account": "Roaster",
         "delivery": "webhook",
@@ -105,4 +105,4 @@ def inbox_adapter(url: str, http: Any) -> PlatformAdapter:
 
 
 wordpress = _on_answers(_blog, CASES["wordpress"].make, {**CASES["wordpress"].cursor, "held": ["5", "7"]})
-inbox = _on_answers(says('{"id": "reply-7", "ok": true}'), inbox_adapter, {})
+inbox = _on_answers(says('{"id": "reply-7", "ok": true}'), _inbox, {})
