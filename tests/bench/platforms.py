@@ -60,7 +60,7 @@ async def _fault(name: str) -> str:
                         await check(harness)
                     except Exception as error:  # noqa: BLE001 - whatever it is, the adapter does not conform
                         return f"{check.__name__}: {error!r}"[:300]
-    except NotHere as missing:
+    except RuntimeError as missing:  # not installed, or it does not start
         return f"not tried: {missing}"
     return ""
 

@@ -41,7 +41,8 @@ STATUSES: Final = (
 )
 ROUND: Final = 25
 """Cases until a scene is made anew, so that one adapter's bad tokens do not keep the others from being tried."""
-LONGEST_S: Final = 20.0
+LONGEST_S: Final = 60.0
+"""Of a call, on a machine that has much else to do."""
 
 
 @dataclass
