@@ -125,7 +125,7 @@ def discord_message(data: Any) -> object:
 
 def telegram_updates(data: Any) -> object:
     group = Group(-1001000000000008, "Bread talk", channel=-1001000000000007)
-    cursor = {
+    cursor: dict[str, Any] = {
         "from": 1795176000,
         "offset": None,
         "heard": 0,
