@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup run models vllm-cpu-setup vllm-cpu test cover lint format bench bench-pipeline bench-knowledge bench-serving bench-review bench-training clean
+.PHONY: help setup run models vllm-cpu-setup vllm-cpu test cover lint format bench bench-pipeline bench-knowledge bench-serving bench-review bench-training bench-platforms clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,7 +37,7 @@ format: .venv/test.done  ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: bench-pipeline bench-knowledge bench-serving bench-review bench-training  ## run every benchmark
+bench: bench-pipeline bench-knowledge bench-serving bench-review bench-training bench-platforms  ## run every benchmark
 
 bench-pipeline: .venv/test.done  ## crash runs, throughput, latency, memory; the last line is JSON
 	@$(BIN)/python -m tests.bench.pipeline
@@ -53,6 +53,9 @@ bench-review: .venv/test.done  ## the review desk: 10,000 waiting comments, 50 r
 
 bench-training: .venv/models.done  ## PPO beside TRL 1.12's, and the demo's nights; PARTS=ppo,memory,demo,hh; the last line is JSON
 	@$(BIN)/python -m tests.bench.training $(if $(PARTS),--parts $(PARTS))
+
+bench-platforms: .venv/test.done  ## what adapters keep to, YouTube's units, a minute of damaged answers; the last line is JSON
+	@$(BIN)/python -m tests.bench.platforms
 
 clean:  ## remove what make made; data/ stays
 	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

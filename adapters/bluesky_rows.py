@@ -15,7 +15,7 @@ from adapters.errors import (
     TargetGone,
 )
 from adapters.http import Answer
-from adapters.text import parse_count, parse_id, parse_text, parse_time
+from adapters.text import parse_address, parse_count, parse_id, parse_text, parse_time
 
 POSTS: Final = "app.bsky.feed.post"
 TITLE_CHARS: Final = 80
@@ -207,7 +207,7 @@ def _written(claimed: object, indexed_at: datetime) -> datetime:
 def _pictures(embed: object) -> tuple[str, ...]:
     images = _get(embed, "images") or _get(_get(embed, "media"), "images")
     found = [_get(image, "fullsize") for image in images] if isinstance(images, list) else []
-    return tuple(url for url in found if isinstance(url, str) and url.startswith(("https://", "http://")))
+    return tuple(url for one in found if (url := parse_address(one)))
 
 
 def _hearted(view: Mapping[str, Any]) -> bool | None:

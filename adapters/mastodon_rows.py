@@ -10,7 +10,15 @@ from adapters.base import Comment, CommentRef, Post, ReplyRef
 from adapters.errors import AccountRestricted, AdapterError, ReauthRequired, RejectedContent, TargetGone
 from adapters.http import Answer, unexpected
 from adapters.mastodon_text import without_leading_names
-from adapters.text import html_to_text, parse_count, parse_flag, parse_id, parse_text, parse_time
+from adapters.text import (
+    html_to_text,
+    parse_address,
+    parse_count,
+    parse_flag,
+    parse_id,
+    parse_text,
+    parse_time,
+)
 
 TITLE_CHARS: Final = 80
 ACCT: Final = re.compile(r"[\w.-]+(?:@[\w.-]+(?::\d+)?)?")
@@ -67,7 +75,7 @@ def parse_status(value: object, *, me: str) -> Row:
         created_at=created_at,
         came_at=created_at,
         visibility=parse_id(fields.get("visibility")),
-        url=_address(fields.get("url")),
+        url=parse_address(fields.get("url")),
         pictures=_pictures(fields.get("media_attachments")),
         likes=parse_count(fields.get("favourites_count")),
         hearted=parse_flag(fields.get("favourited")),
@@ -172,11 +180,7 @@ def _text(fields: Mapping[str, Any], whose: set[str]) -> str:
     return f"{parse_text(warning)}\n{body}" if isinstance(warning, str) and warning.strip() else body
 
 
-def _address(value: object) -> str:
-    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else ""
-
-
 def _pictures(listed: object) -> tuple[str, ...]:
     images = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-    found = [_address(one.get("url")) for one in images if one.get("type") == "image"]
+    found = [parse_address(one.get("url")) for one in images if one.get("type") == "image"]
     return tuple(address for address in found if address)

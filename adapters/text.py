@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 MAX_ID_CHARS: Final = 255
+MAX_ADDRESS_CHARS: Final = 2_000
 MAX_COUNT: Final = 2**31 - 1
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
@@ -116,6 +117,14 @@ def _without_html_comments(markup: str) -> str:
         parts.append(markup[position:start])
         position = end + 3
     return "".join(parts) + markup[position:]
+
+
+def parse_address(value: object) -> str:
+    """An http or https address that a page may link to; empty for anything else, such as `javascript:`."""
+    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
+        return ""
+    fits = len(value) <= MAX_ADDRESS_CHARS and value.isprintable() and " " not in value
+    return value if fits else ""
 
 
 def same_text(a: str, b: str) -> bool:

@@ -11,7 +11,15 @@ from urllib.parse import unquote
 from adapters.base import Comment, CommentRef, Post, ReplyRef
 from adapters.errors import AdapterError, Permanent, RateLimited, RejectedContent, TargetGone
 from adapters.http import Answer
-from adapters.text import EARLIEST, MAX_ID_CHARS, html_to_text, parse_id, parse_text, parse_time
+from adapters.text import (
+    EARLIEST,
+    MAX_ID_CHARS,
+    html_to_text,
+    parse_address,
+    parse_id,
+    parse_text,
+    parse_time,
+)
 
 COMMENT_FIELDS: Final = "id,post,parent,author,author_name,date,date_gmt,content,link,status,_links"
 """Asked for by name, so that visitors' e-mail and IP addresses never reach us."""
@@ -80,7 +88,7 @@ def parse_comment(data: object, *, me: str, parents: Mapping[str, str]) -> Comme
         author_name=name,
         text=_text(data.get("content")),
         is_own=author == me,
-        url=parse_text(data.get("link") or ""),
+        url=parse_address(data.get("link")),
     )
 
 
@@ -105,7 +113,7 @@ def parse_post(data: object) -> Post:
         id=key,
         title=_rendered(data.get("title")) or key,
         text=_rendered(data.get("excerpt")),
-        url=parse_text(data.get("link") or ""),
+        url=parse_address(data.get("link")),
     )
 
 

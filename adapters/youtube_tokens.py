@@ -9,7 +9,7 @@ import aiohttp
 from adapters.base import Clock, Vault
 from adapters.errors import AuthExpired, ReauthRequired, Transient
 from adapters.http import Answer, Http
-from adapters.text import parse_count, parse_time
+from adapters.text import clean, parse_count, parse_time
 from adapters.youtube_errors import reason_of
 from adapters.youtube_options import YouTubeOptions
 
@@ -109,9 +109,10 @@ def parse_grant(answer: Answer, now: datetime) -> dict[str, str]:
     life = parse_count(data.get("expires_in")) or DEFAULT_LIFE_S
     # Of a life shorter than the margin, half is left: a token is never past its end before it was used.
     length = timedelta(seconds=min(life, MAX_LIFE_S))
-    told = {
-        key: data[key] for key in ("scope", "refresh_token") if isinstance(data.get(key), str) and data[key]
-    }
+    scope, refresh = data.get("scope"), data.get("refresh_token")
+    told = {"scope": clean(scope)} if isinstance(scope, str) and scope else {}
+    if isinstance(refresh, str) and _travels(refresh):
+        told["refresh_token"] = refresh
     return {
         "access_token": access,
         "expires_at": (now + max(length - MARGIN, length / 2)).isoformat(),

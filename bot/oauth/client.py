@@ -113,7 +113,7 @@ def challenge(verifier: str) -> str:
 
 def parse_redirect(query: Mapping[str, str], attempt: Attempt) -> str:
     """The code with which the browser came back. Raises OtherAttempt, NotConnected."""
-    if not hmac.compare_digest(query.get("state", "").encode(), attempt.state.encode()):
+    if not hmac.compare_digest(query.get("state", "").encode("utf-8", "replace"), attempt.state.encode()):
         raise OtherAttempt("this answer belongs to another attempt; open the address that was printed last")
     if error := query.get("error"):
         raise refused(error, query.get("error_description", ""))
@@ -184,13 +184,13 @@ def parse_granted(oauth: OAuth, data: object, now: datetime) -> Granted:
     answer: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     if not _travels(answer.get("access_token")):
         raise NotConnected("the platform's answer holds no access token; try again")
-    names = ("access_token", "refresh_token", "scope")
-    tokens = {name: _text(answer.get(name)) for name in names if _text(answer.get(name))}
+    tokens = {name: answer[name] for name in ("access_token", "refresh_token") if _travels(answer.get(name))}
+    if scope := _text(answer.get("scope")):
+        tokens["scope"] = scope
     if length := _seconds(answer.get("expires_in")):
         tokens["expires_at"] = (now + timedelta(seconds=max(length - MARGIN_S, length / 2))).isoformat()
     if length := _seconds(answer.get("refresh_expires_in")):
         tokens["refresh_ends"] = str(int(now.timestamp() + length))
-    scope = _text(answer.get("scope"))
     return Granted(
         tokens=tokens,
         fields={name: _text(answer.get(name)) for name in oauth.gives if _text(answer.get(name))},
@@ -199,7 +199,7 @@ def parse_granted(oauth: OAuth, data: object, now: datetime) -> Granted:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return clean(value) if isinstance(value, str) else ""
 
 
 def _travels(value: object) -> bool:

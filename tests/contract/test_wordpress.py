@@ -10,7 +10,6 @@ from adapters.base import Budget, CommentPage
 from adapters.conformance import CHECKS, Check
 from adapters.errors import Permanent, Transient
 from tests.contract.cases import CASES, NOW
-from tests.contract.fuzzing import fuzz
 from tests.contract.harnesses import new_session
 from tests.contract.harnesses_wordpress import on_a_post_of_its_own
 from tests.contract.misbehaving import Answerer, platform
@@ -103,28 +102,3 @@ async def test_a_reply_whose_status_cannot_be_read_is_a_reply() -> None:
     async with platform(answer) as url, new_session() as http:
         sent = await CASES["wordpress"].make(url, http).reply(CASES["wordpress"].target, "an answer", "key")
     assert (sent.id, sent.parent_id) == ("8", "7")
-
-
-async def test_damaged_answers_raise_adapter_errors_only() -> None:
-    post = {
-        "id": 1,
-        "title": {"rendered": "题目"},
-        "excerpt": {"rendered": "<p>…</p>"},
-        "link": "https://e.org/a/",
-    }
-    nested = {**ROW, "id": 8, "parent": 6, "author": 1, "status": "approved"}
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if request.method == "POST":
-            return web.json_response(nested, status=201)
-        if request.path.endswith("/7"):
-            return web.json_response({"id": 7, "status": "approved"})
-        rows = [post] if request.path.endswith("/posts") else [ROW, nested]
-        return web.json_response(rows, headers={"X-WP-Total": str(len(rows))})
-
-    async with platform(answer) as url, new_session() as http:
-        adapter = CASES["wordpress"].make(url, http)
-        await adapter.open()
-        cursor = {**CASES["wordpress"].cursor, "held": ["5", "7"]}
-        found = await fuzz(adapter, cursor, CASES["wordpress"].target, cases=400, seed=1)
-    assert (found.cases, found.escapes) == (400, [])

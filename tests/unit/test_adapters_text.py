@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.text import clean, html_to_text, parse_id, parse_text, parse_time, same_text
+from adapters.text import clean, html_to_text, parse_address, parse_id, parse_text, parse_time, same_text
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -52,6 +52,29 @@ def test_a_64_bit_id_keeps_every_digit(number: int) -> None:
 def test_what_is_no_id_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="id"):
         parse_id(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "javascript:alert(1)",
+        "//e.org",
+        "https://e.org/\ud800",
+        "https://e.org/\x00",
+        "http://e org",
+        "https://" + "x" * 2000,
+        "",
+        None,
+        7,
+        [],
+    ],
+)
+def test_what_no_page_may_link_to_is_no_address(value: object) -> None:
+    assert parse_address(value) == ""
+
+
+def test_an_address_is_kept_as_it_is() -> None:
+    assert parse_address("https://e.org/文章?a=1#b") == "https://e.org/文章?a=1#b"
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,17 @@ def test_an_answer_without_our_state_belongs_to_nobody(query: dict[str, str]) ->
         parse_redirect(query, Attempt("http://127.0.0.1:1/"))
 
 
+def test_an_answer_whose_state_is_broken_text_belongs_to_nobody() -> None:
+    with pytest.raises(OtherAttempt):
+        parse_redirect({"state": "\ud800", "code": "c"}, Attempt("http://127.0.0.1:1/"))
+
+
+@pytest.mark.parametrize("token", ["\ud800", "a\nb", "令牌"])
+def test_a_refresh_token_that_cannot_travel_is_not_kept(token: str) -> None:
+    told = {"access_token": "a", "refresh_token": token, "scope": "read \ud800"}
+    assert parse_granted(YOUTUBE, told, START).tokens == {"access_token": "a", "scope": "read \ufffd"}
+
+
 def test_a_refusal_repeats_none_of_our_secrets() -> None:
     told = str(refused("invalid", f"code the-code of {CLIENT_SECRET}", "the-code", CLIENT_SECRET, ""))
     assert "the-code" not in told

@@ -233,6 +233,12 @@ def test_any_answer_to_a_refresh_is_a_token_or_an_adapter_error(body: Any) -> No
     assert all(isinstance(value, str) for value in kept.values())
 
 
+def test_a_refresh_token_that_cannot_travel_is_not_kept() -> None:
+    told = {"access_token": "a", "refresh_token": "\ud800", "scope": "read \ud800"}
+    kept = parse_grant(answer(200, told), NOW)
+    assert (kept.get("refresh_token"), kept["scope"]) == (None, "read \ufffd")
+
+
 @few
 @given(anything | mutated({"id": "v", "snippet": {"title": "题", "description": "d"}}))
 def test_any_video_is_a_post_or_none(row: Any) -> None:
