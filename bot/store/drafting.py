@@ -33,6 +33,8 @@ class Work:
     """The thread before the comment, oldest first."""
     answered: bool
     """Our account has already answered it by hand."""
+    by_us: bool = False
+    """Its author is the account of another channel of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ def _works(session: Session, comments: list[Comment]) -> list[Work]:
     posts = _by_id(session, Post, {comment.post_id for comment in comments})
     channels = _by_id(session, Channel, {comment.channel_id for comment in comments})
     answered = _answered(session, comments) if comments else set()
+    ours = _ours(session, comments) if comments else set()
     return [
         Work(
             comment,
@@ -264,9 +267,23 @@ def _works(session: Session, comments: list[Comment]) -> list[Work]:
             # In a flat thread the answer may have been meant for another comment.
             not channels[comment.channel_id].flat_threads
             and (comment.channel_id, comment.platform_id) in answered,
+            by_us=(*_place(channels[comment.channel_id]), comment.author_id) in ours,
         )
         for comment in comments
     ]
+
+
+def _ours(session: Session, comments: list[Comment]) -> set[tuple[str, str, str]]:
+    """The authors that are accounts of our channels: two of them would answer each other for ever."""
+    authors = {comment.author_id for comment in comments}
+    rows = session.exec(select(Channel).where(col(Channel.account_id).in_(authors)))
+    return {(*_place(row), row.account_id or "") for row in rows}
+
+
+def _place(channel: Channel) -> tuple[str, str]:
+    """Within which an account's id names one account: that of a WordPress site is a small number."""
+    options = channel.options
+    return channel.platform, f"{options.get('base_url', '')} {options.get('preset', '')}"
 
 
 def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:
