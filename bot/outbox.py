@@ -4,7 +4,8 @@
                         └─ the lease ends ─► unknown ─► review: a person finds out
 
 As in `bot.sender` the intent is written before anybody may speak, by the same rules: opening hours, gap, hourly limit,
-shadow, and refusals in a row stop the channel. What was handed out and not acknowledged is never handed out again unless a person says so.
+shadow; refusals in a row stop the channel. What was handed out and not acknowledged is never handed out again unless a
+person says so.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
-from bot.manners import fitting, label_for
+from bot.manners import fitting, label_for, unlabelled
 from bot.models import Channel, Comment, Draft, Post, Reply, State
 from bot.planning import turn
 from bot.reasons import Reason
@@ -192,24 +192,30 @@ def reply_key(comment: Comment) -> str:
 
 def set_text(session: Session, reply: Reply, text: str) -> None:
     """`text` with the label that the channel's rules ask for."""
-    channel = session.get_one(Channel, reply.channel_id)
-    reply.label = label_for(channel.rules.get("label", {}), text)
-    reply.text = fitting(text, reply.label, channel.max_reply_chars)
+    reply.text, reply.label = _with_label(session.get_one(Channel, reply.channel_id), text)
 
 
 def _reply_row(order: Order, channel: Channel, approved_by: str, now: datetime) -> dict[str, object]:
-    comment, label = order.comment, label_for(channel.rules.get("label", {}), order.text)
+    comment, (text, label) = order.comment, _with_label(channel, order.text)
     return {
         "comment_id": comment.id,
         "channel_id": comment.channel_id,
         "draft_id": order.draft_id,
-        "text": fitting(order.text, label, channel.max_reply_chars),
+        "text": text,
         "label": label,
         "key": reply_key(comment),
         "approved_by": approved_by,
         "ordered_at": now,
         "earlier_texts": [],
     }
+
+
+def _with_label(channel: Channel, text: str) -> tuple[str, str]:
+    """The text as it goes out, and its label: once, whichever of the channel's a model has written there itself."""
+    labels = channel.rules.get("label", {})
+    bare = unlabelled(text, labels.values()) or text
+    label = label_for(labels, bare)
+    return fitting(bare, label, channel.max_reply_chars), label
 
 
 def _held(outcome: Outcome, reason: Reason) -> Outcome:

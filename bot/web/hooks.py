@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from adapters.base import Clock
 from adapters.errors import AdapterError
-from bot.connections import Connections, Listener
+from bot.connections import Connections
 from bot.models import Channel
 from bot.store import channels, polling
 from bot.store.channels import NoSuchChannel
@@ -44,31 +44,26 @@ class Hooks:
         return [Route("POST", "/hooks/{channel}", self.called, needs=None, page=False, signed=True)]
 
     async def called(self, request: web.Request) -> web.StreamResponse:
-        channel, listener = await self._listener(request.match_info["channel"])
+        # Read before anything is looked up: whoever calls learns nothing from what is refused, and when.
         body = await _whole(request)
+        channel = await self._ledger.aread(_named, request.match_info["channel"])
         try:
-            hook = listener.hooked.read_hook(request.headers, body)
+            listener = await self._connections.listener(channel) if channel is not None else None
+            hook = listener.hooked.read_hook(request.headers, body) if listener is not None else None
         except AdapterError as error:
-            self._tell(channel.name, str(error))
-            raise Problem(403, "unproven", "this call bears no valid signature of the platform") from error
+            self._tell(request.match_info["channel"], str(error))
+            hook = None
+        if channel is None or listener is None or hook is None:
+            raise Problem(
+                403,
+                "unproven",
+                "no channel listens here, or this call bears no valid signature of its platform; look at the address "
+                "and the secret in the platform's console",
+            )
         if hook.poll:
             gap = timedelta(seconds=listener.min_poll_s)
             await self._ledger.awrite(polling.wake, channel.id or 0, now=self._clock(), gap=gap)
         return web.json_response({} if hook.answer is None else dict(hook.answer))
-
-    async def _listener(self, name: str) -> tuple[Channel, Listener]:
-        """Raises Problem, the same for a channel that is not there and for one that nobody calls."""
-        channel = await self._ledger.aread(_named, name)
-        try:
-            listener = await self._connections.listener(channel) if channel is not None else None
-        except AdapterError as error:
-            self._tell(name, str(error))
-            listener = None
-        if channel is None or listener is None:
-            raise Problem(
-                404, "no_hook", "no channel listens here; look at the address in the platform's console"
-            )
-        return channel, listener
 
     def _tell(self, name: str, reason: str) -> None:
         """Once a minute: whoever knows the address could fill the log."""

@@ -127,6 +127,14 @@ def test_a_label_goes_out_with_the_reply_and_is_kept_apart(desk: Desk) -> None:
     assert job.text == reply.text, "what is sent is what a look for it compares with"
 
 
+@pytest.mark.parametrize("written", [f"{LABEL} ", f"{LABEL}\n", "（AI 生成）"])
+def test_a_label_that_the_model_wrote_itself_stands_there_once(desk: Desk, written: str) -> None:
+    set_rules(desk, label={"en": LABEL, "zh": "（AI 生成）"})
+    desk.ingest(comment(1))
+    save(desk, *desk.claim(), text=f"Ten minutes. {written}")
+    assert reply_of(desk).text == f"Ten minutes.\n{LABEL}"
+
+
 def test_a_label_that_is_changed_later_changes_no_ordered_reply(desk: Desk) -> None:
     set_rules(desk, label={"en": LABEL})
     desk.ready(1)

@@ -11,8 +11,8 @@ from sqlmodel import Session, select
 from bot import outbox
 from bot.bootstrap import ALL_ROLES, assemble
 from bot.models import Channel, Comment, State
-from bot.reasons import Reason
 from bot.outbox import Failed, LeaseEnded, NotSent, Sent
+from bot.reasons import Reason
 from bot.settings import Settings
 from bot.store import channels
 from bot.store.ledger import Ledger, connect
