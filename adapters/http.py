@@ -98,11 +98,11 @@ PrivateUrl = Annotated[str, AfterValidator(check_private_url)]
 
 def is_private(address: str) -> bool:
     """Nobody on the way can read along: encrypted, or within this machine."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        return bool(host)
     try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            return bool(host)
         return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
     except ValueError:
         return False
@@ -124,10 +124,10 @@ class Http:
     """Calls to one platform over a session that someone else owns and closes.
 
     `timeout_s` bounds a whole call, the last byte of the body included; `max_bytes` bounds the unpacked
-    body, which is counted while it arrives. Redirects are never followed. What a call sends under the name of a secret
-    stays out of the excerpt of an answer that repeats it, as pages for finding faults do. `secret` is a part of the path
-    that neither an error, nor what it was raised from, nor an excerpt shows. `wait_in` finds the seconds to wait in the JSON of a
-    429, for platforms that say it there.
+    body, which is counted while it arrives. Redirects are never followed. `secret` is a part of the path that neither
+    an error, nor what it was raised from, nor an excerpt shows. `wait_in` finds the seconds to wait in the JSON of a
+    429, for platforms that say it there. What a call sends under the name of a secret stays out of the excerpt of an
+    answer that repeats it, as pages for finding faults do.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ new is read by polling, so that a forged, lost or repeated call does no harm.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from sqlmodel import Session
 
-from adapters.base import Clock
+from adapters.base import Clock, Hook
 from adapters.errors import AdapterError
 from bot.connections import Connections
 from bot.models import Channel
@@ -47,23 +47,31 @@ class Hooks:
         # Read before anything is looked up: whoever calls learns nothing from what is refused, and when.
         body = await _whole(request)
         channel = await self._ledger.aread(_named, request.match_info["channel"])
-        try:
-            listener = await self._connections.listener(channel) if channel is not None else None
-            hook = listener.hooked.read_hook(request.headers, body) if listener is not None else None
-        except AdapterError as error:
-            self._tell(request.match_info["channel"], str(error))
-            hook = None
-        if channel is None or listener is None or hook is None:
+        proven = await self._proven(channel, request.headers, body) if channel is not None else None
+        if channel is None or proven is None:
             raise Problem(
                 403,
                 "unproven",
                 "no channel listens here, or this call bears no valid signature of its platform; look at the address "
                 "and the secret in the platform's console",
             )
+        hook, gap = proven
         if hook.poll:
-            gap = timedelta(seconds=listener.min_poll_s)
             await self._ledger.awrite(polling.wake, channel.id or 0, now=self._clock(), gap=gap)
         return web.json_response({} if hook.answer is None else dict(hook.answer))
+
+    async def _proven(
+        self, channel: Channel, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Hook, timedelta] | None:
+        """What the platform says, and the shortest time between two polls; None for what it did not say."""
+        try:
+            listener = await self._connections.listener(channel)
+            if listener is None:
+                return None
+            return listener.hooked.read_hook(headers, body), timedelta(seconds=listener.min_poll_s)
+        except AdapterError as error:
+            self._tell(channel.name, str(error))
+            return None
 
     def _tell(self, name: str, reason: str) -> None:
         """Once a minute: whoever knows the address could fill the log."""
