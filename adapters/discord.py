@@ -162,7 +162,9 @@ class DiscordAdapter:
         answer = await self._read(f"/channels/{place}/messages/{_checked(target.comment_id)}", {})
         if answer.status != 200:
             raise refusal("the comment", answer.status, answer.data, answer.excerpt)
-        after = max(int(target.comment_id), first_at(answer.server_time(since) - MARGIN) - 1)
+        # `since` may be a time of ours or one of Discord's.
+        earliest = min(since, answer.server_time(since)) - MARGIN
+        after = max(int(target.comment_id), first_at(earliest) - 1)
         found: list[ReplyRef] = []
         for _ in range(self._options.look_pages):
             rows = await self._page(place, after)
