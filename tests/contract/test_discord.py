@@ -11,7 +11,7 @@ import structlog
 from adapters.auth import FreshAuth
 from adapters.base import Budget, Comment, CommentPage, Cursor
 from adapters.conformance import CHECKS, Check
-from adapters.discord import DiscordAdapter
+from adapters.discord import SUPPRESS_EMBEDS, DiscordAdapter
 from adapters.discord_options import DiscordOptions
 from adapters.discord_rows import nonce
 from adapters.errors import (
@@ -336,6 +336,7 @@ async def test_a_reply_names_its_comment_and_calls_nobody(harness: DiscordHarnes
             "enforce_nonce": True,
             "message_reference": {"message_id": comment.ref.comment_id, "fail_if_not_exists": True},
             "allowed_mentions": {"parse": []},
+            "flags": SUPPRESS_EMBEDS,
         }
     ]
     assert len(nonce("job-1")) == 25
