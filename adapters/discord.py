@@ -58,6 +58,7 @@ MARGIN: Final = timedelta(seconds=2)
 MESSAGE_CONTENT: Final = 1 << 18 | 1 << 19
 """Flags of an application that may read what people write; the second one in servers of less than 100 members."""
 PAGE: Final = 100
+SUPPRESS_EMBEDS: Final = 1 << 2
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -134,7 +135,9 @@ class DiscordAdapter:
         )
 
     async def reply(self, target: CommentRef, text: str, key: str) -> ReplyRef:
-        """Answer `target`, mentioning nobody; within minutes a repeated `key` brings the first reply back."""
+        """Answer `target`, mentioning nobody and with no preview of links; within minutes a repeated `key` brings the
+        first reply back.
+        """
         if len(text) > self._options.max_chars:
             raise RejectedContent(
                 f"discord: the reply has {len(text)} characters, over {self._options.max_chars}"
@@ -145,6 +148,7 @@ class DiscordAdapter:
             "enforce_nonce": True,
             "message_reference": {"message_id": _checked(target.comment_id), "fail_if_not_exists": True},
             "allowed_mentions": {"parse": []},
+            "flags": SUPPRESS_EMBEDS,
         }
         path = f"/channels/{_checked(target.post_id)}/messages"
         answer = await self._http.write("POST", path, headers=self._headers, body=body)
@@ -158,7 +162,9 @@ class DiscordAdapter:
         answer = await self._read(f"/channels/{place}/messages/{_checked(target.comment_id)}", {})
         if answer.status != 200:
             raise refusal("the comment", answer.status, answer.data, answer.excerpt)
-        after = max(int(target.comment_id), first_at(answer.server_time(since) - MARGIN) - 1)
+        # `since` may be a time of ours or one of Discord's.
+        earliest = min(since, answer.server_time(since)) - MARGIN
+        after = max(int(target.comment_id), first_at(earliest) - 1)
         found: list[ReplyRef] = []
         for _ in range(self._options.look_pages):
             rows = await self._page(place, after)

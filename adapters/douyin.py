@@ -128,7 +128,8 @@ class DouyinAdapter:
         """Our replies in the target's thread written at `since` or later. What is under review is unseen."""
         await self._looking.require(target)
         replies, answer = await self._looking.thread(target)
-        earliest = answer.server_time(since) - MARGIN
+        # `since` may be a time of ours or one of the platform's: too much is found rather than too little.
+        earliest = min(since, answer.server_time(since)) - MARGIN
         mine = [reply for reply in replies if reply.is_own and reply.ref.comment_id != target.comment_id]
         return [reply_ref(reply) for reply in mine if reply.ref.created_at >= earliest]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from adapters.http import BaseUrl
+from adapters.http import BaseUrl, PrivateUrl
 
 
 def _as_item(value: Any) -> Any:
@@ -56,7 +56,7 @@ class DouyinOptions(BaseModel):
     os_version: str = ""
     shark_channel: str = "open_api"
     base_url: BaseUrl = "https://open.douyin.com"
-    token_url: BaseUrl | None = None
+    token_url: PrivateUrl | None = None
     """Where tokens are renewed; as `base_url` where it is not set."""
     timeout_s: float = Field(default=20.0, gt=0)
     max_reply_chars: int = Field(default=100, ge=1)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +39,8 @@ MAX_RETRY_AFTER_S: Final = 86_400.0
 CONNECT_TIMEOUT_S: Final = 10.0
 # A `Date` header has whole seconds, and the answer was on its way for a while.
 IGNORED_SKEW: Final = timedelta(seconds=2)
+_SECRET: Final = ("authorization", "token", "secret", "password", "code", "verifier")
+_SHORTEST_SECRET: Final = 8
 
 
 class TooLarge(Transient):
@@ -82,6 +85,29 @@ def check_base_url(value: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(check_base_url)]
 
 
+def check_private_url(value: str) -> str:
+    """`check_base_url` for an address that is told secrets. Raises ValueError where others could read along."""
+    value = check_base_url(value)
+    if not is_private(value):
+        raise ValueError("must start with https://, as secrets go there; http:// is for this machine alone")
+    return value
+
+
+PrivateUrl = Annotated[str, AfterValidator(check_private_url)]
+
+
+def is_private(address: str) -> bool:
+    """Nobody on the way can read along: encrypted, or within this machine."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            return bool(host)
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     method: str
@@ -100,7 +126,8 @@ class Http:
     `timeout_s` bounds a whole call, the last byte of the body included; `max_bytes` bounds the unpacked
     body, which is counted while it arrives. Redirects are never followed. `secret` is a part of the path that neither
     an error, nor what it was raised from, nor an excerpt shows. `wait_in` finds the seconds to wait in the JSON of a
-    429, for platforms that say it there.
+    429, for platforms that say it there. What a call sends under the name of a secret stays out of the excerpt of an
+    answer that repeats it, as pages for finding faults do.
     """
 
     def __init__(
@@ -176,7 +203,7 @@ class Http:
             raise Transient(message, ambiguous=call.writes) from exc
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{what}: answer of more than {self._max_bytes} bytes", ambiguous=call.writes)
-        return self._answer(what, status, headers, raw, writes=call.writes, lax=call.raw is not None)
+        return self._answer(what, status, headers, raw, call)
 
     async def _exchange(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
         async with self._session.request(
@@ -199,10 +226,9 @@ class Http:
                     break
             return response.status, response.headers, bytes(raw)
 
-    def _answer(
-        self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool, lax: bool
-    ) -> Answer:
-        excerpt = clean(self._hidden(raw[:2400].decode("utf-8", "replace")))[:300]
+    def _answer(self, what: str, status: int, headers: Mapping[str, str], raw: bytes, call: _Call) -> Answer:
+        writes, lax = call.writes, call.raw is not None
+        excerpt = clean(self._hidden(raw[:2400].decode("utf-8", "replace"), *_secrets_of(call)))[:300]
         self._raise_for_status(what, status, headers, raw, writes=writes)
         try:
             data = json.loads(raw) if raw.strip() else None
@@ -212,8 +238,10 @@ class Http:
             data = None
         return Answer(status, headers, data, excerpt, self._skew(headers))
 
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._secret, "…") if self._secret else text
+    def _hidden(self, text: str, *others: str) -> str:
+        for secret in (self._secret, *others):
+            text = text.replace(secret, "…") if secret else text
+        return text
 
     def _raise_for_status(
         self, what: str, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool
@@ -271,6 +299,15 @@ def told_wait(headers: Mapping[str, str], now: datetime) -> float:
     # The moment is by the platform's clock, which its Date header tells.
     left = (moment - (_http_date(headers.get("Date", "")) or now)).total_seconds()
     return min(max(left, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _secrets_of(call: _Call) -> list[str]:
+    """The longest first: of two that begin alike none is left in part."""
+    sent = [*(call.headers or {}).items(), *(call.form or {}).items()]
+    if isinstance(call.body, Mapping):
+        sent += [(name, value) for name, value in call.body.items() if isinstance(value, str)]
+    told = {value.rpartition(" ")[2] for name, value in sent if any(word in name.lower() for word in _SECRET)}
+    return sorted((value for value in told if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _http_date(value: str) -> datetime | None:

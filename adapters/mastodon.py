@@ -233,8 +233,8 @@ class MastodonAdapter:
         return rows, malformed
 
     def _is_comment(self, name: str, row: Row) -> bool:
-        """Not a private message, and not a status of ours that answers nothing."""
+        """Not a private message, not a bot's (two would go on for ever), not a status of ours that answers nothing."""
         ours = row.author_id == self._me
         return row.visibility != "direct" and (
-            not ours if name == MENTIONS else ours and row.parent is not None
+            not ours and not row.by_bot if name == MENTIONS else ours and row.parent is not None
         )

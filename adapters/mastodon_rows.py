@@ -44,6 +44,8 @@ class Row:
     pictures: tuple[str, ...]
     likes: int | None
     hearted: bool | None
+    by_bot: bool = False
+    """Its account says of itself that a program runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def parse_status(value: object, *, me: str) -> Row:
         pictures=_pictures(fields.get("media_attachments")),
         likes=parse_count(fields.get("favourites_count")),
         hearted=parse_flag(fields.get("favourited")),
+        by_bot=account.get("bot") is True,
     )
 
 

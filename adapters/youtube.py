@@ -139,7 +139,8 @@ class YouTubeAdapter:
             raise Transient("youtube: a comment of the thread cannot be read", ambiguous=False)
         if target.comment_id not in {target.thread_id, *(comment.ref.comment_id for comment in comments)}:
             raise TargetGone(f"youtube: comment {target.comment_id} is gone")
-        earliest = answer.server_time(since) - MARGIN
+        # `since` may be a time of ours or one of the platform's: too much is found rather than too little.
+        earliest = min(since, answer.server_time(since)) - MARGIN
         mine = [comment for comment in in_order(comments) if comment.author_id == me]
         return [reply_ref(comment) for comment in mine if comment.ref.created_at >= earliest]
 

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from adapters.http import BaseUrl
+from adapters.http import BaseUrl, PrivateUrl
 
 API_URL: Final = "https://youtube.googleapis.com"
 TOKEN_URL: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 an address
@@ -21,7 +21,7 @@ class YouTubeOptions(BaseModel):
     refresh_token: SecretStr | None = None
     """Not needed where connecting the account has put one into the vault."""
     base_url: BaseUrl = API_URL
-    token_url: BaseUrl = TOKEN_URL
+    token_url: PrivateUrl = TOKEN_URL
     titles: bool = True
     """Also read the videos' titles and descriptions: one unit for 50 videos, kept while the process runs."""
     quota_units: int = Field(default=10_000, gt=0)

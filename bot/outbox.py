@@ -4,7 +4,8 @@
                         └─ the lease ends ─► unknown ─► review: a person finds out
 
 As in `bot.sender` the intent is written before anybody may speak, by the same rules: opening hours, gap, hourly limit,
-shadow. What was handed out and not acknowledged is never handed out again unless a person says so.
+shadow; refusals in a row stop the channel. What was handed out and not acknowledged is never handed out again unless a
+person says so.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from bot.opening import next_opening
 from bot.reasons import Reason
 from bot.sender import gap_s, seen
 from bot.settings import ChannelRulesSettings
-from bot.store import inbox, sending
+from bot.store import circuit, inbox, sending
 from bot.store.inbox import Waiting
 from bot.store.sending import Job, Settled
 
@@ -141,7 +142,7 @@ def _too_long(job: Job, longest: int) -> Settled | None:
     if len(job.text) <= longest:
         return None
     detail = f"{len(job.text)} > {longest}"
-    return Settled(job.comment_id, State.READY, State.REVIEW, Reason.REFUSED_BY_PLATFORM, detail)
+    return Settled(job.comment_id, State.READY, State.REVIEW, Reason.REPLY_TOO_LONG, detail)
 
 
 def settle_lost(session: Session, channel_id: int, *, now: datetime) -> int:
@@ -165,6 +166,8 @@ def acknowledge(
 
     Raises NoSuchReply, LeaseEnded, and NotHandedOut where the platform's id is another reply's.
     """
+    # Before any comment: whoever leases takes the locks in this order too.
+    channel = inbox.channel_for_update(session, channel.id or 0)
     settle_lost(session, channel.id or 0, now=now)
     found = inbox.reply_of(session, channel.id or 0, reply_id)
     if found is None:
@@ -176,17 +179,27 @@ def acknowledge(
     if comment.state == wish.target and comment.lease_owner is None:
         return State(comment.state)
     if sending.settle(session, [wish], owner=lease, now=now, actor=who):
+        _watch(session, channel, outcome, now)
         session.refresh(comment)
         return State(comment.state)
     told = outcome.platform_id if isinstance(outcome, Sent) else None
     if isinstance(outcome, Sent) and inbox.sent_after_all(
         session, reply, comment, platform_id=told, now=now, actor=who
     ):
+        _watch(session, channel, outcome, now)
         return State.SENT
     raise LeaseEnded(
         f"reply {reply_id} is not yours: its lease has ended or is another's, and its comment is {comment.state}; "
         "send nothing more for it, a person looks after it"
     )
+
+
+def _watch(session: Session, channel: Channel, outcome: Outcome, now: datetime) -> None:
+    """As the sender does: replies that the platform refuses in a row are the first sign of a block."""
+    if isinstance(outcome, Failed):
+        circuit.note(session, channel.id or 0, "refusals", [True], now=now, detail=outcome.reason)
+    elif isinstance(outcome, Sent) and channel.refusals:
+        circuit.note(session, channel.id or 0, "refusals", [False], now=now)
 
 
 def _settled(comment: Comment, outcome: Outcome, now: datetime) -> Settled:

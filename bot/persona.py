@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from adapters.graphemes import beginning
 from knowledge.splitter import sentences
 
 DEFAULT_TONE = "Friendly, direct and brief. Speak as the creator, in the first person."
@@ -106,13 +107,13 @@ def cut(text: str, max_chars: int, max_sentences: int | None = None) -> str:
 
 
 def shorten(text: str, max_chars: int) -> str:
-    """The beginning of `text`, ended by `…` after a whole word where there is one."""
+    """The beginning of `text`, ended by `…` after a whole word where there is one, and never within an emoji."""
     if len(text) <= max_chars:
         return text
     if max_chars < 2:
         return ""
-    head = text[: max_chars - 1]
-    at_word = head if is_cjk(head[-1]) or not text[max_chars - 1].isalnum() else head.rpartition(" ")[0]
+    head = beginning(text, max_chars - 1)
+    at_word = head if is_cjk(head[-1]) or not text[len(head)].isalnum() else head.rpartition(" ")[0]
     return (at_word if at_word else head).rstrip() + "…"
 
 

@@ -287,7 +287,7 @@ def question(work: Work) -> Question:
             ThreadTurn("us", unlabelled(turn.text, labels)) if turn.is_own else ThreadTurn("fan", turn.text)
             for turn in work.earlier
         ),
-        is_own=work.comment.is_own,
+        is_own=work.comment.is_own or (work.by_us and work.comment.reason != Reason.REDRAFT),
         answered_by_human=work.answered,
         max_chars=most_chars(work.channel),
         rules=ChannelRules(frozenset(rules.send), rules.min_support, rules.send_tools),

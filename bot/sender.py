@@ -207,6 +207,7 @@ class Sender:
             jobs, lambda job: self._look(channel, connection, job, State.READY), source=State.READY
         )
         await self._record(channel, State.READY, [look for look in looks if not isinstance(look, Go)])
+        await self._watch(channel, looks)
         if all(isinstance(look, Wait) for look in looks):
             await self._let_rest(channel, looks)
             return False
@@ -222,7 +223,7 @@ class Sender:
         return True
 
     async def _watch(self, channel: Channel, sent: Sequence[Settled | Wait | Go]) -> None:
-        """Refusals in a row are the first sign of a block: go on and the account may be lost."""
+        """Refusals in a row are the first sign of a block: go on and the account may be lost, or every ready reply."""
         told = [one for one in sent if isinstance(one, Settled) and one.reason in _SIGNS]
         refused = [one for one in told if one.reason == Reason.REFUSED_BY_PLATFORM]
         if not refused and not (told and channel.refusals):

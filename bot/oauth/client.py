@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from adapters.connecting import OAuth
 from adapters.errors import AuthExpired
-from adapters.http import Http
+from adapters.http import Http, is_private
 from adapters.text import clean
 
 TOLD_CHARS: Final = 200
@@ -78,15 +78,22 @@ class Granted:
 
 
 def client_of(oauth: OAuth, options: Mapping[str, Any]) -> Client:
-    """`options`: the channel's, with their secrets and defaults."""
+    """`options`: the channel's, with their secrets and defaults. Raises NotConnected for an unsafe address."""
     given = {name: value for name, value in options.items() if isinstance(value, str)}
+    named = (oauth.authorize_url, oauth.token_url, oauth.device_url)
+    authorize_url, token_url, device_url = (address.format_map(given) for address in named)
+    for address in (authorize_url, token_url, device_url):
+        if address and not is_private(address):
+            raise NotConnected(
+                f"{address} is not safe: whoever is on the way could read the account's tokens; give an https address"
+            )
     return Client(
         oauth=oauth,
         id=given.get(oauth.client_id, ""),
         secret=given.get(oauth.client_secret, ""),
-        authorize_url=oauth.authorize_url.format_map(given),
-        token_url=oauth.token_url.format_map(given),
-        device_url=oauth.device_url.format_map(given),
+        authorize_url=authorize_url,
+        token_url=token_url,
+        device_url=device_url,
     )
 
 

@@ -21,7 +21,9 @@ def note(
     session: Session, channel_id: int, sign: Sign, bad: Iterable[bool], *, now: datetime, detail: str = ""
 ) -> bool:
     """Count what came of replies, in their order; True where that stopped the channel, for a person to look at."""
-    channel = session.exec(select(Channel).where(Channel.id == channel_id).with_for_update()).one()
+    # Not against those who only point at the channel: whoever brings comments in would wait for us, and we for them.
+    locked = select(Channel).where(Channel.id == channel_id).with_for_update(key_share=True)
+    channel = session.exec(locked).one()
     number = getattr(channel, sign)
     for one in bad:
         number = number + 1 if one else 0

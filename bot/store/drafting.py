@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
-from bot.manners import fitting, label_for
+from bot.manners import fitting, label_for, unlabelled
 from bot.models import Channel, Comment, Draft, Post, Reply, State
 from bot.planning import turn
 from bot.reasons import Reason
@@ -33,6 +33,8 @@ class Work:
     """The thread before the comment, oldest first."""
     answered: bool
     """Our account has already answered it by hand."""
+    by_us: bool = False
+    """Its author is the account of another channel of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,24 +192,30 @@ def reply_key(comment: Comment) -> str:
 
 def set_text(session: Session, reply: Reply, text: str) -> None:
     """`text` with the label that the channel's rules ask for."""
-    channel = session.get_one(Channel, reply.channel_id)
-    reply.label = label_for(channel.rules.get("label", {}), text)
-    reply.text = fitting(text, reply.label, channel.max_reply_chars)
+    reply.text, reply.label = _with_label(session.get_one(Channel, reply.channel_id), text)
 
 
 def _reply_row(order: Order, channel: Channel, approved_by: str, now: datetime) -> dict[str, object]:
-    comment, label = order.comment, label_for(channel.rules.get("label", {}), order.text)
+    comment, (text, label) = order.comment, _with_label(channel, order.text)
     return {
         "comment_id": comment.id,
         "channel_id": comment.channel_id,
         "draft_id": order.draft_id,
-        "text": fitting(order.text, label, channel.max_reply_chars),
+        "text": text,
         "label": label,
         "key": reply_key(comment),
         "approved_by": approved_by,
         "ordered_at": now,
         "earlier_texts": [],
     }
+
+
+def _with_label(channel: Channel, text: str) -> tuple[str, str]:
+    """The text as it goes out, and its label: once, whichever of the channel's a model has written there itself."""
+    labels = channel.rules.get("label", {})
+    bare = unlabelled(text, labels.values()) or text
+    label = label_for(labels, bare)
+    return fitting(bare, label, channel.max_reply_chars), label
 
 
 def _held(outcome: Outcome, reason: Reason) -> Outcome:
@@ -255,6 +263,7 @@ def _works(session: Session, comments: list[Comment]) -> list[Work]:
     posts = _by_id(session, Post, {comment.post_id for comment in comments})
     channels = _by_id(session, Channel, {comment.channel_id for comment in comments})
     answered = _answered(session, comments) if comments else set()
+    ours = _ours(session, comments) if comments else set()
     return [
         Work(
             comment,
@@ -264,9 +273,23 @@ def _works(session: Session, comments: list[Comment]) -> list[Work]:
             # In a flat thread the answer may have been meant for another comment.
             not channels[comment.channel_id].flat_threads
             and (comment.channel_id, comment.platform_id) in answered,
+            by_us=(*_place(channels[comment.channel_id]), comment.author_id) in ours,
         )
         for comment in comments
     ]
+
+
+def _ours(session: Session, comments: list[Comment]) -> set[tuple[str, str, str]]:
+    """The authors that are accounts of our channels: two of them would answer each other for ever."""
+    authors = {comment.author_id for comment in comments}
+    rows = session.exec(select(Channel).where(col(Channel.account_id).in_(authors)))
+    return {(*_place(row), row.account_id or "") for row in rows}
+
+
+def _place(channel: Channel) -> tuple[str, str]:
+    """Within which an account's id names one account: that of a WordPress site is a small number."""
+    options = channel.options
+    return channel.platform, f"{options.get('base_url', '')} {options.get('preset', '')}"
 
 
 def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:

@@ -5,7 +5,7 @@ new is read by polling, so that a forged, lost or repeated call does no harm.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,9 +13,9 @@ import structlog
 from aiohttp import web
 from sqlmodel import Session
 
-from adapters.base import Clock
+from adapters.base import Clock, Hook
 from adapters.errors import AdapterError
-from bot.connections import Connections, Listener
+from bot.connections import Connections
 from bot.models import Channel
 from bot.store import channels, polling
 from bot.store.channels import NoSuchChannel
@@ -44,31 +44,34 @@ class Hooks:
         return [Route("POST", "/hooks/{channel}", self.called, needs=None, page=False, signed=True)]
 
     async def called(self, request: web.Request) -> web.StreamResponse:
-        channel, listener = await self._listener(request.match_info["channel"])
+        # Read before anything is looked up: whoever calls learns nothing from what is refused, and when.
         body = await _whole(request)
-        try:
-            hook = listener.hooked.read_hook(request.headers, body)
-        except AdapterError as error:
-            self._tell(channel.name, str(error))
-            raise Problem(403, "unproven", "this call bears no valid signature of the platform") from error
+        channel = await self._ledger.aread(_named, request.match_info["channel"])
+        proven = await self._proven(channel, request.headers, body) if channel is not None else None
+        if channel is None or proven is None:
+            raise Problem(
+                403,
+                "unproven",
+                "no channel listens here, or this call bears no valid signature of its platform; look at the address "
+                "and the secret in the platform's console",
+            )
+        hook, gap = proven
         if hook.poll:
-            gap = timedelta(seconds=listener.min_poll_s)
             await self._ledger.awrite(polling.wake, channel.id or 0, now=self._clock(), gap=gap)
         return web.json_response({} if hook.answer is None else dict(hook.answer))
 
-    async def _listener(self, name: str) -> tuple[Channel, Listener]:
-        """Raises Problem, the same for a channel that is not there and for one that nobody calls."""
-        channel = await self._ledger.aread(_named, name)
+    async def _proven(
+        self, channel: Channel, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Hook, timedelta] | None:
+        """What the platform says, and the shortest time between two polls; None for what it did not say."""
         try:
-            listener = await self._connections.listener(channel) if channel is not None else None
+            listener = await self._connections.listener(channel)
+            if listener is None:
+                return None
+            return listener.hooked.read_hook(headers, body), timedelta(seconds=listener.min_poll_s)
         except AdapterError as error:
-            self._tell(name, str(error))
-            listener = None
-        if channel is None or listener is None:
-            raise Problem(
-                404, "no_hook", "no channel listens here; look at the address in the platform's console"
-            )
-        return channel, listener
+            self._tell(channel.name, str(error))
+            return None
 
     def _tell(self, name: str, reason: str) -> None:
         """Once a minute: whoever knows the address could fill the log."""

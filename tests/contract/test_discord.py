@@ -11,7 +11,7 @@ import structlog
 from adapters.auth import FreshAuth
 from adapters.base import Budget, Comment, CommentPage, Cursor
 from adapters.conformance import CHECKS, Check
-from adapters.discord import DiscordAdapter
+from adapters.discord import SUPPRESS_EMBEDS, DiscordAdapter
 from adapters.discord_options import DiscordOptions
 from adapters.discord_rows import nonce
 from adapters.errors import (
@@ -233,21 +233,23 @@ async def test_a_message_that_cannot_be_read_is_counted_and_holds_up_nothing(har
     assert (texts(page), page.malformed) == (["fine"], 1)
 
 
-async def test_a_clock_that_is_ten_minutes_off_hides_nothing(harness: DiscordHarness) -> None:
-    def fast() -> datetime:
-        return utc_now() + timedelta(minutes=10)
+@pytest.mark.parametrize("minutes", [10, -10])
+async def test_a_clock_that_is_ten_minutes_off_hides_nothing(harness: DiscordHarness, minutes: int) -> None:
+    def wrong() -> datetime:
+        return utc_now() + timedelta(minutes=minutes)
 
     chosen = {"base_url": harness.url, "token": TOKEN, "channels": [CHANNEL]}
-    harness.adapter = DiscordAdapter(DiscordOptions.model_validate(chosen), http=harness.http, clock=fast)
+    harness.adapter = DiscordAdapter(DiscordOptions.model_validate(chosen), http=harness.http, clock=wrong)
     await harness.adapter.open()
-    cursor = await harness.adapter.baseline(fast())
-    start = fast()
+    cursor = await harness.adapter.baseline(wrong())
+    start = wrong()
     harness.state.write("asked just now")
     page = await poll(harness, cursor)
     assert texts(page) == ["asked just now"]
     sent = await harness.adapter.reply(page.comments[0].ref, "an answer", "key")
-    found = await harness.adapter.find_own_replies(page.comments[0].ref, start)
-    assert [ref.id for ref in found] == [sent.id]
+    for since in (start, page.comments[0].ref.created_at):
+        found = await harness.adapter.find_own_replies(page.comments[0].ref, since)
+        assert [ref.id for ref in found] == [sent.id]
 
 
 # --- the account ---
@@ -334,6 +336,7 @@ async def test_a_reply_names_its_comment_and_calls_nobody(harness: DiscordHarnes
             "enforce_nonce": True,
             "message_reference": {"message_id": comment.ref.comment_id, "fail_if_not_exists": True},
             "allowed_mentions": {"parse": []},
+            "flags": SUPPRESS_EMBEDS,
         }
     ]
     assert len(nonce("job-1")) == 25

@@ -399,4 +399,5 @@ async def test_a_clock_ten_minutes_wrong_hides_nothing(harness: DouyinHarness) -
         target = await the_comment(harness, adapter, cursor)
         await adapter.reply(target.ref, "明天！", "k")
         assert await adapter.find_own_replies(target.ref, harness.clock() - timedelta(seconds=30))
+        assert await adapter.find_own_replies(target.ref, target.ref.created_at)
         harness.world.remove(target.ref.comment_id)

@@ -144,6 +144,16 @@ async def test_private_messages_are_never_returned(harness: MastodonHarness) -> 
     assert [(post.title, post.text) for post in page.posts] == [("", "")]
 
 
+async def test_a_bots_mention_is_no_comment_since_two_would_go_on_for_ever(harness: MastodonHarness) -> None:
+    site, fan = harness.instance, harness.instance.add_account("Fan")
+    robot = site.add_account("Robot")
+    robot.bot = True
+    site.post(robot, f"@{site.me.acct} what did you say?")
+    site.post(robot, f"@{site.me.acct} and under your post?", harness.post.id)
+    site.post(fan, f"@{site.me.acct} a question")
+    assert [comment.text for comment in (await read(harness)).comments] == ["a question"]
+
+
 async def test_a_mention_of_its_own_is_a_comment_under_itself(harness: MastodonHarness) -> None:
     fan, me = harness.instance.add_account("Fan"), harness.instance.me
     first = harness.instance.post(fan, f"@{me.acct} a question")

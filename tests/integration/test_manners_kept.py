@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from bot.models import Alert, Channel, Comment, Draft, Reply, State
 from bot.reasons import Reason
+from bot.responder import question
 from bot.store import channels, circuit, drafting, verdicts
 from bot.store.deciding import Sign, VerdictRefused
 from bot.store.ledger import Ledger
@@ -93,6 +94,30 @@ def test_another_bot_is_not_talked_to_for_ever(desk: Desk) -> None:
     assert found == ["because"] * 5 + [Reason.LOOP] * 3
 
 
+@pytest.mark.parametrize(
+    ("platform", "options", "by_us"),
+    [
+        ("sandbox", {}, True),
+        ("sandbox", {"base_url": "https://other.example"}, False),
+        ("wordpress", {}, False),
+    ],
+)
+def test_an_account_of_another_channel_of_ours_is_known_where_its_id_means_the_same(
+    desk: Desk, platform: str, options: dict[str, str], by_us: bool
+) -> None:
+    def second(session: Session) -> None:
+        channel = session.get_one(Channel, other)
+        channel.account_id, channel.platform, channel.options = "7", platform, options
+        session.add(channel)
+
+    other = desk.add_channel("second").id
+    desk.ledger.write(second)
+    desk.ingest(comment(1, author_id="7"), comment(2, author_id="8"))
+    found = {work.comment.author_id: work for work in desk.claim()}
+    assert (found["7"].by_us, found["8"].by_us) == (by_us, False)
+    assert (question(found["7"]).is_own, question(found["8"]).is_own) == (by_us, False)
+
+
 def test_a_label_goes_out_with_the_reply_and_is_kept_apart(desk: Desk) -> None:
     set_rules(desk, label={"en": LABEL})
     desk.ready(1)
@@ -100,6 +125,14 @@ def test_a_label_goes_out_with_the_reply_and_is_kept_apart(desk: Desk) -> None:
     assert (reply.text, reply.label) == (f"Ten minutes.\n{LABEL}", LABEL)
     [job] = desk.claim_ready()
     assert job.text == reply.text, "what is sent is what a look for it compares with"
+
+
+@pytest.mark.parametrize("written", [f"{LABEL} ", f"{LABEL}\n", "（AI 生成）"])
+def test_a_label_that_the_model_wrote_itself_stands_there_once(desk: Desk, written: str) -> None:
+    set_rules(desk, label={"en": LABEL, "zh": "（AI 生成）"})
+    desk.ingest(comment(1))
+    save(desk, *desk.claim(), text=f"Ten minutes. {written}")
+    assert reply_of(desk).text == f"Ten minutes.\n{LABEL}"
 
 
 def test_a_label_that_is_changed_later_changes_no_ordered_reply(desk: Desk) -> None:

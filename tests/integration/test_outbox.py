@@ -11,7 +11,8 @@ from sqlmodel import Session, select
 from bot import outbox
 from bot.bootstrap import ALL_ROLES, assemble
 from bot.models import Channel, Comment, State
-from bot.outbox import LeaseEnded, NotSent, Sent
+from bot.outbox import Failed, LeaseEnded, NotSent, Sent
+from bot.reasons import Reason
 from bot.settings import Settings
 from bot.store import channels
 from bot.store.ledger import Ledger, connect
@@ -110,7 +111,43 @@ def test_what_has_become_too_long_goes_to_a_person(ledger: Ledger) -> None:
     desk.ready(1)
     made_inbox(desk, max_reply_chars=5)
     assert take(desk) == []
-    assert states(ledger) == {"review"}
+    row = ledger.read(lambda session: session.exec(select(Comment)).one())
+    assert (row.state, row.reason) == (State.REVIEW, Reason.REPLY_TOO_LONG)
+
+
+def acknowledge(desk: Desk, leased: outbox.Leased, outcome: outbox.Outcome) -> State:
+    channel = desk.ledger.read(channels.named, "demo")
+    reply, given = leased.waiting.reply.id or 0, {"lease": leased.lease, "outcome": outcome, "who": "pat"}
+    return desk.ledger.write(outbox.acknowledge, channel, reply, now=desk.clock(), **given)  # type: ignore[arg-type]
+
+
+def test_refusals_in_a_row_stop_the_channel_and_each_counts_once(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    desk.ready(*range(1, 7))
+    made_inbox(desk)
+    given = take(desk, limit=4)
+    outcomes = [Failed("blocked"), Sent("r1"), Failed("blocked"), Failed("blocked")]
+    for leased, outcome in zip(given, outcomes, strict=True):
+        for _ in range(3):
+            acknowledge(desk, leased, outcome)
+    assert not ledger.read(channels.named, "demo").paused
+    [leased] = take(desk, limit=1)
+    acknowledge(desk, leased, Failed("blocked"))
+    channel = ledger.read(channels.named, "demo")
+    assert (channel.paused, channel.refusals) == (True, 3)
+    assert "refused 3 replies in a row (blocked)" in (channel.last_error or "")
+    assert take(desk) == []
+
+
+def test_what_is_taken_keeps_the_channels_label_and_hours(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    rules = {"label": {"en": "(AI)"}, "hours": {"mon": ["09:00-18:00"]}}
+    ledger.write(channels.set_rules, "demo", rules, now=desk.clock())
+    desk.ready(1)
+    made_inbox(desk)
+    assert take(desk) == [], "it is Sunday"
+    desk.clock.forward(24 * 3600)
+    assert [one.waiting.reply.text for one in take(desk)] == ["Ten minutes.\n(AI)"]
 
 
 async def test_a_service_that_stops_between_lease_and_acknowledgement_hands_nothing_out_again(

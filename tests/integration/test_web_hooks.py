@@ -143,9 +143,12 @@ async def test_nobody_learns_which_channels_there_are(site: House) -> None:
     add(site)
     add(site, name="quiet", platform="isso")
     add(site, name="lost", platform="nowhere")
-    answers = [await call(site, event(), name) for name in ("quiet", "lost", "absent", "dy%20", "%E6%8A%96")]
-    assert {(got.status, json.loads(got.text)["detail"][: len(NOBODY)]) for got in answers} == {(404, NOBODY)}
+    names = ("quiet", "lost", "absent", "dy%20", "%E6%8A%96", "dy")
+    forged = {"X-Douyin-Signature": "0" * 40}
+    answers = [await call(site, event(), name, **forged) for name in names]
+    assert {(got.status, json.loads(got.text)["detail"][: len(NOBODY)]) for got in answers} == {(403, NOBODY)}
     assert len({got.text for got in answers}) == 1
+    assert {(await call(site, b" " * (MOST_BYTES + 1), name)).status for name in names} == {413}
 
 
 async def test_a_repeated_call_does_nothing(site: House) -> None:

@@ -35,6 +35,7 @@ class Account:
     name: str
     domain: str = ""
     """Empty for accounts of this server."""
+    bot: bool = False
 
     @property
     def acct(self) -> str:
@@ -369,7 +370,7 @@ class Api:
             "acct": account.acct,
             "display_name": account.name,
             "url": f"https://example.social/@{account.acct}",
-            "bot": False,
+            "bot": account.bot,
             "emojis": [],
             "fields": [],
         }

@@ -18,6 +18,7 @@ from adapters.http import (
     MAX_RETRY_AFTER_S,
     Http,
     check_base_url,
+    is_private,
     parse_retry_after,
     rows_of,
     told_wait,
@@ -153,6 +154,41 @@ async def test_the_body_of_a_429_may_tell_the_wait_and_the_header_does_else(
         with pytest.raises(RateLimited) as limited:
             await http.read("/")
     assert limited.value.retry_after == seconds
+
+
+async def test_what_an_answer_repeats_of_the_calls_secrets_is_in_no_excerpt() -> None:
+    headers = {"Authorization": "Bearer ey-s3cret-access", "access-token": "act.s3cret-other"}
+    form = {"client_secret": "s3cret-client", "refresh_token": "s3cret-client-refresh", "scope": "comments"}
+    told = f"cannot: {headers} {form} s3cret-pass"
+    async with answering(403, told) as url, aiohttp.ClientSession() as session:
+        http = Http(session, url, clock=now)
+        answers = [
+            await http.write("POST", "/", headers=headers, form=form | {"password": "s3cret-pass"}),
+            await http.write("POST", "/", headers=headers | form, body={"password": "s3cret-pass", "a": [1]}),
+        ]
+    for answer in answers:
+        assert answer.excerpt.startswith("cannot: ")
+        assert "s3cret" not in answer.excerpt
+        assert "comments" in answer.excerpt
+
+
+@pytest.mark.parametrize(
+    ("address", "safe"),
+    [
+        ("https://example.org/token", True),
+        ("http://127.0.0.1:8080/token", True),
+        ("http://[::1]/token", True),
+        ("http://localhost/token", True),
+        ("http://example.org/token", False),
+        ("http://127.0.0.1.example.org/token", False),
+        ("http://192.168.1.5/token", False),
+        ("http://0.0.0.0/token", False),
+        ("ftp://127.0.0.1/token", False),
+        ("https://", False),
+    ],
+)
+def test_an_address_is_private_where_nobody_on_the_way_reads_along(address: str, safe: bool) -> None:
+    assert is_private(address) is safe
 
 
 async def test_a_secret_of_the_path_is_in_no_message_no_cause_and_no_excerpt() -> None:

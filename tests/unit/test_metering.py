@@ -141,6 +141,20 @@ async def test_the_platforms_word_that_nothing_is_left_holds_for_all_that_share_
     assert (found.id, found.next_poll_at) == (other.id, resets_at)
 
 
+async def test_by_a_clock_that_runs_ahead_the_end_of_the_platforms_day_costs_no_new_day(bench: Bench) -> None:
+    """Ten minutes after our midnight the platform's has not come yet."""
+    bench.desk.ready(1)
+    begins = day_of(QUOTA, bench.clock()).ends
+    bench.clock.now = begins + timedelta(minutes=2)
+    bench.platform.answer = lambda: QuotaExhausted("used up", resets_at=begins + timedelta(minutes=10))
+    await bench.send()
+    assert bench.states() == [State.READY]
+    bench.platform.answer = lambda: None
+    bench.clock.now = begins + timedelta(minutes=10)
+    await bench.send()
+    assert bench.states() == [State.SENT]
+
+
 async def test_replies_end_with_the_units_and_go_on_after_the_reset(bench: Bench) -> None:
     bench.desk.ready(*range(1, 17))
     await bench.send()
@@ -184,6 +198,18 @@ async def test_units_that_cannot_be_written_are_written_with_the_next_call(
     assert bench.used == 0
     await bench.connection.call(lambda: bench.platform.poll(None, Budget()))
     assert bench.used == 2
+
+
+async def test_looks_refused_in_a_row_stop_the_channel_before_every_reply_is_lost(bench: Bench) -> None:
+    """Such as at a site that has moved and redirects every call."""
+    bench.platform.capabilities = replace(CAPABILITIES, min_reply_gap_s=10)
+    bench.desk.ready(*range(1, 7))
+    bench.platform.look_error = Permanent("redirects (301)")
+    for _ in range(6):
+        await bench.send(later=11)
+    assert bench.channel.paused
+    assert "redirects (301)" in str(bench.channel.last_error)
+    assert bench.states().count(State.READY) == 3
 
 
 @pytest.mark.parametrize("error", [RejectedContent("banned word"), Permanent("403 forbidden")])

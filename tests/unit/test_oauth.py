@@ -10,10 +10,12 @@ import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from adapters.connecting import DOUYIN, KNOWN, YOUTUBE, OAuth
 from adapters.errors import Transient
 from adapters.http import Http
+from adapters.youtube_options import YouTubeOptions
 from bot.oauth.client import (
     Attempt,
     Client,
@@ -90,6 +92,15 @@ def test_douyins_address_names_the_client_key_and_separates_scopes_by_commas() -
     assert "code_challenge" not in query
     assert asked.form == {"client_key": "ck", "client_secret": "cs"}
     assert asked.token_url == "https://open.douyin.com/oauth/access_token/"
+
+
+@pytest.mark.parametrize("oauth", [YOUTUBE, DOUYIN])
+def test_no_secret_goes_to_an_address_that_others_can_read_along(oauth: OAuth) -> None:
+    options = {"token_url": "http://example.org/token"}
+    with pytest.raises(NotConnected, match="give an https address"):
+        client_of(oauth, options | {"base_url": "http://example.org"})
+    with pytest.raises(ValidationError, match="https"):
+        YouTubeOptions.model_validate({"client_id": "a", "client_secret": "b", **options})
 
 
 def test_douyins_answer_fills_in_the_account_and_the_lives_of_the_tokens() -> None:

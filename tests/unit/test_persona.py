@@ -11,7 +11,7 @@ from bot.doctor.channels import persona_findings
 from bot.extractive import ExtractiveGenerator
 from bot.generator import GenerationRequest
 from bot.models import Channel
-from bot.persona import PRESETS, Example, Persona, wrap
+from bot.persona import PRESETS, Example, Persona, shorten, wrap
 from bot.prompt import rules_text, system_text
 from bot.settings import PersonaSettings, Settings, SettingsError, load
 from knowledge.base import Passage, ScoredPassage
@@ -135,3 +135,13 @@ def test_personas_are_read_from_the_settings_file(tmp_path: Path) -> None:
     file.write_text('[personas.shop]\npreset = "pirate"\n', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"personas\.shop\.preset"):
         load(file)
+
+
+@pytest.mark.parametrize("most", [20, 30, 33, 100])
+def test_what_is_cut_ends_within_no_emoji(most: int) -> None:
+    family, flag = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}", "\U0001f1e8\U0001f1f3"
+    for one in (family, flag, "e\u0301\u0323"):
+        found = shorten(one * 300, most)
+        assert len(found) <= most
+        assert found.removesuffix("…") == one * (len(found) // len(one))
+    assert len(shorten("e" + "\u0301" * 500, most)) == most
