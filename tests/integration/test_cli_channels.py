@@ -85,6 +85,27 @@ def test_the_plan_shows_the_budget_and_when_replies_go_out(cli: Cli) -> None:
     assert listed["budget"]["used"] == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "state", "cure"),
+    [("en", "to be connected", "no more; connect it again"), ("zh", "须重新连接", "不再接受 demo 的凭据")],
+)
+def test_an_account_that_must_be_connected_again_is_told_with_the_command(
+    cli: Cli, language: str, state: str, cure: str
+) -> None:
+    desk = cli.desk()
+    assert cli("channels", "list") == 0
+    assert "rejoinder channels connect" not in cli.err
+    desk.ledger.write(
+        channels.restrict, desk.channel_id, error="revoked", now=desk.clock(), to_connect=True
+    )
+    assert cli("--lang", language, "channels", "list") == 0
+    assert state in " ".join(cli.out.split())
+    assert cure in cli.err
+    assert "rejoinder channels connect demo" in cli.err
+    [listed] = cli.json("channels", "list", "--json")
+    assert (listed["to_connect"], listed["paused"]) == (True, True)
+
+
 def test_shadow_holds_back_what_was_ready_and_is_noted(cli: Cli) -> None:
     desk = cli.desk()
     desk.ready(1, 2)
