@@ -47,7 +47,7 @@ def channel_card(
         "name": channel.name,
         "platform": channel.platform,
         "condition": condition,
-        "condition_word": words[condition],
+        "condition_word": words["ch_to_connect" if channel.to_connect else condition],
         "shadow": channel.shadow,
         "paused": channel.paused,
         "account": words["as"].format(name=excerpt(channel.account_name, 60)) if channel.account_name else "",

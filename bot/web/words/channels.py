@@ -202,6 +202,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The platform takes the account's credentials no more. Connect it again on the machine of the service:",
         "平台不再接受该账号的凭据。请在运行服务的机器上重新连接：",
     ),
+    "ch_to_connect": ("to be connected again", "须重新连接"),
     "ch_no_secrets": ("none", "无"),
     "act_add_channel": ("added a channel", "添加频道"),
     "act_connect_channel": ("connected a channel's account again", "重新连接频道的账号"),
