@@ -95,9 +95,7 @@ def test_an_account_that_must_be_connected_again_is_told_with_the_command(
     desk = cli.desk()
     assert cli("channels", "list") == 0
     assert "rejoinder channels connect" not in cli.err
-    desk.ledger.write(
-        channels.restrict, desk.channel_id, error="revoked", now=desk.clock(), to_connect=True
-    )
+    desk.ledger.write(channels.restrict, desk.channel_id, error="revoked", now=desk.clock(), to_connect=True)
     assert cli("--lang", language, "channels", "list") == 0
     assert state in " ".join(cli.out.split())
     assert cure in cli.err
