@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from adapters.inbox_options import PLATFORM
 from bot.models import Channel, State
 from bot.opening import DAYS, next_opening
 from bot.overview import would_send
@@ -89,6 +90,7 @@ def channel_context(
     words = WORDS[language]
     return {
         "plan": _plan(ahead, words),
+        "by_hand": channel.platform == PLATFORM and channel.options.get("delivery", "person") == "person",
         "card": channel_card(channel, waiting, language, now),
         "everywhere": settings.service.shadow,
         "values": form.values,

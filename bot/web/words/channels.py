@@ -87,6 +87,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "今日已用 {used} / {units} 单位；在 {resets} 重置前大约还能发 {today} 条回复，之后每天约 {a_day} 条。",
     ),
     "ch_plan_ready": ("Ready to go out: {number}", "待发送：{number}"),
+    "ch_plan_by_hand": (
+        "From these times on a person can take the replies and bring them out:",
+        "从上述时间起，可由人领取并发出回复：",
+    ),
     "ch_plan_never": ("not while the rules stay as they are", "按当前规则不会发出"),
     "ch_plan_more": ("and {number} more after them", "之后还有 {number} 条"),
     "ch_manners": ("Manners", "礼节"),
