@@ -53,6 +53,7 @@ class ChannelTold(Told):
     platform: str
     paused: bool
     shadow: bool = Field(description="Everything is drafted and decided, nothing is sent.")
+    to_connect: bool = Field(description="The account must be connected again, on the service's machine.")
     rules: ChannelRulesSettings
     max_reply_chars: int | None
     created_at: datetime

@@ -35,9 +35,9 @@ ACCOUNT_WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "该平台不接受程序发送的回复，须由人工发出。",
     ),
     "connect_units": (
-        "The platform gives {units} units a day; a reply costs {reply}: at most {most} replies a day, less what "
-        "polling uses.",
-        "平台每天给 {units} 个配额单位，每条回复用 {reply} 个：每天最多 {most} 条回复，轮询也会占用配额。",
+        "The platform gives {units} units a day; a reply costs {reply}, with the look before it: about {most} replies "
+        "a day, the rest is for polls.",
+        "平台每天给 {units} 个单位，一条回复（含发送前的查看）用 {reply} 个：每天约 {most} 条回复，其余用于轮询。",
     ),
     "connect_from": (
         "Comments are read from {moment} on.",
@@ -47,6 +47,10 @@ ACCOUNT_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "connect_stays_paused": (
         "{name} is connected again. It was paused by a person and stays so: rejoinder channels resume {name}",
         "{name} 已重新连接。它由人工暂停，仍保持暂停：rejoinder channels resume {name}",
+    ),
+    "connect_again": (
+        "The platform takes the credentials of {name} no more; connect it again: rejoinder channels connect {name}",
+        "平台不再接受 {name} 的凭据，请重新连接：rejoinder channels connect {name}",
     ),
     "connect_elsewhere": (
         "{names}: read from where the channel's options say; put the new secret there first.",

@@ -17,6 +17,7 @@ from bot.bootstrap import make_keyring, open_ledger, utc_now
 from bot.cli.asking import Asker, elsewhere, fill, introduce, kept_options
 from bot.cli.authorizing import Way, authorize
 from bot.cli.channel_options import factory_of, read_options
+from bot.cli.channel_plan import share_of
 from bot.cli.messages import MESSAGES
 from bot.cli.shell import Shell, caller, shell_of
 from bot.connecting import Draft, Found, connect, log_in
@@ -24,6 +25,7 @@ from bot.connections import secret_fields, with_secrets
 from bot.keyring import Keyring, Unreadable
 from bot.models import Channel
 from bot.oauth.client import NotConnected, client_of
+from bot.planning import affordable, reply_cost
 from bot.references import KEPT
 from bot.store import channel_acts, channels, credentials
 from bot.store.credentials import Kept, Kind
@@ -157,8 +159,8 @@ def tell_found(shell: Shell, found: Found, since: datetime | None = None) -> Non
         shell.tell("connect_assist")
     quota = found.capabilities.quota
     if quota is not None and quota.reply_units:
-        most = quota.units // quota.reply_units
-        shell.tell("connect_units", units=quota.units, reply=quota.reply_units, most=most)
+        most = affordable(quota, 0, utc_now(), share_of(shell.settings.service)).a_day
+        shell.tell("connect_units", units=f"{quota.units:,}", reply=reply_cost(quota), most=f"{most:,}")
     if since is not None:
         shell.tell("connect_from", moment=f"{since:%Y-%m-%d %H:%M} UTC")
 

@@ -1,6 +1,7 @@
 """`channels`: one account on one platform each."""
 
 import asyncio
+import shlex
 from contextlib import nullcontext
 from typing import Annotated, Any, Literal
 
@@ -87,6 +88,9 @@ def list_channels(
     elif found:
         rows = [_row(channel, shell) for channel in found]
         shell.table(("name", "platform", "account", "sends", "documents", "state", "error"), rows)
+        for channel in found:
+            if channel.to_connect:
+                shell.warn("connect_again", name=shlex.quote(channel.name))
     else:
         shell.warn("no_channels")
 
@@ -387,16 +391,22 @@ def channel_json(channel: Channel) -> dict[str, Any]:
 def _row(channel: Channel, shell: Shell) -> tuple[str, ...]:
     rules = ChannelRulesSettings.model_validate(channel.rules)
     sends = ", ".join(rules.send)
-    state = shell.say("paused" if channel.paused else "in_shadow" if channel.shadow else "active")
     return (
         channel.name,
         channel.platform,
         channel.account_name or "",
         sends if sends else shell.say("sends_nothing"),
         _limits(rules, shell),
-        state,
+        shell.say(_state(channel)),
         channel.last_error or "",
     )
+
+
+def _state(channel: Channel) -> str:
+    """The word for what keeps a channel from sending, the weightiest first."""
+    if channel.to_connect:
+        return "to_connect"
+    return "paused" if channel.paused else "in_shadow" if channel.shadow else "active"
 
 
 def _limits(rules: ChannelRulesSettings, shell: Shell) -> str:

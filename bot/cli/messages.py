@@ -158,6 +158,7 @@ MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "channel_paused": ("{name} is paused: no polling, no sending.", "{name} 已暂停：不轮询，也不发送。"),
     "channel_resumed": ("{name} goes on.", "{name} 已恢复。"),
     "in_shadow": ("in shadow", "影子模式"),
+    "to_connect": ("to be connected again", "须重新连接"),
     "shadow_on": (
         "{name} is in shadow: nothing is sent. {number} replies that were ready wait for a person now.",
         "{name} 已进入影子模式：不会发送任何内容。{number} 条待发送的回复已转为人工审核。",

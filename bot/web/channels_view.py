@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from adapters.inbox_options import PLATFORM
 from bot.models import Channel, State
 from bot.opening import DAYS, next_opening
 from bot.overview import would_send
@@ -47,7 +48,7 @@ def channel_card(
         "name": channel.name,
         "platform": channel.platform,
         "condition": condition,
-        "condition_word": words[condition],
+        "condition_word": words["ch_to_connect" if channel.to_connect else condition],
         "shadow": channel.shadow,
         "paused": channel.paused,
         "account": words["as"].format(name=excerpt(channel.account_name, 60)) if channel.account_name else "",
@@ -89,6 +90,7 @@ def channel_context(
     words = WORDS[language]
     return {
         "plan": _plan(ahead, words),
+        "by_hand": channel.platform == PLATFORM and channel.options.get("delivery", "person") == "person",
         "card": channel_card(channel, waiting, language, now),
         "everywhere": settings.service.shadow,
         "values": form.values,

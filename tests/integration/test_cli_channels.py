@@ -1,11 +1,15 @@
 """`rejoinder channels` on opening hours and shadow, and that the audit has them."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import pytest
 from sqlmodel import select
 
-from adapters.base import Quota
+from adapters.base import Account, Capabilities, Quota
+from bot.cli.accounts import tell_found
+from bot.cli.shell import Shell
+from bot.connecting import Found
 from bot.models import AuditEntry
 from bot.store import channels
 from tests.command_line import Cli
@@ -83,6 +87,39 @@ def test_the_plan_shows_the_budget_and_when_replies_go_out(cli: Cli) -> None:
     assert "then about 190 a day" in cli.out
     [listed] = cli.json("channels", "list", "--json")
     assert listed["budget"]["used"] == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "state", "cure"),
+    [("en", "to be connected", "no more; connect it again"), ("zh", "须重新连接", "不再接受 demo 的凭据")],
+)
+def test_an_account_that_must_be_connected_again_is_told_with_the_command(
+    cli: Cli, language: str, state: str, cure: str
+) -> None:
+    desk = cli.desk()
+    assert cli("channels", "list") == 0
+    assert "rejoinder channels connect" not in cli.err
+    desk.ledger.write(channels.restrict, desk.channel_id, error="revoked", now=desk.clock(), to_connect=True)
+    assert cli("--lang", language, "channels", "list") == 0
+    assert state in " ".join(cli.out.split())
+    assert cure in cli.err
+    assert "rejoinder channels connect demo" in cli.err
+    [listed] = cli.json("channels", "list", "--json")
+    assert (listed["to_connect"], listed["paused"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "about 190 replies a day"), ("zh", "每天约 190 条回复")]
+)
+def test_connecting_tells_as_many_replies_a_day_as_the_plan(
+    capsys: pytest.CaptureFixture[str], language: Literal["en", "zh"], told: str
+) -> None:
+    able = Capabilities(
+        max_reply_chars=100, reply_depth="any", idempotent_reply=True, can_find_own=True, settle_s=0.0,
+        min_reply_gap_s=0.0, min_poll_s=1.0, quota=Quota(10_000, 50, 1, "America/Los_Angeles"),
+    )  # fmt: skip
+    tell_found(Shell(file=None, data_dir=None, language=language), Found(Account("us", "Us"), able, {}))
+    assert told in capsys.readouterr().out
 
 
 def test_shadow_holds_back_what_was_ready_and_is_noted(cli: Cli) -> None:

@@ -118,6 +118,20 @@ async def test_what_the_account_may_do_is_shown_and_how_to_connect_it_again(
     assert "channels connect" not in text
 
 
+@pytest.mark.parametrize(("delivery", "told"), [({}, True), ({"delivery": "outbox"}, False)])
+async def test_a_channel_whose_replies_a_person_brings_out_leads_there(
+    page: Browser, desk: Desk, delivery: dict[str, str], told: bool
+) -> None:
+    made = page.running.ledger.write(
+        channels.add, name="red", platform="inbox", options={"account": "me"} | delivery, rules={},
+        now=desk.clock(),
+    )  # fmt: skip
+    _, text = await page.get(f"channels/{made.id}")
+    assert ('<a href="/inbox/outbox">' in text) is told
+    _, text = await page.get("channels/1")
+    assert '<a href="/inbox/outbox">' not in text
+
+
 async def test_pause_and_resume_are_done_and_noted(page: Browser) -> None:
     assert (await change(page, "pause"))[0] == 200
     assert the_channel(page.running).paused is True

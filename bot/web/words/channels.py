@@ -87,6 +87,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "今日已用 {used} / {units} 单位；在 {resets} 重置前大约还能发 {today} 条回复，之后每天约 {a_day} 条。",
     ),
     "ch_plan_ready": ("Ready to go out: {number}", "待发送：{number}"),
+    "ch_plan_by_hand": (
+        "From these times on a person can take the replies and bring them out:",
+        "从上述时间起，可由人领取并发出回复：",
+    ),
     "ch_plan_never": ("not while the rules stay as they are", "按当前规则不会发出"),
     "ch_plan_more": ("and {number} more after them", "之后还有 {number} 条"),
     "ch_manners": ("Manners", "礼节"),
@@ -202,6 +206,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The platform takes the account's credentials no more. Connect it again on the machine of the service:",
         "平台不再接受该账号的凭据。请在运行服务的机器上重新连接：",
     ),
+    "ch_to_connect": ("to be connected again", "须重新连接"),
     "ch_no_secrets": ("none", "无"),
     "act_add_channel": ("added a channel", "添加频道"),
     "act_connect_channel": ("connected a channel's account again", "重新连接频道的账号"),
