@@ -54,7 +54,8 @@ class ModelServerContract:
     async def test_token_ids_are_answered_with_token_ids_and_the_one_that_ended_them(
         self, served: Served
     ) -> None:
-        options = {"model": "base", "max_tokens": 64, "temperature": 0.0}
+        # What a tiny model makes of any four tokens may end at once.
+        options = {"model": "base", "max_tokens": 64, "temperature": 0.0, "ignore_eos": True}
         whole = await served.client.complete([5, 6, 7, 8], **options)
         stopped = await served.client.complete([5, 6, 7, 8], **options, stop_token_ids=[whole[2]])
         assert stopped == whole[: whole.index(whole[2]) + 1]

@@ -114,7 +114,8 @@ async def test_only_the_open_routes_answer_to_nobody(site: Walk) -> None:
     for route in site.routes:
         answer = await status_of(site.house.outside(), route)
         if route.needs is None:
-            assert answer[0] != 403, label(route)
+            # A call of a platform proves itself by its signature.
+            assert answer[0] != 403 or route.path == "/hooks/{channel}", label(route)
             assert "log in first" not in answer[2], label(route)
         elif route.page and route.method in SAFE:
             assert (answer[0], answer[1][:12]) == (303, "/login?next="), label(route)
