@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from adapters import registry
-from adapters.douyin import DouyinAdapter
 from bot.bootstrap import assemble
 from bot.models import Channel, Comment
 from bot.store import channels, polling
@@ -26,9 +24,9 @@ from tests.service import quick_settings, until
 OPTIONS = {
     "base_url": "http://127.0.0.1:9",
     "client_key": KEY,
-    "client_secret": SECRET,
+    "client_secret": "env:DOUYIN_SECRET",
     "open_id": ME,
-    "refresh_token": "rft.0123456789",
+    "refresh_token": "env:DOUYIN_TOKEN",
     "items": ["@a=="],
     "min_poll_s": 60,
 }
@@ -37,9 +35,9 @@ NOBODY = "no channel listens here"
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {**registry.available(), "douyin": DouyinAdapter}
-    monkeypatch.setattr(registry, "available", lambda: found)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOUYIN_SECRET", SECRET)
+    monkeypatch.setenv("DOUYIN_TOKEN", "rft.0123456789")
 
 
 @pytest.fixture
@@ -208,7 +206,9 @@ async def test_a_refusal_is_logged_once_a_minute(site: House, capsys: pytest.Cap
     assert (logged.out + logged.err).count("a platform's call was refused") == 1
 
 
-async def test_a_call_brings_a_comment_into_the_ledger_long_before_the_next_poll(tmp_path: Path) -> None:
+async def test_a_call_brings_a_comment_into_the_ledger_long_before_the_next_poll(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = quick_settings(tmp_path, service={"poll_interval_s": LATER_S}, web={"port": 0})
     async with (
         running(Douyin()) as world,
@@ -216,10 +216,10 @@ async def test_a_call_brings_a_comment_into_the_ledger_long_before_the_next_poll
         assemble(settings, roles=frozenset({"poll", "web"})) as service,
     ):
         platform = DouyinHarness(world, http)
+        monkeypatch.setenv("DOUYIN_TOKEN", platform.refresh_token)
         options = {
             **OPTIONS,
             "base_url": world.url,
-            "refresh_token": platform.refresh_token,
             "items": [platform.item],
             "min_poll_s": 0,
         }
