@@ -16,6 +16,9 @@ from typing import Any
 from bot.prompt import Message
 from training.errors import BadData
 
+_OWNERS = ("thread", "comment")
+"""Columns that say whose rows belong together, the first that there is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
